@@ -1,0 +1,70 @@
+/**
+ * The one interface behind which every ONNX runtime hides: bytes of a model in, typed arrays out. `src/node` and
+ * `src/web` implement it; nothing else knows which runtime is there.
+ */
+import { StateError } from "../errors.js";
+
+/** Element types that a graph's inputs and outputs can have (jax-js's names; bool travels as one byte an element). */
+export type ElementType = "float32" | "int32" | "uint32" | "bool" | "float16" | "float64";
+
+/** The typed array of each element type; float16 is carried as its bits. */
+export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array | Uint16Array | Float64Array;
+
+export interface Tensor {
+  type: ElementType;
+  shape: readonly number[];
+  data: TensorData;
+}
+
+/** Where a session should run: `cpu` everywhere, the others where the machine has them. */
+export const BACKENDS = ["cpu", "webgpu", "cuda", "wasm"] as const;
+export type Backend = (typeof BACKENDS)[number];
+
+export interface SessionOptions {
+  /** Wanted backend; default: the runtime's own first choice (cpu in Node, wasm in a browser). */
+  backend?: Backend;
+  /** Threads for one operator; default: one per core. */
+  threads?: number;
+}
+
+/** What really runs, for results and logs. */
+export interface SessionInfo {
+  /** e.g. "onnxruntime-node 1.30.0". */
+  runtime: string;
+  backend: Backend;
+  threads: number;
+  /** Said when the wanted backend was not to be had and another took its place. */
+  fallback?: string;
+}
+
+export interface Session {
+  readonly info: SessionInfo;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** Runs the graph once; inputs by name, all outputs by name. */
+  run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+  /** Frees native memory; a second call does nothing. */
+  dispose(): Promise<void>;
+}
+
+export interface Runtime {
+  /** e.g. "onnxruntime-node". */
+  readonly name: string;
+  /** A session over the bytes of an ONNX model. */
+  open(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+}
+
+let current: Runtime | undefined;
+
+/** Makes `runtime` the one that is used when none is named; the Node and web doors call it when imported. */
+export function setDefaultRuntime(runtime: Runtime): void {
+  current = runtime;
+}
+
+/** The runtime that a door has set. */
+export function defaultRuntime(): Runtime {
+  if (!current) {
+    throw new StateError('no ONNX runtime is set: import "strata-features/node" or "strata-features/web", or pass one');
+  }
+  return current;
+}

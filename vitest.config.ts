@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config";
+
+/** One project per kind of proof; `npm test` runs them all, `npm run unit` and the like run one. */
+const project = (name: string, extra: Record<string, unknown> = {}) => ({
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 120_000, ...extra },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project("unit"),
+      project("contract", { testTimeout: 120_000 }),
+      project("reference", { testTimeout: 240_000 }),
+      project("browser", { testTimeout: 240_000 }),
+    ],
+    // Two cores is the smallest machine this runs on; more workers only fight over the runtime's threads.
+    maxWorkers: 2,
+  },
+});

@@ -1,0 +1,42 @@
+/**
+ * Every coordinate convention, in one place. Ours: pixel centres lie on integers, (0, 0) is the centre of the top left
+ * pixel, x right, y down. OpenCV's, hloc's and LightGlue's pixels are the same; COLMAP puts (0, 0) at the corner of
+ * that pixel, so its centre is (0.5, 0.5). Points are flat arrays x0, y0, x1, y1, …
+ */
+
+/** Ours → COLMAP's pixels: p + 0.5. Changes `points` in place and returns it. */
+export function toColmap<T extends Float32Array | Float64Array>(points: T): T {
+  for (let i = 0; i < points.length; i++) points[i] += 0.5;
+  return points;
+}
+
+/** COLMAP's pixels → ours: p − 0.5. Changes `points` in place and returns it. */
+export function fromColmap<T extends Float32Array | Float64Array>(points: T): T {
+  for (let i = 0; i < points.length; i++) points[i] -= 0.5;
+  return points;
+}
+
+/**
+ * Where points go when their image is resized: (p + 0.5)·s − 0.5, which keeps pixel areas (not centres) aligned.
+ * `scaleX` = new width / old width, `scaleY` (default `scaleX`) likewise. Changes `points` in place and returns it.
+ */
+export function resizePoints<T extends Float32Array | Float64Array>(points: T, scaleX: number, scaleY = scaleX): T {
+  for (let i = 0; i + 1 < points.length; i += 2) {
+    points[i] = (points[i] + 0.5) * scaleX - 0.5;
+    points[i + 1] = (points[i + 1] + 0.5) * scaleY - 0.5;
+  }
+  return points;
+}
+
+/**
+ * The reference's map from a cell of a feature map to a pixel: p ← 2p + 0.5, once per halving, `n` times.
+ * It takes the centre of a cell for the centre of the 2×2 pixels below it.
+ */
+export function cellToPixel(p: number, n: number): number {
+  return 2 ** n * p + (2 ** n - 1) / 2;
+}
+
+/** The inverse of `cellToPixel`: p ← (p − 0.5) / 2, `n` times. */
+export function pixelToCell(p: number, n: number): number {
+  return (p - (2 ** n - 1) / 2) / 2 ** n;
+}

@@ -1,0 +1,3 @@
+/** Matching: from the descriptors of two images to pairs of keypoints. */
+export { type MatchOptions, matchFeatures } from "./mutual.js";
+export { disposeMatching } from "./product.js";

@@ -1,0 +1,26 @@
+/**
+ * Padding to a whole number of network strides. The image grows to the right and down only, so that coordinates stay
+ * as they are; the border is replicated, which gives the network no edge to fire on.
+ */
+import { checkNumber } from "../options.js";
+import { checkImage, type Image } from "./image.js";
+
+/** The image with width and height rounded up to multiples of `multiple`; the image itself where they are already. */
+export function padImage(image: Image, multiple: number): Image {
+  checkImage("padImage", image);
+  checkNumber("padImage", "multiple", multiple, { min: 1, integer: true });
+  const width = Math.ceil(image.width / multiple) * multiple;
+  const height = Math.ceil(image.height / multiple) * multiple;
+  if (width === image.width && height === image.height) return image;
+
+  const data = new Uint8Array(3 * width * height);
+  const row = 3 * image.width;
+  for (let y = 0; y < image.height; y++) {
+    const to = 3 * y * width;
+    data.set(image.data.subarray(y * row, (y + 1) * row), to);
+    for (let i = to + row; i < to + 3 * width; i++) data[i] = data[i - 3];
+  }
+  const last = 3 * (image.height - 1) * width;
+  for (let y = image.height; y < height; y++) data.copyWithin(3 * y * width, last, last + 3 * width);
+  return { width, height, data };
+}

@@ -1,0 +1,28 @@
+/** What every extractor offers, whichever model is inside. */
+import type { Features } from "../features.js";
+import type { SessionInfo } from "../graph/session.js";
+import type { Image } from "../image/image.js";
+import type { ExtractOptions } from "./options.js";
+
+export interface ExtractorInfo {
+  /** Name of the model, e.g. "strata-s0". */
+  model: string;
+  /** SHA-256 of the weights, hexadecimal. */
+  sha256: string;
+  /** Length of a descriptor. */
+  dim: number;
+  /** Runtime and backend; there once the first image has been extracted. */
+  session?: SessionInfo;
+}
+
+export interface Extractor {
+  readonly info: ExtractorInfo;
+  /** Every option in force, defaults included. */
+  readonly options: ExtractOptions;
+  /** Features of one image of any size, best score first. */
+  extract(image: Image): Promise<Features>;
+  /** Features of several images, in their order. */
+  extractBatch(images: readonly Image[]): Promise<Features[]>;
+  /** Frees native memory; a second call does nothing. */
+  dispose(): Promise<void>;
+}

@@ -1,0 +1,47 @@
+/** Options of extraction, as every door and the command line have them. */
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
+
+export const REFINEMENTS = ["subpixel", "grid"] as const;
+export const DETECTIONS = ["attention", "d2net"] as const;
+
+export interface ExtractOptions {
+  /** Keypoints with a lower score are dropped; 0 keeps all. Default: the model's (0.3 for the reference, 0 for strata-s0). */
+  threshold: number;
+  /** Keep only maxima of their window (3×3 for the reference, 5×5 for strata-s0). Default: the model's. */
+  nms: boolean;
+  /** "subpixel" moves each keypoint off the grid; "grid" leaves it there. Default "subpixel". */
+  refine: (typeof REFINEMENTS)[number];
+  /** Score maps by attention, or D2-Net's hard detection on the descriptor maps. Default "attention". */
+  detection: (typeof DETECTIONS)[number];
+  /** At most this many keypoints, best first; null keeps all. Default: the model's (null, or 2000 for strata-s0). */
+  maxFeatures: number | null;
+  /** Scale descriptor maps by their scores before sampling. Default false. */
+  sumDescriptors: boolean;
+  /** Scale images down until their longer edge fits, in pixels; null leaves them. Default null. */
+  maxEdge: number | null;
+  /** Scale images down until width + height fit, in pixels; null leaves them. Default null. */
+  maxSumEdges: number | null;
+}
+
+export const EXTRACT_DEFAULTS: ExtractOptions = {
+  threshold: 0,
+  nms: true,
+  refine: "subpixel",
+  detection: "attention",
+  maxFeatures: null,
+  sumDescriptors: false,
+  maxEdge: null,
+  maxSumEdges: null,
+};
+
+/** Checked options: the model's own defaults under what the caller gives. Throws an OptionError that names the option. */
+export function extractOptions(given: Partial<ExtractOptions>, model: Partial<ExtractOptions> = {}): ExtractOptions {
+  const options = withDefaults("extract", { ...EXTRACT_DEFAULTS, ...model }, given);
+  checkNumber("extract", "threshold", options.threshold, { min: 0 });
+  checkChoice("extract", "refine", options.refine, REFINEMENTS);
+  checkChoice("extract", "detection", options.detection, DETECTIONS);
+  for (const name of ["maxFeatures", "maxEdge", "maxSumEdges"] as const) {
+    if (options[name] !== null) checkNumber("extract", name, options[name], { min: 1, integer: true });
+  }
+  return options;
+}

@@ -1,0 +1,330 @@
+/**
+ * compile(fn, inputs, options): a pure function on jax-js arrays becomes an ONNX graph in a session, and from there a
+ * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
+ */
+import { type ClosedJaxpr, init, type numpy as np } from "@jax-js/jax";
+import { OptionError, ShapeError, StateError, UnsupportedError } from "../errors.js";
+import { type Eqn, flattenJaxpr } from "./jaxpr.js";
+import { LoweringError, lowerProgram } from "./lower/index.js";
+import { carriedType } from "./lower/lowering.js";
+import { type ConstantData, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
+import { cutSorts } from "./rewrite.js";
+import {
+  defaultRuntime,
+  type ElementType,
+  type Runtime,
+  type Session,
+  type SessionInfo,
+  type SessionOptions,
+  type Tensor,
+  type TensorData,
+} from "./session.js";
+import { leavesOf, type Tree, trace, userLine } from "./trace.js";
+import { identityView, sizeOf } from "./views.js";
+
+/** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
+export interface InputSpec {
+  /** Default "float32". */
+  type?: ElementType;
+  /** A name instead of a number is a size that may differ from run to run; see CompileOptions.dims. */
+  shape: readonly (number | string)[];
+  data?: TensorData;
+}
+
+export interface CompileOptions extends SessionOptions {
+  /** Default: the runtime that the Node or web door has set. */
+  runtime?: Runtime;
+  /**
+   * Two sample sizes for each named dimension. The function is traced at both; where the two graphs are the same, one
+   * graph serves every size, otherwise the error names the first operator that differs.
+   */
+  dims?: Record<string, readonly [number, number]>;
+  /** Name of the graph. Default "strata". */
+  name?: string;
+}
+
+export interface CompileStats {
+  /** Equations of the jaxpr, nested jits written out. */
+  equations: number;
+  /** Nodes in the graph, and those made but dropped because no output needs them. */
+  nodes: number;
+  dropped: number;
+  /** Nodes by operator. */
+  operators: Record<string, number>;
+  /** Size of the ONNX model in bytes. */
+  bytes: number;
+  /** Time for tracing, lowering and opening the session, in milliseconds. */
+  milliseconds: { trace: number; lower: number; open: number };
+}
+
+/** What `run` takes for one input: values alone where the shape is fixed, a tensor where it is not. */
+export type Feed = TensorData | { data: TensorData; shape: readonly number[] };
+
+export interface Compiled {
+  readonly info: SessionInfo;
+  readonly stats: CompileStats;
+  /** The ONNX model. */
+  readonly onnx: Uint8Array;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /** Runs the graph; inputs and outputs by their path in the function's arguments and result ("out" for a lone array). */
+  run(feeds: Record<string, Feed>): Promise<Record<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+const isSpec = (value: unknown): value is InputSpec =>
+  typeof value === "object" && value !== null && Array.isArray((value as InputSpec).shape);
+
+/** An input of the given shape. */
+export const input = (shape: readonly (number | string)[], type: ElementType = "float32"): InputSpec => ({
+  type,
+  shape,
+});
+
+/**
+ * Traces `fn` on inputs like `inputs` (a tree of specs), lowers it and opens a session.
+ * Throws an UnsupportedError that names primitive, parameters and the line of `fn` for what has no ONNX form.
+ */
+export async function compile(
+  fn: (inputs: never) => Tree<np.Array>,
+  inputs: Tree<InputSpec>,
+  options: CompileOptions = {},
+): Promise<Compiled> {
+  const graph = await lower(fn, inputs, options);
+  const started = performance.now();
+  const runtime = options.runtime ?? defaultRuntime();
+  const session = await runtime.open(graph.onnx, { backend: options.backend, threads: options.threads });
+  graph.stats.milliseconds.open = performance.now() - started;
+  return bindSession(session, graph);
+}
+
+export interface Lowered {
+  onnx: Uint8Array;
+  stats: CompileStats;
+  /** Inputs that are fed, by name. */
+  fed: Map<string, { type: ElementType; shape: readonly (number | string)[] }>;
+  /** Outputs in order. */
+  outputs: { name: string; type: ElementType }[];
+}
+
+/** The ONNX model of a function, without a session. */
+export async function lower(
+  fn: (inputs: never) => Tree<np.Array>,
+  inputs: Tree<InputSpec>,
+  options: CompileOptions = {},
+): Promise<Lowered> {
+  await init("cpu");
+  const specs = leavesOf(inputs, isSpec);
+  const names = new Set(specs.flatMap(([, spec]) => spec.shape.filter((d): d is string => typeof d === "string")));
+  for (const name of names) {
+    if (!options.dims?.[name])
+      throw new OptionError(`compile: dimension "${name}" needs two sample sizes in options.dims`);
+  }
+  const sample = (which: 0 | 1) =>
+    build(fn, inputs, (d) => (typeof d === "number" ? d : options.dims![d][which]), options);
+  const first = sample(0);
+  if (names.size) requireSameGraph(first.builder, sample(1).builder);
+  const started = performance.now();
+  const onnx = first.builder.toBytes(options.name ?? "strata");
+  const { nodes } = first.builder.live();
+  const operators: Record<string, number> = {};
+  for (const node of nodes) operators[node.op] = (operators[node.op] ?? 0) + 1;
+  return {
+    onnx,
+    stats: {
+      equations: first.equations,
+      nodes: nodes.length,
+      dropped: first.builder.nodes.length - nodes.length,
+      operators,
+      bytes: onnx.length,
+      milliseconds: { ...first.milliseconds, lower: first.milliseconds.lower + performance.now() - started, open: 0 },
+    },
+    fed: new Map(
+      specs
+        .filter(([, s]) => !s.data)
+        .map(([path, s]) => [path || "in", { type: s.type ?? "float32", shape: s.shape }]),
+    ),
+    outputs: first.outputs,
+  };
+}
+
+interface Built {
+  builder: OnnxBuilder;
+  equations: number;
+  outputs: { name: string; type: ElementType }[];
+  milliseconds: { trace: number; lower: number };
+}
+
+/** Traces and lowers at one choice of sizes. */
+function build(
+  fn: (inputs: never) => unknown,
+  inputs: Tree<InputSpec>,
+  size: (d: number | string) => number,
+  options: CompileOptions,
+): Built {
+  const describe = (spec: InputSpec) => ({ type: spec.type ?? ("float32" as const), shape: spec.shape.map(size) });
+  const t0 = performance.now();
+  const { closed, outputPaths } = trace(fn, inputs, isSpec, describe);
+  const t1 = performance.now();
+  const builder = new OnnxBuilder();
+  const program = cutSorts(flattenJaxpr(closed));
+  const constants = closed.consts.map((array) => constantView(builder, array as unknown as np.Array));
+  const arguments_ = leavesOf(inputs, isSpec).map(([path, spec]) =>
+    inputView(builder, path || "in", spec, describe(spec).shape),
+  );
+  let lowered: ReturnType<typeof lowerProgram>;
+  try {
+    lowered = lowerProgram(builder, program, [...constants, ...arguments_]);
+  } catch (error) {
+    if (!(error instanceof LoweringError)) throw error;
+    const line = lineOf(error.eqn, closed, () => {
+      const seen: [string, string][] = [];
+      trace(fn, inputs, isSpec, describe, (stack, text) => seen.push([stack, text]));
+      return seen;
+    });
+    throw new UnsupportedError(`${error.message}${line ? `\n  made ${line}` : ""}`, { cause: error });
+  } finally {
+    closed.dispose();
+  }
+  const outputs = lowered.views.map((view, i) => {
+    const type = program.outputs[i].aval.dtype as ElementType;
+    const stored = lowered.ctx.materialise(view, true);
+    const name = type === "uint32" ? builder.node("Cast", [stored.name], { to: onnxTypeCode("uint32") }) : stored.name;
+    builder.output(
+      outputPaths[i],
+      name,
+      type,
+      options.dims ? stored.shape.map((_, d) => `${outputPaths[i]}_${d}`) : stored.shape,
+    );
+    return { name: outputPaths[i], type };
+  });
+  return {
+    builder,
+    equations: program.eqns.length,
+    outputs,
+    milliseconds: { trace: t1 - t0, lower: performance.now() - t1 },
+  };
+}
+
+/** uint32 is carried as int64 inside; its inputs are cast once. */
+function inputView(builder: OnnxBuilder, name: string, spec: InputSpec, shape: number[]) {
+  const type = (spec.type ?? "float32") as OnnxType;
+  if (spec.data) {
+    if (spec.data.length !== sizeOf(shape)) {
+      throw new ShapeError(
+        `compile: "${name}" has ${spec.data.length} values, its shape [${shape}] needs ${sizeOf(shape)}`,
+      );
+    }
+    return identityView({ name: builder.constant(type, shape, spec.data as ConstantData, name), shape });
+  }
+  const fed = builder.input(name, type, spec.shape);
+  const carried = carriedType(type as never);
+  if (carried === type) return identityView({ name: fed, shape });
+  return identityView({ name: builder.node("Cast", [fed], { to: onnxTypeCode(carried) }), shape });
+}
+
+/** A value that the function closed over. */
+function constantView(builder: OnnxBuilder, array: np.Array) {
+  const type = array.dtype as ElementType;
+  const shape = [...array.shape];
+  const values = array.ref.dataSync();
+  let data = values as ConstantData;
+  if (type === "uint32") data = BigInt64Array.from(values as Uint32Array, (v) => BigInt(v));
+  else if (type === "bool") data = Uint8Array.from(values as Int32Array, Number);
+  else if (type === "float16") data = new Uint16Array((values as unknown as Float32Array).buffer as ArrayBuffer);
+  return identityView({ name: builder.constant(carriedType(type as never), shape, data, "const"), shape });
+}
+
+/** Compares two graphs node by node; constants count by value. */
+function requireSameGraph(a: OnnxBuilder, b: OnnxBuilder): void {
+  const [left, right] = [a.live(), b.live()];
+  const text = (value: unknown) => JSON.stringify(value);
+  for (let i = 0; i < Math.max(left.nodes.length, right.nodes.length); i++) {
+    const [p, q] = [left.nodes[i], right.nodes[i]];
+    const values = (builder: OnnxBuilder, names: readonly string[] = []) =>
+      names.map((name) => {
+        const constant = builder.initializer(name);
+        return constant
+          ? [constant.shape, constant.data.length <= 64 ? [...constant.data].map(String) : constant.data.length]
+          : name;
+      });
+    if (
+      p?.op === q?.op &&
+      text(p?.attributes) === text(q?.attributes) &&
+      text(values(a, p?.inputs)) === text(values(b, q?.inputs))
+    )
+      continue;
+    throw new UnsupportedError(
+      `compile: the graph depends on its named dimensions at node ${i} (${p?.op ?? "none"} ${text(p?.attributes ?? {})} ` +
+        `${text(values(a, p?.inputs))} against ${q?.op ?? "none"} ${text(q?.attributes ?? {})} ${text(values(b, q?.inputs))}); ` +
+        "give these dimensions as numbers",
+    );
+  }
+}
+
+/** Finds the line of the user's function behind an equation by tracing once more with stacks. */
+function lineOf(eqn: Eqn, closed: ClosedJaxpr, retrace: () => [string, string][]): string | undefined {
+  const own = closed.jaxpr.eqns.includes(eqn.traced);
+  const seen = retrace();
+  // An equation inside a jit is made at the line that calls the jit; then any equation of that kind will do.
+  const match = seen.find(([, text]) => own && signature(text) === signature(String(eqn.traced)));
+  const fallback =
+    seen.find(([, text]) => text.includes(`= ${eqn.primitive} `)) ?? seen.find(([, text]) => text.includes("= jit "));
+  const found = match ?? fallback;
+  return found ? userLine(found[0]) : undefined;
+}
+
+/** An equation's text without its variables' names. */
+const signature = (text: string): string => text.replace(/\b[a-z]+(?=:|\s|$)/g, "");
+
+function bindSession(session: Session, graph: Lowered): Compiled {
+  let disposed = false;
+  return {
+    info: session.info,
+    stats: graph.stats,
+    onnx: graph.onnx,
+    inputNames: [...graph.fed.keys()],
+    outputNames: graph.outputs.map(({ name }) => name),
+    async run(feeds) {
+      if (disposed) throw new StateError("run: this compiled function was disposed");
+      return session.run(checkFeeds(feeds, graph.fed));
+    },
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      await session.dispose();
+    },
+  };
+}
+
+/** Feeds as tensors; names, lengths and named dimensions are checked. */
+function checkFeeds(feeds: Record<string, Feed>, specs: Lowered["fed"]): Record<string, Tensor> {
+  for (const name of Object.keys(feeds)) {
+    if (!specs.has(name)) throw new OptionError(`run: no input "${name}"; inputs: ${[...specs.keys()].join(", ")}`);
+  }
+  const bound = new Map<string, number>();
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, spec] of specs) {
+    const feed = feeds[name];
+    if (!feed) throw new OptionError(`run: the input "${name}" is missing`);
+    const data = "data" in feed ? feed.data : feed;
+    const fixed = spec.shape.every((d) => typeof d === "number");
+    const shape = "data" in feed ? feed.shape : (spec.shape as number[]);
+    if (!("data" in feed) && !fixed)
+      throw new ShapeError(`run: "${name}" has named dimensions [${spec.shape}]; give { data, shape }`);
+    const fits = shape.length === spec.shape.length && spec.shape.every((d, i) => fitsDim(d, shape[i], bound));
+    if (!fits) throw new ShapeError(`run: "${name}" must have shape [${spec.shape}], got [${shape}]`);
+    if (data.length !== sizeOf(shape)) {
+      throw new ShapeError(`run: "${name}" of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
+    }
+    tensors[name] = { type: spec.type, shape, data };
+  }
+  return tensors;
+}
+
+function fitsDim(wanted: number | string, got: number, bound: Map<string, number>): boolean {
+  if (typeof wanted === "number") return wanted === got;
+  const known = bound.get(wanted) ?? got;
+  bound.set(wanted, known);
+  return known === got;
+}

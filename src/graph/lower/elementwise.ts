@@ -1,0 +1,164 @@
+/** Elementwise primitives: arithmetic, comparison, choice, cast. Broadcasting is left to the operators themselves. */
+import type { DType } from "@jax-js/jax";
+import { UnsupportedError } from "../../errors.js";
+import { type Atom, dtypeOf, type Eqn, isVar } from "../jaxpr.js";
+import { onnxTypeCode } from "../onnx.js";
+import type { View } from "../views.js";
+import { type Lowering, promote, type Rule } from "./lowering.js";
+
+export const isFloat = (dtype: DType): boolean => dtype.startsWith("float");
+const UINT32_MASK = 0xffffffff;
+
+/** uint32 is carried as int64: arithmetic wraps around by cutting to the low 32 bits. */
+function wrap(ctx: Lowering, view: View, dtype: DType): View {
+  return dtype === "uint32" ? ctx.elementwise("BitwiseAnd", [view, ctx.scalar("uint32" as DType, UINT32_MASK)]) : view;
+}
+
+const operands = (ctx: Lowering, eqn: Eqn, dtype: DType): View[] => eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
+
+/** A binary primitive by its operator for numbers and, where it has one, for bools. */
+const binary =
+  (op: string, boolOp?: string): Rule =>
+  (ctx, eqn) => {
+    const dtype = dtypeOf(eqn.outs[0]);
+    const views = operands(ctx, eqn, dtype);
+    if (dtype === "bool") {
+      if (!boolOp) throw new UnsupportedError(`${eqn.primitive} of bool has no ONNX operator`);
+      return [ctx.elementwise(boolOp, views)];
+    }
+    return [wrap(ctx, ctx.elementwise(op, views), dtype)];
+  };
+
+const unary =
+  (op: string): Rule =>
+  (ctx, eqn) => [ctx.unary(ctx.view(eqn.inputs[0]), op)];
+
+/** x·(1/y) becomes one division where the reciprocal has no other reader. */
+const mul: Rule = (ctx, eqn) => {
+  for (const [x, y] of [eqn.inputs, [...eqn.inputs].reverse()]) {
+    const maker = isVar(y) && ctx.reads.get(y) === 1 ? ctx.definedBy.get(y) : undefined;
+    if (maker?.primitive === "reciprocal" && isFloat(dtypeOf(eqn.outs[0])) && dtypeOf(y) === dtypeOf(eqn.outs[0])) {
+      return [ctx.elementwise("Div", [ctx.viewAs(x, dtypeOf(y)), ctx.view(maker.inputs[0])])];
+    }
+  }
+  return binary("Mul", "And")(ctx, eqn);
+};
+
+/** max(x, 0) is a ReLU, which runtimes fuse into the convolution before it. */
+const max: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  const zero = eqn.inputs.findIndex((atom) => ctx.literal(atom) === 0);
+  const other = eqn.inputs[1 - zero];
+  if (zero >= 0 && dtype === "float32" && isVar(other)) return [ctx.unary(ctx.viewAs(other, dtype), "Relu")];
+  return binary("Max", "Or")(ctx, eqn);
+};
+
+/** Division towards zero; ONNX's integer Div does that, floats are cut at the point. */
+const idiv: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  const quotient = ctx.elementwise("Div", operands(ctx, eqn, dtype));
+  return [isFloat(dtype) ? truncate(ctx, quotient) : quotient];
+};
+
+export function truncate(ctx: Lowering, view: View): View {
+  return ctx.elementwise("Mul", [ctx.unary(view, "Sign"), ctx.unary(ctx.unary(view, "Abs"), "Floor")]);
+}
+
+/** Remainder with the sign of the dividend, as in C and JavaScript. */
+const mod: Rule = (ctx, eqn) => [ctx.elementwise("Mod", operands(ctx, eqn, dtypeOf(eqn.outs[0])), { fmod: 1 })];
+
+const neg: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  const view = ctx.view(eqn.inputs[0]);
+  return [wrap(ctx, ctx.unary(view, "Neg"), dtype)];
+};
+
+/** Rounding primitives leave whole numbers alone. */
+const rounding =
+  (op: string): Rule =>
+  (ctx, eqn) => {
+    const view = ctx.view(eqn.inputs[0]);
+    return [isFloat(dtypeOf(eqn.inputs[0])) ? ctx.unary(view, op) : view];
+  };
+
+/** erfc(x) to about 1e-7 of itself, also where 1 − erf(x) would cancel (Chebyshev fit of Numerical Recipes, §6.2). */
+const ERFC = [
+  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
+  0.17087277,
+];
+const erfc: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.inputs[0]);
+  const x = ctx.view(eqn.inputs[0]);
+  const number = (value: number) => ctx.scalar(dtype, value);
+  const z = ctx.unary(x, "Abs");
+  const t = ctx.elementwise("Div", [
+    number(1),
+    ctx.elementwise("Add", [number(1), ctx.elementwise("Mul", [number(0.5), z])]),
+  ]);
+  let sum = number(ERFC[9]);
+  for (let i = 8; i >= 0; i--) sum = ctx.elementwise("Add", [number(ERFC[i]), ctx.elementwise("Mul", [t, sum])]);
+  const exponent = ctx.elementwise("Sub", [sum, ctx.elementwise("Mul", [z, z])]);
+  const right = ctx.elementwise("Mul", [t, ctx.unary(exponent, "Exp")]);
+  const left = ctx.elementwise("Sub", [number(2), right]);
+  return [ctx.elementwise("Where", [ctx.elementwise("Less", [x, number(0)]), left, right])];
+};
+
+/** Comparisons, by operator and whether the answer is turned round. */
+const COMPARISONS: Record<string, [string, boolean]> = {
+  less: ["Less", false],
+  less_equal: ["LessOrEqual", false],
+  equal: ["Equal", false],
+  not_equal: ["Equal", true],
+};
+
+const compare: Rule = (ctx, eqn) => {
+  const [op, negate] = COMPARISONS[eqn.params.op as string];
+  const [a, b] = eqn.inputs;
+  let dtype = promote(a, b);
+  if (dtype === "bool" && op !== "Equal") dtype = "int32" as DType;
+  const result = ctx.elementwise(op, [ctx.viewAs(a, dtype), ctx.viewAs(b, dtype)]);
+  return [negate ? ctx.unary(result, "Not") : result];
+};
+
+const where: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  const [condition, a, b] = eqn.inputs;
+  const views = [a, b].map((atom) => ctx.viewAs(atom, dtype));
+  const choice = ctx.elementwise("Where", [ctx.view(condition), ...views]);
+  return [choice];
+};
+
+const cast: Rule = (ctx, eqn) => [ctx.viewAs(eqn.inputs[0], eqn.params.dtype as DType)];
+
+const identity: Rule = (ctx, eqn) => [ctx.view(eqn.inputs[0])];
+
+/** Casts around an operator that has no kernel for the type at hand. */
+export function viaType(ctx: Lowering, atom: Atom, type: "int32" | "float32"): View {
+  return ctx.unary(ctx.view(atom), "Cast", { to: onnxTypeCode(type) });
+}
+
+export const elementwiseRules: Record<string, Rule> = {
+  add: binary("Add", "Or"),
+  mul,
+  idiv,
+  mod,
+  min: binary("Min", "And"),
+  max,
+  neg,
+  reciprocal: unary("Reciprocal"),
+  floor: rounding("Floor"),
+  ceil: rounding("Ceil"),
+  stop_gradient: identity,
+  cast,
+  sin: unary("Sin"),
+  cos: unary("Cos"),
+  asin: unary("Asin"),
+  atan: unary("Atan"),
+  exp: unary("Exp"),
+  log: unary("Log"),
+  erf: unary("Erf"),
+  erfc,
+  sqrt: unary("Sqrt"),
+  compare,
+  where,
+};

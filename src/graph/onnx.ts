@@ -1,0 +1,220 @@
+/**
+ * Builds one ONNX graph: nodes, initializers, inputs, outputs. Equal nodes are made once (every operator used here is
+ * pure), equal constants are stored once, and what no output needs is dropped before the bytes are written.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "onnx-buf";
+import { StateError } from "../errors.js";
+
+/** Element types inside a graph. uint32 travels as int64: ONNX runtimes have few kernels for uint32. */
+export type OnnxType = "float32" | "float16" | "float64" | "int32" | "int64" | "uint32" | "uint8" | "bool";
+
+const DATA_TYPES: Record<OnnxType, DataType> = {
+  float32: DataType.FLOAT,
+  float16: DataType.FLOAT16,
+  float64: DataType.DOUBLE,
+  int32: DataType.INT32,
+  int64: DataType.INT64,
+  uint32: DataType.UINT32,
+  uint8: DataType.UINT8,
+  bool: DataType.BOOL,
+};
+
+export type Attribute = number | string | readonly number[] | { float: number };
+export type ConstantData =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | BigInt64Array
+  | Uint32Array
+  | Uint8Array
+  | Uint16Array;
+
+interface Node {
+  op: string;
+  inputs: string[];
+  outputs: string[];
+  attributes: Record<string, Attribute>;
+}
+interface Initializer {
+  name: string;
+  type: OnnxType;
+  shape: readonly number[];
+  data: ConstantData;
+}
+interface Port {
+  name: string;
+  type: OnnxType;
+  /** A string stands for a size that is only known when the graph runs. */
+  shape: readonly (number | string)[];
+}
+
+const OPSET = 20;
+const IR_VERSION = 10;
+/** Constants up to this many elements are compared by value, so that each is stored once. */
+const SMALL_CONSTANT = 64;
+
+/** The numeric code of an element type in ONNX, as the `to` of a Cast wants it. */
+export function onnxTypeCode(type: OnnxType): number {
+  return DATA_TYPES[type];
+}
+
+export class OnnxBuilder {
+  readonly nodes: Node[] = [];
+  readonly initializers: Initializer[] = [];
+  readonly inputs: Port[] = [];
+  readonly outputs: Port[] = [];
+  private counter = 0;
+  private readonly made = new Map<string, string[]>();
+  private readonly constants = new Map<string, string>();
+  private readonly byName = new Map<string, Initializer>();
+  private readonly names = new Set<string>();
+
+  /** A graph input; its name is how the session is fed. */
+  input(name: string, type: OnnxType, shape: readonly (number | string)[]): string {
+    this.claim(name);
+    this.inputs.push({ name, type, shape });
+    return name;
+  }
+
+  /** Names `value` as a graph output (through an Identity, so that one value can be two outputs, or be an input). */
+  output(name: string, value: string, type: OnnxType, shape: readonly (number | string)[]): void {
+    this.claim(name);
+    this.nodes.push({ op: "Identity", inputs: [value], outputs: [name], attributes: {} });
+    this.outputs.push({ name, type, shape });
+  }
+
+  /** A stored constant. Small ones are shared when equal; a large one keeps the caller's array, uncopied. */
+  constant(type: OnnxType, shape: readonly number[], data: ConstantData, hint = "c"): string {
+    const small = data.length <= SMALL_CONSTANT;
+    const key = small
+      ? `${type}[${shape}]${Array.from(data as ArrayLike<number | bigint>, (v) => (Object.is(v, -0) ? "-0" : String(v)))}`
+      : "";
+    const known = small ? this.constants.get(key) : undefined;
+    if (known) return known;
+    const name = this.fresh(hint);
+    const initializer = { name, type, shape, data };
+    this.initializers.push(initializer);
+    this.byName.set(name, initializer);
+    if (small) this.constants.set(key, name);
+    return name;
+  }
+
+  /** One-dimensional int64 constant: axes, starts, shapes. */
+  ints(values: readonly number[]): string {
+    return this.constant(
+      "int64",
+      [values.length],
+      BigInt64Array.from(values, (v) => BigInt(v)),
+      "ints",
+    );
+  }
+
+  /** The initializer of that name, for lowerings that can work on its values at once. */
+  initializer(name: string): Initializer | undefined {
+    return this.byName.get(name);
+  }
+
+  /** A node with one output; returns the output's name. */
+  node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}): string {
+    return this.nodeMany(op, inputs, attributes, 1)[0];
+  }
+
+  /** A node with several outputs; returns their names. */
+  nodeMany(op: string, inputs: readonly string[], attributes: Record<string, Attribute>, outputs: number): string[] {
+    const key = `${op}|${inputs.join(",")}|${JSON.stringify(attributes)}|${outputs}`;
+    const known = this.made.get(key);
+    if (known) return known;
+    const names = Array.from({ length: outputs }, () => this.fresh(op));
+    this.nodes.push({ op, inputs: [...inputs], outputs: names, attributes });
+    this.made.set(key, names);
+    return names;
+  }
+
+  /** Nodes and initializers that an output depends on, in order. */
+  live(): { nodes: Node[]; initializers: Initializer[] } {
+    const needed = new Set(this.outputs.map((port) => port.name));
+    const nodes: Node[] = [];
+    for (let i = this.nodes.length - 1; i >= 0; i--) {
+      const node = this.nodes[i];
+      if (!node.outputs.some((name) => needed.has(name))) continue;
+      for (const name of node.inputs) needed.add(name);
+      nodes.push(node);
+    }
+    return { nodes: nodes.reverse(), initializers: this.initializers.filter(({ name }) => needed.has(name)) };
+  }
+
+  /** The model as ONNX protobuf bytes. */
+  toBytes(graphName: string): Uint8Array {
+    const { nodes, initializers } = this.live();
+    const model = create(ModelProtoSchema, {
+      irVersion: BigInt(IR_VERSION),
+      producerName: "strata-features",
+      opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) })],
+      graph: create(GraphProtoSchema, {
+        name: graphName,
+        node: nodes.map((node) =>
+          create(NodeProtoSchema, {
+            opType: node.op,
+            name: node.outputs[0],
+            input: node.inputs,
+            output: node.outputs,
+            attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
+          }),
+        ),
+        initializer: initializers.map(tensorProto),
+        input: this.inputs.map(portProto),
+        output: this.outputs.map(portProto),
+      }),
+    });
+    return toBinary(ModelProtoSchema, model);
+  }
+
+  private fresh(hint: string): string {
+    const name = `${hint}_${this.counter++}`;
+    return this.names.has(name) ? this.fresh(hint) : name;
+  }
+
+  private claim(name: string): void {
+    if (this.names.has(name)) throw new StateError(`graph: the name "${name}" is used twice`);
+    this.names.add(name);
+  }
+}
+
+function attributeProto(name: string, value: Attribute) {
+  if (typeof value === "string") {
+    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  }
+  if (typeof value === "number")
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if ("float" in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map((v) => BigInt(v)) });
+}
+
+function tensorProto({ name, type, shape, data }: Initializer) {
+  const rawData = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  return create(TensorProtoSchema, { name, dims: shape.map((d) => BigInt(d)), dataType: DATA_TYPES[type], rawData });
+}
+
+function portProto({ name, type, shape }: Port) {
+  const dim = shape.map((size) => ({
+    value:
+      typeof size === "string"
+        ? { case: "dimParam" as const, value: size }
+        : { case: "dimValue" as const, value: BigInt(size) },
+  }));
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: DATA_TYPES[type], shape: { dim } } } },
+  });
+}

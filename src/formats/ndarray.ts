@@ -24,7 +24,17 @@ const ARRAY_TYPES = {
 
 /** Names of data types, as NumPy and PyTorch call them. */
 export type DType = keyof typeof ARRAY_TYPES;
-export type TypedArray = InstanceType<(typeof ARRAY_TYPES)[DType]>;
+export type TypedArray =
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
 
 /** A dense array of any rank; `shape` [] is a single value. */
 export interface NdArray {

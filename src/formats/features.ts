@@ -1,0 +1,63 @@
+/** One image's Features to and from a file: npz and MAT (arrays as the reference names them) or JSON. */
+import type { Features } from "../features.js";
+import { checkChoice, withDefaults } from "../options.js";
+import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
+import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
+import { readMat, writeMat } from "./mat.js";
+import { readNpz, writeNpz } from "./npz.js";
+
+/** Formats that hold one image; HDF5 holds many, see `writeHlocFeatures`. */
+export const FEATURE_FORMATS = ["npz", "mat", "json"] as const;
+export type FeatureFormat = (typeof FEATURE_FORMATS)[number];
+
+export interface WriteFeaturesOptions {
+  /** npz and mat: a third column of ones in `keypoints`; default false. */
+  append: boolean;
+  /** npz: deflate; default false. */
+  compress: boolean;
+  /** json: kept beside the features; default {}. */
+  meta: Record<string, unknown>;
+}
+
+export interface ReadFeaturesOptions {
+  /** [width, height] for files that do not say (the reference's npz); default null: such a file is refused. */
+  imageSize: [number, number] | null;
+}
+
+/** The bytes of a file of that format. ShapeError when lengths do not fit or a number is not finite. */
+export function writeFeatures(
+  format: FeatureFormat,
+  features: Features,
+  options: Partial<WriteFeaturesOptions> = {},
+): Uint8Array {
+  const defaults: WriteFeaturesOptions = { append: false, compress: false, meta: {} };
+  const { append, compress, meta } = withDefaults("writeFeatures", defaults, options);
+  switch (checkChoice("writeFeatures", "format", format, FEATURE_FORMATS)) {
+    case "npz":
+      return writeNpz(featuresToArrays(features, append), { compress });
+    case "mat":
+      return writeMat(featuresToArrays(features, append));
+    case "json":
+      return writeKeypointsJson(features, meta);
+  }
+}
+
+/**
+ * The features in a file of that format; other arrays beside them are ignored. FormatError when shapes do not belong
+ * together or a number is not finite.
+ */
+export function readFeatures(
+  format: FeatureFormat,
+  bytes: Uint8Array,
+  options: Partial<ReadFeaturesOptions> = {},
+): Features {
+  const { imageSize } = withDefaults<ReadFeaturesOptions>("readFeatures", { imageSize: null }, options);
+  switch (checkChoice("readFeatures", "format", format, FEATURE_FORMATS)) {
+    case "npz":
+      return arraysToFeatures("readFeatures", readNpz(bytes), imageSize);
+    case "mat":
+      return arraysToFeatures("readFeatures", readMat(bytes, { names: FEATURE_ARRAYS }), imageSize);
+    case "json":
+      return readKeypointsJson(bytes).features;
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * A small door to HDF5 through h5wasm (the HDF5 library compiled to WASM, 4 MB, loaded on first use). Files live in the
+ * WASM module's memory file system only, so links to other files lead nowhere. What is read is checked before memory is
+ * taken for it; whatever goes wrong inside the library becomes a FormatError.
+ */
+import type { File } from "h5wasm";
+import { FormatError, LimitError, OptionError, StrataError, UnsupportedError } from "../errors.js";
+import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
+
+type Library = typeof import("h5wasm");
+type Module = Awaited<Library["ready"]>;
+
+/** No compression in common use does better (deflate: 1032 : 1); a larger claim is not believed. */
+const MAX_RATIO = 1032;
+
+interface Loaded {
+  library: Library;
+  module: Module;
+}
+
+let loading: Promise<Loaded> | undefined;
+let fileNumber = 0;
+/** What the library printed last; it reports errors as text on its standard error. */
+let report = "";
+
+/** The part of Emscripten's terminal that prints; h5wasm's types leave it out. */
+interface Streams {
+  getStream(descriptor: number): {
+    tty?: { ops: { put_char(tty: unknown, byte: number | null): void; fsync(): void } };
+  };
+}
+
+async function load(): Promise<Loaded> {
+  loading ??= (async () => {
+    const library = await import("h5wasm");
+    const module = await library.ready;
+    const stderr = (module.FS as unknown as Streams).getStream(2);
+    if (stderr?.tty) {
+      const put_char = (_: unknown, byte: number | null): void => {
+        if (byte) report += String.fromCharCode(byte);
+      };
+      stderr.tty.ops = { put_char, fsync: () => {} };
+    }
+    return { library, module };
+  })();
+  return loading;
+}
+
+/** Makes an HDF5 file: `fill` gets it, open for writing; the result is its bytes. `base` is a file to add to. */
+export async function createHdf5(
+  where: string,
+  base: Uint8Array | null,
+  fill: (file: Hdf5File) => void | Promise<void>,
+): Promise<Uint8Array> {
+  const loaded = await load();
+  return withFile(where, loaded, base, base ? "a" : "w", 0, async (file, path) => {
+    await fill(file);
+    file.close();
+    return loaded.module.FS.readFile(path);
+  });
+}
+
+/** Opens the bytes of an HDF5 file for reading. At most `limit` bytes of data are given out in all. */
+export async function openHdf5<T>(
+  where: string,
+  bytes: Uint8Array,
+  limit: number,
+  read: (file: Hdf5File) => T,
+): Promise<T> {
+  return withFile(where, await load(), bytes, "r", limit, async (file) => read(file));
+}
+
+/** Opens, uses and in any case closes and removes the file in memory. */
+async function withFile<T>(
+  where: string,
+  loaded: Loaded,
+  bytes: Uint8Array | null,
+  mode: "r" | "a" | "w",
+  limit: number,
+  use: (file: Hdf5File, path: string) => Promise<T>,
+): Promise<T> {
+  const { library, module } = loaded;
+  const path = `/strata-${fileNumber++}.h5`;
+  let file: Hdf5File | undefined;
+  report = "";
+  try {
+    if (bytes) module.FS.writeFile(path, bytes);
+    // Format of HDF5 1.8 (2008): compact groups, read by everything in use.
+    const opened = new library.File(path, mode, mode === "r" ? {} : { libver: ["v108", "latest"] });
+    if (opened.file_id < 0) throw new Error("cannot be opened");
+    file = new Hdf5File(where, loaded, opened, limit, bytes?.length ?? 0);
+    return await use(file, path);
+  } catch (cause) {
+    if (cause instanceof StrataError) throw cause;
+    throw new FormatError(`${where}: not a readable HDF5 file (${reason(cause)})`, { cause });
+  } finally {
+    try {
+      file?.close();
+    } catch {
+      // The error that led here is the one to report.
+    }
+    if (module.FS.analyzePath(path, false).exists) module.FS.unlink(path);
+  }
+}
+
+/** The library's last report in one line: its deepest frame says what was wrong with the bytes. */
+function reason(cause: unknown): string {
+  const frames = report.split("\n").filter((line) => /^ +#\d+:/.test(line));
+  const text = /\(\): (.*)$/.exec(frames.at(-1) ?? "")?.[1];
+  return text ?? (cause instanceof Error ? cause.message : String(cause));
+}
+
+/** An open HDF5 file: groups by path ("a/b"), datasets as NdArrays. */
+export class Hdf5File {
+  private left: number;
+  private isOpen = true;
+
+  constructor(
+    readonly where: string,
+    private readonly loaded: Loaded,
+    private readonly file: File,
+    limit: number,
+    private readonly fileBytes: number,
+  ) {
+    this.left = limit;
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.file.close();
+  }
+
+  /** Whether there is a dataset at `path`. */
+  hasDataset(path: string): boolean {
+    return this.file.get(path) instanceof this.loaded.library.Dataset;
+  }
+
+  /** Makes the group at `path` and those above it, as far as they are not there. */
+  makeGroup(path: string): void {
+    let at = "";
+    for (const part of path.split("/")) {
+      at = at === "" ? part : `${at}/${part}`;
+      const group = this.file.get(at) ?? this.file.create_group(at);
+      if (!(group instanceof this.loaded.library.Group)) {
+        throw new OptionError(`${this.where}: "${at}" cannot be a group, the file has something else there`);
+      }
+    }
+  }
+
+  /** Writes an array of 32- or 64-bit floats or of integers; the path's group must be there. */
+  write(path: string, array: NdArray): void {
+    const { dtype, shape, data } = array;
+    if (dtype === "float16" || dtype === "bfloat16" || dtype === "bool") {
+      throw new UnsupportedError(`${this.where}: "${path}": ${dtype} cannot be written; convert it first`);
+    }
+    // The library reports a failure on its standard error only, so look whether it is there.
+    this.file.create_dataset({ name: path, data, shape });
+    if (!this.hasDataset(path)) throw new OptionError(`${this.where}: "${path}" cannot be written (${reason(null)})`);
+  }
+
+  /**
+   * Visits every group below the root, parents first, with the names of its datasets. Links may form circles, so no more
+   * are followed than the file has room for.
+   */
+  visit(visitor: (path: string, datasets: string[]) => void): void {
+    const { Dataset, Group } = this.loaded.library;
+    let room = 64 + this.fileBytes / 8;
+    const walk = (path: string): void => {
+      const group = this.file.get(path === "" ? "/" : path);
+      if (!(group instanceof Group)) throw new FormatError(`${this.where}: the group "${path}" is damaged`);
+      const datasets: string[] = [];
+      const groups: string[] = [];
+      for (const name of group.keys()) {
+        if (--room < 0) throw new FormatError(`${this.where}: the file's links form a circle`);
+        const child = path === "" ? name : `${path}/${name}`;
+        const entity = this.file.get(child);
+        if (entity instanceof Dataset) datasets.push(name);
+        if (entity instanceof Group) groups.push(child);
+      }
+      if (path !== "") visitor(path, datasets);
+      for (const child of groups) {
+        if (child.length > 4096) throw new FormatError(`${this.where}: a path of more than 4096 characters`);
+        walk(child);
+      }
+    };
+    walk("");
+  }
+
+  /** The dataset at `path`, copied out. Numbers only; big-endian ones are turned round by the library. */
+  read(path: string): NdArray {
+    const where = `${this.where}: "${path}"`;
+    const { library, module } = this.loaded;
+    const dataset = this.file.get(path);
+    if (!(dataset instanceof library.Dataset)) throw new FormatError(`${where} is not a dataset`);
+    const { shape, chunks, type, size, signed, vlen } = dataset.metadata;
+    const dtype = vlen ? undefined : dtypeOf(type, size, signed);
+    if (!dtype) throw new UnsupportedError(`${where} does not hold plain numbers`);
+    if (shape === null) throw new FormatError(`${where} is empty`);
+    const count = countOf(where, shape);
+    const bytes = count * itemSize(dtype);
+    const chunkBytes = chunks ? countOf(where, chunks) * itemSize(dtype) : 0;
+    if (Math.max(bytes, chunkBytes) > this.fileBytes * MAX_RATIO) {
+      throw new FormatError(`${where}: shape [${shape}] cannot come out of a file of ${this.fileBytes} bytes`);
+    }
+    checkByteLimit(where, bytes, this.left);
+    this.left -= bytes;
+    // The library does not fill what a file leaves out, so the memory must be zero; at least a byte, or malloc may fail.
+    const pointer = module._malloc(bytes + 1);
+    if (pointer === 0) throw new LimitError(`${where}: ${bytes} bytes are more than HDF5's memory has left`);
+    try {
+      module.HEAPU8.fill(0, pointer, pointer + bytes);
+      const status = module.get_dataset_data(this.file.file_id, path, null, null, null, BigInt(pointer));
+      if (status < 0) throw new FormatError(`${where} cannot be read (${reason(null)})`);
+      const copy = module.HEAPU8.slice(pointer, pointer + bytes);
+      return { dtype, shape: [...shape], data: viewOf(copy, 0, dtype, count) };
+    } finally {
+      module._free(pointer);
+    }
+  }
+}
+
+/** HDF5's classes 0 (integer) and 1 (float); h5wasm itself does not read half floats, hence this own reading. */
+function dtypeOf(type: number, size: number, signed: boolean): DType | undefined {
+  if (type === 1) return ({ 2: "float16", 4: "float32", 8: "float64" } as const)[size as 2 | 4 | 8];
+  if (type !== 0) return undefined;
+  const bits = ({ 1: 8, 2: 16, 4: 32, 8: 64 } as const)[size as 1 | 2 | 4 | 8];
+  return bits && (`${signed ? "int" : "uint"}${bits}` as const);
+}

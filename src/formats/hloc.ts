@@ -1,0 +1,169 @@
+/**
+ * Features and matches in hloc's HDF5 layout, which LightGlue, hloc and pycolmap's tools read.
+ *
+ * Features: one group per image, named by its path (slashes make nested groups), with `keypoints` [N, 2], `scores` [N],
+ * `descriptors` [D, N] (transposed), `image_size` [2]; ours adds `levels` [N] where there are any. hloc's pixel
+ * centres lie on integers as ours do. It may write float16; float32 is written here and both are read.
+ * Matches: one group `NAME0/NAME1` per pair, with slashes in the names turned into "-", `matches0` [N0] (index in
+ * image 1 or −1) and `matching_scores0` [N0].
+ */
+import { FormatError, OptionError, ShapeError } from "../errors.js";
+import type { Features, Matches } from "../features.js";
+import { withDefaults } from "../options.js";
+import type { ImagePair } from "./colmap.js";
+import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
+import { createHdf5, type Hdf5File, openHdf5 } from "./hdf5.js";
+import { type NdArray, toColumnMajor, toFloat32 } from "./ndarray.js";
+import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
+
+/** A pair's matches and the number of keypoints of its first image, which the layout needs. */
+export interface HlocPair extends ImagePair {
+  count0: number;
+}
+
+export interface WriteHlocOptions {
+  /** A file to add to, e.g. what an interrupted run left; default null: a new one. */
+  base: Uint8Array | null;
+}
+
+export interface ReadHlocOptions {
+  /** Most bytes of arrays in all; default 2 GiB. */
+  limit: number;
+}
+
+/**
+ * An HDF5 file of the features of many images. OptionError for a name that is given twice, is in `base` already, or has
+ * empty or "." parts (also an absolute path).
+ */
+export async function writeHlocFeatures(
+  entries: Iterable<readonly [string, Features]> | AsyncIterable<readonly [string, Features]>,
+  options: Partial<WriteHlocOptions> = {},
+): Promise<Uint8Array> {
+  const where = "writeHlocFeatures";
+  const { base } = withDefaults<WriteHlocOptions>(where, { base: null }, options);
+  return createHdf5(where, base, async (file) => {
+    for await (const [name, features] of entries) {
+      checkImageName(where, name);
+      const arrays = featuresToArrays(features, false);
+      arrays.descriptors = transposed(arrays.descriptors);
+      writeGroup(file, name, arrays);
+    }
+  });
+}
+
+/** The features of every image in such a file, by image name, in the file's order. */
+export async function readHlocFeatures(
+  bytes: Uint8Array,
+  options: Partial<ReadHlocOptions> = {},
+): Promise<Map<string, Features>> {
+  const where = "readHlocFeatures";
+  const { limit } = withDefaults<ReadHlocOptions>(where, { limit: DEFAULT_UNPACK_LIMIT }, options);
+  return openHdf5(where, bytes, limit, (file) => {
+    const images = new Map<string, Features>();
+    file.visit((name, datasets) => {
+      if (!datasets.includes("keypoints")) return;
+      const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
+      const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
+      if (arrays.descriptors?.shape.length === 2) arrays.descriptors = transposed(arrays.descriptors);
+      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays));
+    });
+    return images;
+  });
+}
+
+/** Names of the images in such a file, without reading their features. */
+export async function listHlocImages(bytes: Uint8Array): Promise<string[]> {
+  return openHdf5("listHlocImages", bytes, 0, (file) => {
+    const names: string[] = [];
+    file.visit((name, datasets) => {
+      if (datasets.includes("keypoints")) names.push(name);
+    });
+    return names;
+  });
+}
+
+/** An HDF5 file of matches. ShapeError when an index does not fit or a keypoint of image 0 has two matches. */
+export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8Array> {
+  const where = "writeHlocMatches";
+  return createHdf5(where, null, (file) => {
+    for (const { name0, name1, count0, matches } of pairs) {
+      checkImageName(where, name0);
+      checkImageName(where, name1);
+      const name = `${name0.replaceAll("/", "-")}/${name1.replaceAll("/", "-")}`;
+      const partner = new Int32Array(count0).fill(-1);
+      const scores = new Float32Array(count0);
+      for (let k = 0; k < matches.count; k++) {
+        const [i, j] = [matches.pairs[2 * k], matches.pairs[2 * k + 1]];
+        if (!(i < count0) || partner[i] >= 0) {
+          throw new ShapeError(`${where}: "${name}": match ${k} is of keypoint ${i}: ${count0} there, one match each`);
+        }
+        partner[i] = j;
+        scores[i] = matches.scores[k];
+      }
+      writeGroup(file, name, {
+        matches0: { dtype: "int32", shape: [count0], data: partner },
+        matching_scores0: { dtype: "float32", shape: [count0], data: scores },
+      });
+    }
+  });
+}
+
+/** The pairs of such a file; names are as stored, with "-" for "/". */
+export async function readHlocMatches(bytes: Uint8Array, options: Partial<ReadHlocOptions> = {}): Promise<HlocPair[]> {
+  const where = "readHlocMatches";
+  const { limit } = withDefaults<ReadHlocOptions>(where, { limit: DEFAULT_UNPACK_LIMIT }, options);
+  return openHdf5(where, bytes, limit, (file) => {
+    const pairs: HlocPair[] = [];
+    file.visit((name, datasets) => {
+      if (!datasets.includes("matches0")) return;
+      const [name0, name1, ...more] = name.split("/");
+      if (name1 === undefined || more.length > 0) throw new FormatError(`${where}: "${name}" does not name a pair`);
+      const partner = file.read(`${name}/matches0`);
+      const scores = datasets.includes("matching_scores0") ? file.read(`${name}/matching_scores0`) : null;
+      pairs.push({
+        name0,
+        name1,
+        count0: partner.data.length,
+        matches: matchesOf(`${where}: "${name}"`, partner, scores),
+      });
+    });
+    return pairs;
+  });
+}
+
+function writeGroup(file: Hdf5File, name: string, arrays: Record<string, NdArray>): void {
+  if (file.hasDataset(`${name}/${Object.keys(arrays)[0]}`)) {
+    throw new OptionError(`${file.where}: "${name}" is in the file already`);
+  }
+  file.makeGroup(name);
+  for (const [array, values] of Object.entries(arrays)) file.write(`${name}/${array}`, values);
+}
+
+/** [N, D] ↔ [D, N]. */
+function transposed({ dtype, shape: [rows, columns], data }: NdArray): NdArray {
+  // Column-major [N, D] and row-major [D, N] are the same bytes.
+  return { dtype, shape: [columns, rows], data: toColumnMajor(data, [rows, columns], dtype) };
+}
+
+function matchesOf(where: string, partner: NdArray, scores: NdArray | null): Matches {
+  if (partner.shape.length !== 1 || (scores && scores.data.length !== partner.data.length)) {
+    throw new FormatError(`${where}: matches0 and matching_scores0 must be flat and equally long`);
+  }
+  const values = scores && toFloat32(scores);
+  const pairs: number[] = [];
+  const kept: number[] = [];
+  for (const [i, value] of partner.data.entries()) {
+    const j = Number(value);
+    if (j < 0) continue;
+    if (!Number.isInteger(j) || j > 0xffffffff) throw new FormatError(`${where}: matches0[${i}] is ${j}`);
+    pairs.push(i, j);
+    kept.push(values ? values[i] : 1);
+  }
+  return { count: kept.length, pairs: Uint32Array.from(pairs), scores: Float32Array.from(kept) };
+}
+
+function checkImageName(where: string, name: string): void {
+  if (name.includes("\0") || name.split("/").some((part) => part === "" || part === ".")) {
+    throw new OptionError(`${where}: the image name "${name}" must be a relative path without empty or "." parts`);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Files that are whole or not there: written under a temporary name in the same folder, flushed to the disk, renamed.
+ * And reading with the failures that people meet said plainly.
+ */
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { FormatError, IoError, LimitError, StrataError } from "../errors.js";
+import { withDefaults } from "../options.js";
+
+/** Node reads at most 2 GiB − 1 bytes of a file at once. */
+const DEFAULT_FILE_LIMIT = 2 ** 31 - 1;
+
+const REASONS: Record<string, string> = {
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  ENAMETOOLONG: "the name is too long",
+  EMFILE: "too many open files",
+  ELOOP: "its links form a circle",
+};
+
+/**
+ * Writes the file so that at every moment the old or the new content is there, whole. An IoError names path and reason,
+ * and the temporary file is gone.
+ */
+export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+  const name = `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const temporary = join(dirname(path), name);
+  try {
+    const file = await open(temporary, "wx");
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw ioError("write", path, cause, codeOf(cause) === "ENOENT" ? "its folder does not exist" : undefined);
+  }
+}
+
+export interface ReadFileOptions {
+  /** Largest file in bytes; default 2 GiB − 1. */
+  limit: number;
+}
+
+/**
+ * The bytes of a file. IoError when it is missing, a folder, not a regular file or not readable, FormatError when it is
+ * empty, LimitError when it is larger than `limit`, before it is read.
+ */
+export async function readFileChecked(path: string, options: Partial<ReadFileOptions> = {}): Promise<Uint8Array> {
+  const { limit } = withDefaults<ReadFileOptions>("readFileChecked", { limit: DEFAULT_FILE_LIMIT }, options);
+  try {
+    const info = await stat(path);
+    if (info.isDirectory()) throw new IoError(`cannot read ${path}: it is a folder`);
+    if (!info.isFile()) throw new IoError(`cannot read ${path}: it is not a regular file`);
+    if (info.size === 0) throw new FormatError(`${path} is empty`);
+    if (info.size > limit) throw new LimitError(`${path} has ${info.size} bytes, over the limit of ${limit}`);
+    const bytes = await readFile(path);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch (cause) {
+    if (cause instanceof StrataError) throw cause;
+    throw ioError("read", path, cause);
+  }
+}
+
+/** An IoError that says what failed, where and why. */
+export function ioError(verb: string, path: string, cause: unknown, reason = REASONS[codeOf(cause)]): IoError {
+  return new IoError(`cannot ${verb} ${path}: ${reason ?? (cause as Error).message}`, { cause });
+}
+
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException | null)?.code ?? "";
+}

@@ -23,7 +23,7 @@ export interface TorchFile {
 const LEGACY_START = [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
 const LEGACY_PROTOCOL = 1001;
 
-/** Opens either container. `limit`: most bytes that compressed members may unpack to. */
+/** Opens either container. `limit`: most bytes that members may unpack to beyond the file's own length. */
 export function openTorchFile(where: string, bytes: Uint8Array, limit: number): TorchFile {
   if (bytes.length === 0) throw new FormatError(`${where}: the file is empty`);
   if (bytes[0] === 0x50 && bytes[1] === 0x4b) return openZip(where, bytes, limit);
@@ -34,7 +34,7 @@ export function openTorchFile(where: string, bytes: Uint8Array, limit: number): 
 }
 
 function openZip(where: string, bytes: Uint8Array, limit: number): TorchFile {
-  const members = readZip(bytes, { limit }, where);
+  const members = readZip(bytes, { limit: bytes.length + limit }, where);
   const pickle = [...members.keys()].find((name) => /^([^/]*\/)?data\.pkl$/.test(name));
   if (pickle === undefined) {
     throw new FormatError(`${where}: a zip archive, but no PyTorch checkpoint: it has no data.pkl`);

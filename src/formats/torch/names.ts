@@ -70,7 +70,7 @@ export function torchNames(where: string): Map<string, ((args: PickleValue[]) =>
     ["builtins.set", first],
     ["__builtin__.set", first],
     ["torch.Size", first],
-    ["torch.device", ([kind, index]) => (typeof index === "number" ? `${String(kind)}:${index}` : (kind ?? null))],
+    ["torch.device", ([kind, index]) => `${typeof kind === "string" ? kind : "?"}${isIndex(index) ? `:${index}` : ""}`],
     ["torch._utils._rebuild_tensor", (args) => rebuildTensor(where, args)],
     ["torch._utils._rebuild_tensor_v2", (args) => rebuildTensor(where, args)],
     ["torch._utils._rebuild_parameter", ([tensor]) => checkTensor(where, tensor)],

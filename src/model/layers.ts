@@ -1,0 +1,85 @@
+/** Layers on jax-js arrays, NCHW float32. Each consumes its inputs; whoever needs one again passes `.ref`. */
+import { lax, numpy as np } from "@jax-js/jax";
+import { fused } from "../graph/fused.js";
+
+export type Arr = np.Array;
+
+/** Kernel [out, in, kh, kw] and bias [out]. */
+export interface Conv {
+  weight: Arr;
+  bias: Arr;
+}
+
+interface ConvOptions {
+  stride?: number;
+  /** Zeros on every side. */
+  padding?: number;
+  dilation?: number;
+}
+
+/** 2-D convolution with a bias: [N, in, H, W] → [N, out, H′, W′]. */
+export function conv2d(x: Arr, { weight, bias }: Conv, { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {}): Arr {
+  const pad: [number, number] = [padding, padding];
+  const out = lax.convGeneralDilated(x, weight, [stride, stride], [pad, pad], { rhsDilation: [dilation, dilation] });
+  return out.add(bias.reshape([1, -1, 1, 1]));
+}
+
+export const relu = (x: Arr): Arr => np.maximum(x, 0);
+
+/** Mean of each 2×2 block: [N, C, H, W] → [N, C, ⌊H/2⌋, ⌊W/2⌋]. */
+export function averagePool2(x: Arr): Arr {
+  return lax.reduceWindow(x, (window) => np.mean(window), [2, 2], [2, 2]);
+}
+
+/** Largest of each 3×3 window, stride 2, one position of padding: the stem pooling of a ResNet; x must be ≥ 0. */
+export function maxPool3(x: Arr): Arr {
+  const padded = np.pad(x, [
+    [0, 0],
+    [0, 0],
+    [1, 1],
+    [1, 1],
+  ]);
+  return lax.reduceWindow(padded, (window) => np.max(window), [3, 3], [2, 2]);
+}
+
+export const sigmoid = fused("sigmoid", {}, (x: Arr) => np.reciprocal(np.exp(x.neg()).add(1)));
+
+/** log(1 + eˣ), written so that large x do not overflow. */
+export const softplus = fused("softplus", {}, (x: Arr) =>
+  np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))),
+);
+
+/** Where bilinear resizing puts pixel centres. */
+export type Alignment = "half_pixel" | "align_corners";
+
+/** Bilinear enlargement of the last two axes by a whole factor. */
+export function upsample(x: Arr, factor: number, alignment: Alignment): Arr {
+  const resize = fused("resize", { scales: [factor, factor], coordinates: alignment }, (map: Arr) => {
+    const [, , h, w] = map.shape;
+    const stretch = (from: number) =>
+      np.array(interpolation(from, from * factor, alignment)).reshape([from * factor, from]).transpose([1, 0]);
+    const wide = np.matmul(map, stretch(w)).transpose([0, 1, 3, 2]);
+    return np.matmul(wide, stretch(h)).transpose([0, 1, 3, 2]);
+  });
+  return resize(x);
+}
+
+/** Row-major [to, from] matrix of linear interpolation. */
+function interpolation(from: number, to: number, alignment: Alignment): Float32Array<ArrayBuffer> {
+  const matrix = new Float32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    const exact = alignment === "half_pixel" ? ((i + 0.5) * from) / to - 0.5 : to > 1 ? (i * (from - 1)) / (to - 1) : 0;
+    const position = Math.min(Math.max(exact, 0), from - 1);
+    const low = Math.floor(position);
+    const high = Math.min(low + 1, from - 1);
+    matrix[i * from + low] += 1 - (position - low);
+    matrix[i * from + high] += position - low;
+  }
+  return matrix;
+}
+
+/** Unit length along channels: [N, C, H, W] / max(‖·‖, ε). */
+export function normalizeChannels(x: Arr, eps = 1e-12): Arr {
+  const norm = np.sqrt(np.sum(np.square(x.ref), 1, { keepdims: true }));
+  return x.div(np.maximum(norm, eps));
+}

@@ -14,6 +14,12 @@ function wrap(ctx: Lowering, view: View, dtype: DType): View {
   return dtype === "uint32" ? ctx.elementwise("BitwiseAnd", [view, ctx.scalar("uint32" as DType, UINT32_MASK)]) : view;
 }
 
+/** The smaller or larger of two. Runtimes compare 64-bit numbers by their low halves here, so uint32 goes through Less. */
+export function extremum(ctx: Lowering, op: "Min" | "Max", a: View, b: View, dtype: DType): View {
+  if (dtype !== "uint32") return ctx.elementwise(op, [a, b]);
+  return ctx.elementwise("Where", [ctx.elementwise("Less", [a, b]), ...(op === "Min" ? [a, b] : [b, a])]);
+}
+
 const operands = (ctx: Lowering, eqn: Eqn, dtype: DType): View[] => eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
 
 /** A binary primitive by its operator for numbers and, where it has one, for bools. */
@@ -27,6 +33,14 @@ const binary =
       return [ctx.elementwise(boolOp, views)];
     }
     return [wrap(ctx, ctx.elementwise(op, views), dtype)];
+  };
+
+const extreme =
+  (op: "Min" | "Max", boolOp: string): Rule =>
+  (ctx, eqn) => {
+    const dtype = dtypeOf(eqn.outs[0]);
+    const [a, b] = operands(ctx, eqn, dtype);
+    return [dtype === "bool" ? ctx.elementwise(boolOp, [a, b]) : extremum(ctx, op, a, b, dtype)];
   };
 
 const unary =
@@ -50,22 +64,46 @@ const max: Rule = (ctx, eqn) => {
   const zero = eqn.inputs.findIndex((atom) => ctx.literal(atom) === 0);
   const other = eqn.inputs[1 - zero];
   if (zero >= 0 && dtype === "float32" && isVar(other)) return [ctx.unary(ctx.viewAs(other, dtype), "Relu")];
-  return binary("Max", "Or")(ctx, eqn);
+  return extreme("Max", "Or")(ctx, eqn);
 };
 
-/** Division towards zero; ONNX's integer Div does that, floats are cut at the point. */
-const idiv: Rule = (ctx, eqn) => {
-  const dtype = dtypeOf(eqn.outs[0]);
-  const quotient = ctx.elementwise("Div", operands(ctx, eqn, dtype));
-  return [isFloat(dtype) ? truncate(ctx, quotient) : quotient];
-};
+/**
+ * Division towards zero, and the remainder that goes with it (the sign of the dividend, as in C and JavaScript).
+ * Whole numbers divided by zero give 0 as in jax-js; ONNX Runtime would end the process. int32 is divided as int64,
+ * because −2³¹ / −1 would end it too.
+ */
+const divide =
+  (op: "Div" | "Mod"): Rule =>
+  (ctx, eqn) => {
+    const dtype = dtypeOf(eqn.outs[0]);
+    const [x, y] = operands(ctx, eqn, dtype);
+    const attributes = op === "Mod" ? { fmod: 1 } : undefined;
+    if (isFloat(dtype)) {
+      const result = ctx.elementwise(op, [x, y], attributes);
+      return [op === "Div" ? truncate(ctx, result) : result];
+    }
+    const literal = ctx.literal(eqn.inputs[1]);
+    if (literal && Math.trunc(literal) > 0) return [ctx.elementwise(op, [x, y], attributes)];
+    const uint32 = "uint32" as DType;
+    const [a, b] = [x, y].map((view) =>
+      dtype === uint32 ? view : ctx.unary(view, "Cast", { to: onnxTypeCode("int64") }),
+    );
+    const zero = ctx.elementwise("Equal", [b, ctx.scalar(uint32, 0)]);
+    const safe = ctx.elementwise("Where", [zero, ctx.scalar(uint32, 1), b]);
+    const quotient = ctx.elementwise(op, [a, safe], attributes);
+    const result = ctx.elementwise("Where", [zero, ctx.scalar(uint32, 0), quotient]);
+    return [dtype === uint32 ? result : narrow(ctx, result)];
+  };
+
+/** The low 32 bits of an int64 as a signed number. */
+function narrow(ctx: Lowering, view: View): View {
+  const uint32 = "uint32" as DType;
+  return ctx.cast(ctx.elementwise("BitwiseAnd", [view, ctx.scalar(uint32, UINT32_MASK)]), uint32, "int32" as DType);
+}
 
 export function truncate(ctx: Lowering, view: View): View {
   return ctx.elementwise("Mul", [ctx.unary(view, "Sign"), ctx.unary(ctx.unary(view, "Abs"), "Floor")]);
 }
-
-/** Remainder with the sign of the dividend, as in C and JavaScript. */
-const mod: Rule = (ctx, eqn) => [ctx.elementwise("Mod", operands(ctx, eqn, dtypeOf(eqn.outs[0])), { fmod: 1 })];
 
 const neg: Rule = (ctx, eqn) => {
   const dtype = dtypeOf(eqn.outs[0]);
@@ -132,17 +170,12 @@ const cast: Rule = (ctx, eqn) => [ctx.viewAs(eqn.inputs[0], eqn.params.dtype as 
 
 const identity: Rule = (ctx, eqn) => [ctx.view(eqn.inputs[0])];
 
-/** Casts around an operator that has no kernel for the type at hand. */
-export function viaType(ctx: Lowering, atom: Atom, type: "int32" | "float32"): View {
-  return ctx.unary(ctx.view(atom), "Cast", { to: onnxTypeCode(type) });
-}
-
 export const elementwiseRules: Record<string, Rule> = {
   add: binary("Add", "Or"),
   mul,
-  idiv,
-  mod,
-  min: binary("Min", "And"),
+  idiv: divide("Div"),
+  mod: divide("Mod"),
+  min: extreme("Min", "And"),
   max,
   neg,
   reciprocal: unary("Reciprocal"),

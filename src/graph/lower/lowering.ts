@@ -92,25 +92,32 @@ export class Lowering {
 
   /** A stored scalar. */
   scalar(dtype: DType, value: number): View {
-    return identityView({ name: this.scalarName(carriedType(dtype), value), shape: [] });
+    // jax-js keeps literals as float32, so that the largest uint32 arrives as 2³².
+    const kept = dtype === "uint32" ? Math.min(value, 0xffffffff) : value;
+    return identityView({ name: this.scalarName(carriedType(dtype), kept), shape: [] });
   }
 
   scalarName(type: OnnxType, value: number): string {
     return this.builder.constant(type, [], scalarData(type, value), "lit");
   }
 
-  /** jax-js's cast: to integers it truncates and saturates, to bool it asks for ≠ 0. */
+  /** jax-js's cast: to integers it truncates, saturates and makes 0 of NaN; to bool it asks for ≠ 0. */
   cast(view: View, from: DType, to: DType): View {
-    const isFloat = (dtype: DType) => dtype.startsWith("float");
+    if (from === to) return view;
     const target = carriedType(to);
-    if (isFloat(from) && (to === "int32" || to === "uint32")) {
+    if (from.startsWith("float") && (to === "int32" || to === "uint32")) {
       // Through double, which holds every bound exactly; a plain Cast of an out-of-range float is undefined.
       const [low, high] = to === "int32" ? [-2147483648, 2147483647] : [0, 4294967295];
       const wide = this.unary(view, "Cast", { to: onnxTypeCode("float64") });
-      const limited = this.binary("Min", this.binary("Max", wide, low, "float64"), high, "float64");
+      const number = this.elementwise("Where", [this.unary(wide, "IsNaN"), this.scalar("float64" as DType, 0), wide]);
+      const limited = this.binary("Min", this.binary("Max", number, low, "float64"), high, "float64");
       return this.unary(limited, "Cast", { to: onnxTypeCode(target) });
     }
-    if (carriedType(from) === target && to !== "uint32") return view;
+    if (from === "uint32" && to === "int32") {
+      // Sign extension: runtimes join chains of Casts, and then saturate what should wrap around.
+      const signed = this.binary("Sub", this.binary("BitwiseXor", view, 2 ** 31, "int64"), 2 ** 31, "int64");
+      return this.unary(signed, "Cast", { to: onnxTypeCode("int32") });
+    }
     const made = this.unary(view, "Cast", { to: onnxTypeCode(target) });
     return to === "uint32" && from === "int32" ? this.binary("BitwiseAnd", made, 0xffffffff, "int64") : made;
   }

@@ -1,0 +1,143 @@
+/** Options that `extract` and `match` share, and their way to an extractor's options. Names are the reference's. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { OptionError } from "../errors.js";
+import { DETECTIONS, REFINEMENTS } from "../extract/options.js";
+import { BACKENDS } from "../graph/session.js";
+import { DEFAULT_PIXEL_LIMIT } from "../image/image.js";
+import type { OpenOptions } from "../node/extractor.js";
+import { checkNumber } from "../options.js";
+
+/** As commander hands them over. */
+export interface ExtractionFlags {
+  model?: string;
+  attentionCkpt?: string;
+  loadFromFolder?: boolean;
+  attentionModel?: OpenOptions["attentionModel"];
+  thresh?: number;
+  nms?: boolean;
+  refine?: OpenOptions["refine"];
+  maxFeatures?: number | null;
+  d2netLocalization?: boolean;
+  sumDescriptors?: boolean;
+  firstStride?: 1 | 2;
+  replaceStrides?: boolean;
+  preprocessing?: OpenOptions["preprocessing"];
+  scale?: boolean;
+  maxEdge?: number;
+  maxSumEdges?: number;
+  backend?: OpenOptions["backend"];
+  threads?: number;
+  pixelLimit?: number;
+  orientation: boolean;
+}
+
+const ATTENTION_MODELS = [
+  "auto",
+  "multi_attention_model2",
+  "multi_attention_model",
+  "attention_model",
+  "shared_multi_attention_model2",
+] as const;
+const PREPROCESSINGS = ["torch", "caffe", "none"] as const;
+
+/** What the reference's `--scale` stands for. */
+const SCALE_DEFAULTS = { maxEdge: 1600, maxSumEdges: 2800 };
+
+/** A parser of a flag's value; an OptionError names the flag. */
+export function numberOf(flag: string, range: { min?: number; max?: number; integer?: boolean }) {
+  return (text: string): number => {
+    const value = text.trim() === "" ? text : Number(text);
+    return checkNumber("arguments", flag, Number.isNaN(value) ? text : value, range);
+  };
+}
+
+const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
+
+/** As `numberOf`, or "all" for no limit. */
+function countOrAll(flag: string) {
+  return (text: string): number | null => (text === "all" ? null : count(flag)(text));
+}
+
+function strideOf(flag: string) {
+  return (text: string): number => {
+    if (text !== "1" && text !== "2") throw new OptionError(`arguments: "${flag}" must be 1 or 2, got ${text}`);
+    return Number(text);
+  };
+}
+
+/** Adds the shared options to a command. */
+export function addExtractionOptions(command: Command): Command {
+  const choice = (flags: string, text: string, choices: readonly string[]) =>
+    new Option(flags, text).choices([...choices]);
+  return command
+    .optionsGroup("Model:")
+    .option("--model <name>", "a model's name, or the path of a .safetensors file, model folder or .ckpt")
+    .option("--attention-ckpt <name>", "attention heads, or a whole checkpoint: a name or a path")
+    .option("--load-from-folder", "read --attention-ckpt NAME from checkpoints/NAME.ckpt")
+    .addOption(choice("--attention-model <kind>", "kind of attention head (auto: by the checkpoint)", ATTENTION_MODELS))
+    .option("--first-stride <n>", "stride of the first convolution, 1 or 2 (reference models)", strideOf("--first-stride"))
+    .option("--replace-strides", "dilations in place of the strides of layers 2 to 4 (reference models)")
+    .addOption(choice("--preprocessing <kind>", "how pixels are normalised (reference models)", PREPROCESSINGS))
+    .optionsGroup("Keypoints:")
+    .option("--thresh <score>", "drop keypoints with a lower score; 0 keeps all", numberOf("--thresh", { min: 0 }))
+    .option("--nms", "keep only local maxima of the score")
+    .option("--no-nms", "keep every position with a score")
+    .addOption(choice("--refine <how>", "positions between pixels, or on the grid", REFINEMENTS))
+    .option("--max-features <n>", 'at most this many, best first; "all" for no limit', countOrAll("--max-features"))
+    .option("--d2net-localization", "D2-Net's hard detection on the descriptor maps")
+    .option("--sum-descriptors", "weigh descriptor maps by their scores")
+    .optionsGroup("Images:")
+    .option("--max-edge <px>", "scale down until the longer edge fits", count("--max-edge"))
+    .option("--max-sum-edges <px>", "scale down until width + height fits", count("--max-sum-edges"))
+    .option("--scale", `short for --max-edge ${SCALE_DEFAULTS.maxEdge} --max-sum-edges ${SCALE_DEFAULTS.maxSumEdges}`)
+    .option(
+      "--pixel-limit <megapixels>",
+      `refuse larger images before decoding (default: ${DEFAULT_PIXEL_LIMIT / 1e6})`,
+      numberOf("--pixel-limit", { min: 0.001 }),
+    )
+    .option("--no-orientation", "do not turn images as their EXIF orientation says")
+    .optionsGroup("Machine:")
+    .addOption(choice("--backend <name>", "where to compute (default: cpu)", BACKENDS))
+    .option("--threads <n>", "threads (default: one per core)", count("--threads"))
+    .optionsGroup("Other:");
+}
+
+/** Options for `openExtractor`; only what was given, so that the model's own defaults stay. */
+export function openOptions(flags: ExtractionFlags): OpenOptions {
+  const scale = flags.scale ? SCALE_DEFAULTS : {};
+  const options: OpenOptions = {
+    model: flags.model,
+    attentionCkpt: attentionCheckpoint(flags),
+    attentionModel: flags.attentionModel,
+    firstStride: flags.firstStride,
+    replaceStrides: flags.replaceStrides,
+    preprocessing: flags.preprocessing,
+    threshold: flags.thresh,
+    nms: flags.nms,
+    refine: flags.refine,
+    maxFeatures: flags.maxFeatures,
+    detection: flags.d2netLocalization ? DETECTIONS[1] : undefined,
+    sumDescriptors: flags.sumDescriptors,
+    maxEdge: flags.maxEdge,
+    maxSumEdges: flags.maxSumEdges,
+    backend: flags.backend,
+    threads: flags.threads,
+  };
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...scale, ...Object.fromEntries(given) };
+}
+
+/** Options for `loadImage`. */
+export function imageOptions(flags: ExtractionFlags): { pixelLimit: number; orientation: boolean } {
+  const pixelLimit = flags.pixelLimit === undefined ? DEFAULT_PIXEL_LIMIT : flags.pixelLimit * 1e6;
+  return { pixelLimit, orientation: flags.orientation };
+}
+
+/** A folder's checkpoint, as the reference looks for it; a path that exists is taken as it is. */
+function attentionCheckpoint({ attentionCkpt, loadFromFolder }: ExtractionFlags): string | undefined {
+  if (!loadFromFolder) return attentionCkpt;
+  if (attentionCkpt === undefined) throw new OptionError("--load-from-folder needs --attention-ckpt NAME");
+  return existsSync(attentionCkpt) ? attentionCkpt : join("checkpoints", `${attentionCkpt}.ckpt`);
+}

@@ -1,0 +1,55 @@
+/** What a command gets from the outside world, so that tests can give it another one. */
+import type { Engine } from "./engine.js";
+
+/** Exit codes: everything done; something failed; the command line itself was wrong; stopped by Ctrl-C. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export interface Context {
+  engine: Engine;
+  /** Results, and nothing else. */
+  out(text: string): void;
+  /** Progress, notes and errors. */
+  err(text: string): void;
+  /** Whether `err` is a terminal that a progress bar can be drawn on. */
+  terminal: boolean;
+  /** Resolves when the user asks to stop; `release` stops listening. */
+  listenForInterrupt(): Interrupt;
+}
+
+export interface Interrupt {
+  /** Rejects with `Interrupted` as soon as the user asks to stop, else settles as `work` does. */
+  race<T>(work: Promise<T>): Promise<T>;
+  readonly requested: boolean;
+  release(): void;
+}
+
+/** Thrown through a command to its end; not an error to report. */
+export class Interrupted extends Error {}
+
+/** Ctrl-C and a polite kill, once; a second one ends the process at once, as without us. */
+export function processInterrupt(): Interrupt {
+  let requested = false;
+  let stop: (reason: Interrupted) => void = () => {};
+  const stopped = new Promise<never>((_, reject) => {
+    stop = reject;
+  });
+  stopped.catch(() => {});
+  const release = () => {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  };
+  function onSignal() {
+    requested = true;
+    release();
+    stop(new Interrupted());
+  }
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    race: (work) => Promise.race([stopped, work]),
+    get requested() {
+      return requested;
+    },
+    release,
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * The two calls by which the command line reaches models. Behind one interface, so that its own logic is tested without
+ * a network, and imported when called, so that `strata --help` does not load a runtime.
+ */
+import type { Extractor } from "../extract/extractor.js";
+import type { ModelDescription, OpenOptions } from "../node/extractor.js";
+
+export interface Engine {
+  openExtractor(options: OpenOptions): Promise<Extractor>;
+  describeModel(nameOrPath?: string): Promise<ModelDescription>;
+}
+
+/** Real models, on onnxruntime-node. */
+export const nodeEngine: Engine = {
+  openExtractor: async (options) => (await import("../node/extractor.js")).openExtractor(options),
+  describeModel: async (nameOrPath) => (await import("../node/extractor.js")).describeModel(nameOrPath),
+};

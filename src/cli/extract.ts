@@ -1,0 +1,254 @@
+/** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
+import { basename } from "node:path";
+import { OptionError, StrataError } from "../errors.js";
+import type { Extractor } from "../extract/extractor.js";
+import type { Image } from "../image/image.js";
+import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
+import { type Context, EXIT, Interrupted } from "./context.js";
+import { checkHlocPath, hlocStore, partsFolder } from "./hloc-store.js";
+import { collectImages, type Failure, type InputImage } from "./inputs.js";
+import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
+import type { FileFormat } from "./record.js";
+import { errorCode, errorText, plainMessage } from "./report-error.js";
+import { checkWritable, fileStore, outputPath, type Store } from "./store.js";
+import { packageVersion } from "./version.js";
+
+export interface ExtractFlags extends ExtractionFlags {
+  list?: string;
+  recursive?: boolean;
+  root?: string;
+  out?: string;
+  format: FileFormat | "h5";
+  outputExtension?: string;
+  smartName?: boolean;
+  append?: boolean;
+  resume?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+/** Reasons of the system after which every further image would fail as well. */
+const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG"];
+
+/** What a run has done so far. */
+interface Tally {
+  worked: number;
+  skipped: number;
+  keypoints: number;
+  empty: string[];
+  failures: Failure[];
+}
+
+export async function extractCommand(named: string[], flags: ExtractFlags, context: Context): Promise<number> {
+  const extension = checkExtension(flags);
+  const { images, failures } = await collectImages(named, flags);
+  const started = performance.now();
+  const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures };
+  for (const failure of failures) context.err(failureLine(failure, flags));
+  if (images.length === 0) {
+    if (failures.length === 0) context.err(`strata: there are no images in ${named.join(", ")}\n`);
+    if (flags.json) context.out(`${JSON.stringify(summary(0, [], tally, started))}\n`);
+    return EXIT.failed;
+  }
+  await checkWritable(
+    flags.format === "h5"
+      ? [checkHlocPath(flags.out)]
+      : images.map((image) => outputPath(image, { extension, out: flags.out })),
+  );
+
+  const extractor = await context.engine.openExtractor(openOptions(flags));
+  const store = openStore(flags, extension, extractor);
+  const progress = await openProgress({
+    total: images.length + failures.length,
+    terminal: context.terminal,
+    quiet: flags.quiet ?? false,
+    write: context.err,
+  });
+  const interrupt = context.listenForInterrupt();
+  try {
+    await extractAll({ images, extractor, store, flags, context, tally, progress, race: interrupt.race });
+    progress.stop();
+    const outputs = await store.finish();
+    report(flags, images.length + failures.length, outputs, tally, started, extractor, context);
+    return tally.failures.length > 0 ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    progress.stop();
+    const finished = tally.worked + tally.skipped;
+    const kept = `${finished} of ${images.length} images are finished and kept${
+      flags.format === "h5" ? ` in ${partsFolder(checkHlocPath(flags.out))}` : ""
+    }; the same command with --resume goes on from there`;
+    if (error instanceof Interrupted) {
+      context.err(`strata: interrupted; ${kept}\n`);
+      return EXIT.interrupted;
+    }
+    context.err(`strata: stopped; ${kept}\n`);
+    throw error;
+  } finally {
+    interrupt.release();
+    // A run that was interrupted leaves the runtime at work; the process ends anyway.
+    if (!interrupt.requested) await extractor.dispose();
+  }
+}
+
+interface Run {
+  images: InputImage[];
+  extractor: Extractor;
+  store: Store;
+  flags: ExtractFlags;
+  context: Context;
+  tally: Tally;
+  progress: Progress;
+  race<T>(work: Promise<T>): Promise<T>;
+}
+
+/** Every image in turn; the next one is decoded while the network is at work on this one. */
+async function extractAll(run: Run): Promise<void> {
+  const { images, extractor, store, flags, context, tally, progress, race } = run;
+  const earlier = tally.failures.length;
+  let saidFallback = false;
+  let ahead = prepare(images[0], run);
+  for (const [i, image] of images.entries()) {
+    const prepared = await race(ahead);
+    if (i + 1 < images.length) ahead = prepare(images[i + 1], run);
+    try {
+      if (prepared.kind === "failed") throw prepared.error;
+      if (prepared.kind === "finished") {
+        tally.skipped++;
+      } else {
+        const features = await race(extractor.extract(prepared.pixels));
+        // Not raced: a file that is being written is finished first.
+        await store.save(image, features);
+        tally.worked++;
+        tally.keypoints += features.count;
+        if (features.count === 0) tally.empty.push(image.path);
+      }
+    } catch (error) {
+      if (error instanceof Interrupted || isHopeless(error)) throw error;
+      const failure = { path: image.path, error };
+      tally.failures.push(failure);
+      progress.log(failureLine(failure, flags).trimEnd());
+    }
+    const fallback = extractor.info.session?.fallback;
+    if (fallback && !saidFallback) {
+      saidFallback = true;
+      if (!flags.quiet) progress.log(`strata: ${fallback}`);
+    }
+    progress.update(earlier + i + 1, i + 1 - tally.skipped);
+    // A signal that came while a file was written is looked at here.
+    await race(Promise.resolve());
+  }
+  if (context.terminal && flags.quiet) return;
+}
+
+type Prepared = { kind: "pixels"; pixels: Image } | { kind: "finished" } | { kind: "failed"; error: unknown };
+
+/** The image's pixels, unless it is finished; a failure is a value, for nobody may be waiting for it yet. */
+async function prepare(image: InputImage, { store, flags }: Run): Promise<Prepared> {
+  try {
+    if (flags.resume && (await store.has(image))) return { kind: "finished" };
+    const { loadImage } = await import("../node/images.js");
+    return { kind: "pixels", pixels: await loadImage(image.path, imageOptions(flags)) };
+  } catch (error) {
+    return { kind: "failed", error };
+  }
+}
+
+function openStore(flags: ExtractFlags, extension: string, extractor: Extractor): Store {
+  const { model, sha256 } = extractor.info;
+  const { backend: _, threads: __, model: ___, ...given } = openOptions(flags);
+  const provenance = {
+    strata: packageVersion(),
+    model,
+    sha256,
+    options: { ...given, ...extractor.options, orientation: flags.orientation, append: flags.append ?? false },
+  };
+  if (flags.format === "h5") {
+    return hlocStore({ file: checkHlocPath(flags.out), provenance, resume: flags.resume ?? false });
+  }
+  return fileStore({ format: flags.format, extension, out: flags.out, append: flags.append ?? false, provenance });
+}
+
+/** What is appended to an image's name; checks the options that go with it. */
+export function checkExtension(flags: ExtractFlags): string {
+  const { format, outputExtension, smartName, append, attentionCkpt, model } = flags;
+  if (append && format !== "npz" && format !== "mat") {
+    throw new OptionError(`--append is for --format npz and mat, not for ${format}`);
+  }
+  if (format === "h5") {
+    if (outputExtension !== undefined || smartName) {
+      throw new OptionError("--output-extension and --smart-name are for one file per image, not for --format h5");
+    }
+    checkHlocPath(flags.out);
+    return "";
+  }
+  if (smartName) {
+    if (outputExtension !== undefined) throw new OptionError("give --output-extension or --smart-name, not both");
+    const name = basename(attentionCkpt ?? model ?? "strata").replace(/\.(ckpt|safetensors)$/, "");
+    const scaled = flags.scale || flags.maxEdge !== undefined || flags.maxSumEdges !== undefined;
+    return `.${name}${flags.sumDescriptors ? "_SUM" : ""}${scaled ? "_SCALE" : ""}`;
+  }
+  if (outputExtension === undefined) return `.strata.${format}`;
+  if (!/^\.[^/\\]*[^/\\.]$/.test(outputExtension)) {
+    throw new OptionError(`--output-extension must begin with a dot and name no folder, got "${outputExtension}"`);
+  }
+  return outputExtension;
+}
+
+function isHopeless(error: unknown): boolean {
+  const cause = error instanceof StrataError ? error.cause : error;
+  return HOPELESS.includes((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}
+
+/** A failed image in one line; most messages name the image themselves. */
+function failureLine({ path, error }: Failure, { debug }: ExtractFlags): string {
+  const text = errorText(error, debug ?? false);
+  return plainMessage(error).includes(path) ? text : text.replace("strata: ", `strata: ${path}: `);
+}
+
+function summary(total: number, outputs: string[], tally: Tally, started: number, extractor?: Extractor) {
+  return {
+    images: total,
+    extracted: tally.worked,
+    skipped: tally.skipped,
+    failed: tally.failures.map(({ path, error }) => ({ path, code: errorCode(error), message: plainMessage(error) })),
+    empty: tally.empty,
+    keypoints: tally.keypoints,
+    outputs,
+    seconds: (performance.now() - started) / 1000,
+    info: extractor ? { version: packageVersion(), ...extractor.info, options: extractor.options } : null,
+  };
+}
+
+function report(
+  flags: ExtractFlags,
+  total: number,
+  outputs: string[],
+  tally: Tally,
+  started: number,
+  extractor: Extractor,
+  { out, err }: Context,
+): void {
+  const { worked, skipped, keypoints, empty, failures } = tally;
+  const result = summary(total, outputs, tally, started, extractor);
+  if (flags.json) {
+    out(`${JSON.stringify(result)}\n`);
+  } else if (!flags.quiet) {
+    const rate = worked > 1 ? `, ${describeRate(worked / result.seconds)}` : "";
+    const before = skipped > 0 ? `; ${skipped} were finished before` : "";
+    out(`${worked} images, ${keypoints} keypoints in ${describeSeconds(result.seconds)}${rate}${before}\n`);
+    if (empty.length > 0) out(`no keypoints in ${some(empty)}\n`);
+    if (outputs.length > 0) out(`written: ${some(outputs)}\n`);
+  }
+  if (failures.length > 0) {
+    err(`strata: ${failures.length} of ${total} images failed:\n`);
+    for (const { path } of failures) err(`  ${path}\n`);
+  }
+}
+
+/** The first few of many. */
+function some(names: readonly string[]): string {
+  const [first, second, third] = names;
+  if (names.length <= 3) return names.join(", ");
+  return `${first}, ${second}, ${third} and ${names.length - 3} more`;
+}

@@ -1,0 +1,92 @@
+/** Which images a command line names: files, folders, globs and list files; and the name each goes by in outputs. */
+import { readFile } from "node:fs/promises";
+import { dirname, relative, resolve, sep } from "node:path";
+import { OptionError } from "../errors.js";
+import { ioError } from "../node/atomic.js";
+import { listImages } from "../node/list-images.js";
+
+export interface InputImage {
+  /** As it was named. */
+  path: string;
+  /** Path from the root of all images, with slashes: unique, for mirrored outputs and names in HDF5. */
+  name: string;
+}
+
+/** An image that was asked for and cannot be had, and why. */
+export interface Failure {
+  path: string;
+  error: unknown;
+}
+
+export interface Inputs {
+  images: InputImage[];
+  failures: Failure[];
+}
+
+export interface InputOptions {
+  /** Text file with one path a line; empty lines and lines that begin with # are skipped. */
+  list?: string;
+  /** Search folders with all folders in them. */
+  recursive?: boolean;
+  /** Folder that names start from; default: the innermost one that holds all images. */
+  root?: string;
+}
+
+/**
+ * The images in the order they were named, each once; what is not there is a failure of its own. OptionError when
+ * nothing is named or an image lies outside `root`, IoError for a list that cannot be read.
+ */
+export async function collectImages(named: readonly string[], options: InputOptions): Promise<Inputs> {
+  const inputs = [...named, ...(options.list === undefined ? [] : await readList(options.list))];
+  if (inputs.length === 0) {
+    throw new OptionError(
+      options.list === undefined
+        ? "no images named: give files, folders or globs, or --list FILE"
+        : `the list ${options.list} names no images`,
+    );
+  }
+  const failures: Failure[] = [];
+  const paths = new Map<string, string>();
+  for (const input of inputs) {
+    try {
+      for (const path of await listImages([input], { recursive: options.recursive ?? false })) {
+        const absolute = resolve(path);
+        if (!paths.has(absolute)) paths.set(absolute, path);
+      }
+    } catch (error) {
+      failures.push({ path: input, error });
+    }
+  }
+  const root = options.root === undefined ? commonFolder([...paths.keys()]) : resolve(options.root);
+  const images = [...paths].map(([absolute, path]) => ({ path, name: nameBelow(root, absolute) }));
+  return { images, failures };
+}
+
+async function readList(list: string): Promise<string[]> {
+  const text = await readFile(list, "utf8").catch((cause) => {
+    throw ioError("read", list, cause);
+  });
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  return lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/** The innermost folder that holds all of these absolute paths. */
+export function commonFolder(paths: readonly string[]): string {
+  let common: string[] | undefined;
+  for (const path of paths) {
+    const parts = dirname(path).split(sep);
+    if (!common) common = parts;
+    let same = 0;
+    while (same < common.length && common[same] === parts[same]) same++;
+    common = common.slice(0, same);
+  }
+  return common?.join(sep) || sep;
+}
+
+function nameBelow(root: string, path: string): string {
+  const name = relative(root, path);
+  if (name.startsWith("..") || resolve(root, name) !== path) {
+    throw new OptionError(`${path} lies outside --root ${root}`);
+  }
+  return name.split(sep).join("/");
+}

@@ -1,0 +1,55 @@
+/**
+ * Feature files that say how they were made: beside the arrays of features, npz and MAT files carry `provenance`, the
+ * bytes of a JSON text; JSON files carry the same as `meta`. `--resume` compares it, so that features made with other
+ * options or another model are never taken for finished, and a file on its own still tells where it comes from.
+ */
+import { encodeUtf8, parseJson } from "../formats/bytes.js";
+import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "../formats/feature-arrays.js";
+import { readKeypointsJson, writeKeypointsJson } from "../formats/keypoints-json.js";
+import { readMat, writeMat } from "../formats/mat.js";
+import type { NdArray } from "../formats/ndarray.js";
+import { readNpz, writeNpz } from "../formats/npz.js";
+import type { Features } from "../features.js";
+
+/** Formats of one file per image. */
+export const FILE_FORMATS = ["npz", "mat", "json"] as const;
+export type FileFormat = (typeof FILE_FORMATS)[number];
+
+/** Plain JSON: model, checksum, options, image name, … */
+export type Provenance = Record<string, unknown>;
+
+const ARRAY = "provenance";
+
+/** The bytes of a feature file with its provenance; `append`: a third column of ones (npz and mat). */
+export function encodeRecord(format: FileFormat, features: Features, provenance: Provenance, append = false) {
+  if (format === "json") return writeKeypointsJson(features, provenance);
+  const text = encodeUtf8(JSON.stringify(provenance));
+  const arrays = featuresToArrays(features, append);
+  arrays[ARRAY] = { dtype: "uint8", shape: [text.length], data: text };
+  return format === "npz" ? writeNpz(arrays) : writeMat(arrays);
+}
+
+/** Features and provenance (null where a file of another program has none). FormatError for anything damaged. */
+export function decodeRecord(format: FileFormat, bytes: Uint8Array): { features: Features; provenance: unknown } {
+  if (format === "json") {
+    const { features, meta } = readKeypointsJson(bytes);
+    return { features, provenance: meta };
+  }
+  const arrays = format === "npz" ? readNpz(bytes) : readMat(bytes, { names: [...FEATURE_ARRAYS, ARRAY] });
+  const text: NdArray | undefined = Object.hasOwn(arrays, ARRAY) ? arrays[ARRAY] : undefined;
+  const provenance = text?.data instanceof Uint8Array ? parseJson(ARRAY, text.data) : null;
+  return { features: arraysToFeatures("decodeRecord", arrays), provenance };
+}
+
+/** Whether two provenances say the same, in whatever order of keys. */
+export function sameProvenance(a: unknown, b: unknown): boolean {
+  return canonical(a) === canonical(b);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([x], [y]) => (x < y ? -1 : 1)))
+      : inner,
+  );
+}

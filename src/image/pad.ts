@@ -9,8 +9,15 @@ import { checkImage, type Image } from "./image.js";
 export function padImage(image: Image, multiple: number): Image {
   checkImage("padImage", image);
   checkNumber("padImage", "multiple", multiple, { min: 1, integer: true });
-  const width = Math.ceil(image.width / multiple) * multiple;
-  const height = Math.ceil(image.height / multiple) * multiple;
+  const up = (size: number) => Math.ceil(size / multiple) * multiple;
+  return padImageTo(image, up(image.width), up(image.height));
+}
+
+/** The image grown to width × height, neither of which may be smaller than it is; itself where it has that size. */
+export function padImageTo(image: Image, width: number, height: number): Image {
+  checkImage("padImageTo", image);
+  checkNumber("padImageTo", "width", width, { min: image.width, integer: true });
+  checkNumber("padImageTo", "height", height, { min: image.height, integer: true });
   if (width === image.width && height === image.height) return image;
 
   const data = new Uint8Array(3 * width * height);

@@ -40,7 +40,8 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
     return v as number;
   };
   const numbers = (v: unknown, path: string, length?: number): number[] => {
-    const fits = Array.isArray(v) && v.every((n) => Number.isFinite(n)) && (length === undefined || v.length === length);
+    const fits =
+      Array.isArray(v) && v.every((n) => Number.isFinite(n)) && (length === undefined || v.length === length);
     if (!fits) throw wrong(where, path, `${length ?? "some"} numbers`, v);
     return v as number[];
   };
@@ -49,7 +50,8 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const input = object(root.input, "input");
   const detection = object(root.detection, "detection");
   const threshold = detection.threshold;
-  if (typeof threshold !== "number" || !(threshold >= 0)) throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
+  if (typeof threshold !== "number" || !(threshold >= 0))
+    throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
   const eps = root.bnEps;
   if (typeof eps !== "number" || !(eps > 0)) throw wrong(where, "bnEps", "a number > 0", eps);
   return {
@@ -75,5 +77,7 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
 }
 
 function wrong(where: string, path: string, wanted: string, got: unknown): FormatError {
-  return new FormatError(`${where}: "${path || "the file"}" must be ${wanted}, got ${JSON.stringify(got) ?? "nothing"}`);
+  return new FormatError(
+    `${where}: "${path || "the file"}" must be ${wanted}, got ${JSON.stringify(got) ?? "nothing"}`,
+  );
 }

@@ -18,7 +18,11 @@ interface ConvOptions {
 }
 
 /** 2-D convolution with a bias: [N, in, H, W] → [N, out, H′, W′]. */
-export function conv2d(x: Arr, { weight, bias }: Conv, { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {}): Arr {
+export function conv2d(
+  x: Arr,
+  { weight, bias }: Conv,
+  { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {},
+): Arr {
   const pad: [number, number] = [padding, padding];
   const out = lax.convGeneralDilated(x, weight, [stride, stride], [pad, pad], { rhsDilation: [dilation, dilation] });
   return out.add(bias.reshape([1, -1, 1, 1]));
@@ -45,9 +49,7 @@ export function maxPool3(x: Arr): Arr {
 export const sigmoid = fused("sigmoid", {}, (x: Arr) => np.reciprocal(np.exp(x.neg()).add(1)));
 
 /** log(1 + eˣ), written so that large x do not overflow. */
-export const softplus = fused("softplus", {}, (x: Arr) =>
-  np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))),
-);
+export const softplus = fused("softplus", {}, (x: Arr) => np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))));
 
 /** Where bilinear resizing puts pixel centres. */
 export type Alignment = "half_pixel" | "align_corners";
@@ -57,7 +59,10 @@ export function upsample(x: Arr, factor: number, alignment: Alignment): Arr {
   const resize = fused("resize", { scales: [factor, factor], coordinates: alignment }, (map: Arr) => {
     const [, , h, w] = map.shape;
     const stretch = (from: number) =>
-      np.array(interpolation(from, from * factor, alignment)).reshape([from * factor, from]).transpose([1, 0]);
+      np
+        .array(interpolation(from, from * factor, alignment))
+        .reshape([from * factor, from])
+        .transpose([1, 0]);
     const wide = np.matmul(map, stretch(w)).transpose([0, 1, 3, 2]);
     return np.matmul(wide, stretch(h)).transpose([0, 1, 3, 2]);
   });

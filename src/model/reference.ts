@@ -16,7 +16,14 @@ import {
   twoLayerScore,
 } from "./attention.js";
 import { type Arr, type Conv, conv2d, upsample } from "./layers.js";
-import { type Depth, type ResnetOptions, type ResnetParams, readResnetParams, resnetTaps, tapChannels } from "./resnet.js";
+import {
+  type Depth,
+  type ResnetOptions,
+  type ResnetParams,
+  readResnetParams,
+  resnetTaps,
+  tapChannels,
+} from "./resnet.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
 
 export const LEVELS = ["early", "middle", "deep"] as const;

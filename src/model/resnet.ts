@@ -79,7 +79,9 @@ export function readResnetParams(reader: WeightReader, prefix: string, depth: De
           ];
       const convs = shapes.map((shape, i) => norm(`${at}.conv${i + 1}`, `${at}.bn${i + 1}`, shape));
       const changes = b === 0 && (l > 0 || from !== out);
-      const block = changes ? { convs, down: norm(`${at}.downsample.0`, `${at}.downsample.1`, [out, from, 1, 1]) } : { convs };
+      const block = changes
+        ? { convs, down: norm(`${at}.downsample.0`, `${at}.downsample.1`, [out, from, 1, 1]) }
+        : { convs };
       from = out;
       return block;
     }),

@@ -39,7 +39,8 @@ export class WeightReader {
       const open = shape.map((size) => Math.max(size, 1));
       return { data: new Float32Array(open.reduce((a, b) => a * b, 1)), shape: open };
     }
-    const fits = tensor.shape.length === shape.length && shape.every((size, i) => size === -1 || size === tensor.shape[i]);
+    const fits =
+      tensor.shape.length === shape.length && shape.every((size, i) => size === -1 || size === tensor.shape[i]);
     if (!fits) {
       const wanted = shape.map((size) => (size === -1 ? "any" : size)).join(", ");
       throw new FormatError(`${this.where}: tensor "${name}" has shape [${tensor.shape}], the model needs [${wanted}]`);
@@ -60,12 +61,17 @@ export class WeightReader {
     conv: string,
     norm: string,
     shape: readonly [number, number, number, number],
-    { eps = 1e-5, statistics = ["mean", "var"] }: { eps?: number; statistics?: readonly [string, string] | string[] } = {},
+    {
+      eps = 1e-5,
+      statistics = ["mean", "var"],
+    }: { eps?: number; statistics?: readonly [string, string] | string[] } = {},
   ): ConvWeights {
     const out = shape[0];
     const weight = this.take(`${conv}.weight`, shape);
     const bias = this.has(`${conv}.bias`) ? this.take(`${conv}.bias`, [out]).data : new Float32Array(out);
-    const [gamma, beta, mean, variance] = ["weight", "bias", ...statistics].map((n) => this.take(`${norm}.${n}`, [out]).data);
+    const [gamma, beta, mean, variance] = ["weight", "bias", ...statistics].map(
+      (n) => this.take(`${norm}.${n}`, [out]).data,
+    );
     const folded = new Float32Array(weight.data.length);
     const foldedBias = new Float32Array(out);
     const each = weight.data.length / out;
@@ -85,7 +91,8 @@ export class WeightReader {
   /** FormatError that names what is missing and what is left over. */
   finish(): void {
     const extra = [...this.tensors.keys()].filter((name) => !this.taken.has(name));
-    const list = (names: string[]) => names.slice(0, LISTED).join(", ") + (names.length > LISTED ? `, … (${names.length} in all)` : "");
+    const list = (names: string[]) =>
+      names.slice(0, LISTED).join(", ") + (names.length > LISTED ? `, … (${names.length} in all)` : "");
     if (this.missing.length) {
       const hint = extra.length ? `; it has, unused: ${list(extra)}` : "";
       throw new FormatError(`${this.where}: missing tensors: ${list(this.missing)}${hint}`);

@@ -1,0 +1,139 @@
+/**
+ * What every extractor does around its network: options, scaling, batches of equal size, the session that is opened with
+ * the first image. A model brings the dense pass and what is made of its maps.
+ */
+import type { numpy as np } from "@jax-js/jax";
+import { StateError } from "../errors.js";
+import type { Features } from "../features.js";
+import { resizePoints } from "../geometry/coordinates.js";
+import { type Compiled, type CompileOptions, compile, type InputSpec } from "../graph/compile.js";
+import type { Tensor } from "../graph/session.js";
+import type { Tree } from "../graph/trace.js";
+import { checkImage, type Image } from "../image/image.js";
+import { fitSize, resizeImage } from "../image/resize.js";
+import type { Extractor, ExtractorInfo } from "./extractor.js";
+import type { ExtractOptions } from "./options.js";
+import { imageToPlanes, type Preprocessing } from "./preprocess.js";
+
+/** A network and how to read features off its outputs. */
+export interface DenseModel {
+  readonly name: string;
+  readonly sha256: string;
+  /** Length of a descriptor. */
+  readonly dim: number;
+  readonly preprocessing: Preprocessing;
+  /** The function to compile, its weights, and two sample sizes that its maps allow. */
+  readonly network: (inputs: never) => Tree<np.Array>;
+  readonly params: Tree<InputSpec>;
+  readonly sampleSizes: { H: readonly [number, number]; W: readonly [number, number] };
+  /** The image as the network wants it: grown to the right and down where it must be. */
+  fit(image: Image): Image;
+  /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
+  read(maps: Record<string, DenseMap>, size: { width: number; height: number }, options: ExtractOptions): Features;
+}
+
+/** One image's share of an output tensor. */
+export interface DenseMap {
+  data: Float32Array;
+  channels: number;
+  height: number;
+  width: number;
+}
+
+/** Images in one dense pass; more only take memory. */
+const BATCH = 4;
+
+export class DenseExtractor implements Extractor {
+  private compiled: Promise<Compiled> | undefined;
+  private disposed = false;
+  private planes = new Float32Array(0);
+  readonly info: ExtractorInfo;
+
+  constructor(
+    private readonly model: DenseModel,
+    readonly options: ExtractOptions,
+    private readonly runtime: Pick<CompileOptions, "runtime" | "backend" | "threads"> = {},
+  ) {
+    this.info = { model: model.name, sha256: model.sha256, dim: model.dim };
+  }
+
+  async extract(image: Image): Promise<Features> {
+    return (await this.extractBatch([image]))[0];
+  }
+
+  async extractBatch(images: readonly Image[]): Promise<Features[]> {
+    if (this.disposed) throw new StateError("extract: this extractor was disposed");
+    const prepared = images.map((image) => this.prepare(image));
+    const results: Features[] = [];
+    while (results.length < prepared.length) {
+      const first = prepared[results.length].fitted;
+      const same = prepared
+        .slice(results.length, results.length + BATCH)
+        .findIndex(({ fitted }) => fitted.width !== first.width || fitted.height !== first.height);
+      const count = same < 0 ? Math.min(BATCH, prepared.length - results.length) : same;
+      const batch = prepared.slice(results.length, results.length + count);
+      const outputs = await this.dense(batch.map(({ fitted }) => fitted));
+      batch.forEach(({ image, scaled }, i) => {
+        const features = this.model.read(sharesOf(outputs, i), scaled, this.options);
+        if (scaled !== image)
+          resizePoints(features.keypoints, image.width / scaled.width, image.height / scaled.height);
+        results.push({ ...features, imageSize: [image.width, image.height] });
+      });
+    }
+    return results;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    const compiled = await this.compiled?.catch(() => undefined);
+    await compiled?.dispose();
+  }
+
+  /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */
+  async dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+    const { width, height } = images[0];
+    const each = 3 * width * height;
+    if (this.planes.length < each * images.length) this.planes = new Float32Array(each * images.length);
+    images.forEach((image, i) => {
+      imageToPlanes(image, this.model.preprocessing, this.planes.subarray(i * each, (i + 1) * each));
+    });
+    const compiled = await this.open();
+    const data = this.planes.subarray(0, each * images.length);
+    return compiled.run({ image: { data, shape: [images.length, 3, height, width] } });
+  }
+
+  private open(): Promise<Compiled> {
+    this.compiled ??= compile(
+      this.model.network,
+      { image: { shape: ["N", 3, "H", "W"] }, params: this.model.params },
+      { ...this.runtime, dims: { N: [2, 3], ...this.model.sampleSizes }, name: this.model.name },
+    ).then((compiled) => {
+      this.info.session = compiled.info;
+      return compiled;
+    });
+    return this.compiled;
+  }
+
+  private prepare(image: Image): { image: Image; scaled: Image; fitted: Image } {
+    checkImage("extract", image);
+    const { maxEdge, maxSumEdges } = this.options;
+    const [width, height] = fitSize(image.width, image.height, {
+      maxEdge: maxEdge ?? undefined,
+      maxSumEdges: maxSumEdges ?? undefined,
+    });
+    const scaled = width === image.width && height === image.height ? image : resizeImage(image, width, height);
+    return { image, scaled, fitted: this.model.fit(scaled) };
+  }
+}
+
+/** The i-th image's maps of a batch. */
+function sharesOf(outputs: Record<string, Tensor>, i: number): Record<string, DenseMap> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { shape, data }]) => {
+      const [, channels, height, width] = shape;
+      const each = channels * height * width;
+      return [name, { data: (data as Float32Array).subarray(i * each, (i + 1) * each), channels, height, width }];
+    }),
+  );
+}

@@ -1,0 +1,123 @@
+/** From tensors and a configuration to a model that can extract: which kind it is, its parts, its defaults. */
+import { FormatError, OptionError } from "../errors.js";
+import type { NdArray } from "../formats/ndarray.js";
+import type { AttentionKind } from "../model/attention.js";
+import { parseStrataConfig } from "../model/config.js";
+import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
+import { resnetDepth } from "../model/resnet.js";
+import { readStrataParams } from "../model/strata.js";
+import { WeightReader } from "../model/weights.js";
+import type { DenseModel } from "./dense.js";
+import type { ExtractOptions } from "./options.js";
+import type { PREPROCESSINGS } from "./preprocess.js";
+import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";
+import { strataDefaults, strataModel } from "./strata.js";
+
+export type Tensors = ReadonlyMap<string, NdArray>;
+
+/** A model and the extraction options it comes with. */
+export interface OpenedModel {
+  kind: "strata" | "reference";
+  model: DenseModel;
+  defaults: Partial<ExtractOptions>;
+  /** What the model was made of, for `strata info`. */
+  config: Record<string, unknown>;
+}
+
+/** How a checkpoint of the reference is to be run. */
+export interface ReferenceChoices {
+  /** Default "auto": told by the tensors. */
+  attentionModel?: AttentionKind | "auto";
+  /** Default 1. */
+  firstStride?: 1 | 2;
+  /** Default false. */
+  replaceStrides?: boolean;
+  /** Default "torch". */
+  preprocessing?: (typeof PREPROCESSINGS)[number];
+}
+
+/** A model of the default family from its tensors and its parsed JSON. */
+export function openStrata(where: string, tensors: Tensors, json: unknown, sha256: string): OpenedModel {
+  const config = parseStrataConfig(where, json);
+  const params = readStrataParams(new WeightReader(where, tensors), config);
+  return {
+    kind: "strata",
+    model: strataModel(config, params, sha256),
+    defaults: strataDefaults(config),
+    config: { ...config },
+  };
+}
+
+const HEADS = /^(early|middle|deep)_attentions\.|^attention\./;
+
+/** Tensors of a whole checkpoint with the heads (and encoders) of another put in place of its own. */
+export function withHeads(whole: Tensors, heads: Tensors): Map<string, NdArray> {
+  const merged = new Map([...whole].filter(([name]) => !HEADS.test(name)));
+  for (const [name, tensor] of heads) merged.set(name, tensor);
+  return merged;
+}
+
+/** Whether a checkpoint has a backbone, or heads only. */
+export const hasBackbone = (tensors: Tensors): boolean => tensors.has("feature_encoder.resnet.conv1.weight");
+
+/** The kind of attention head, told by the tensors. */
+export function attentionKind(where: string, tensors: Tensors): AttentionKind {
+  if (tensors.has("early_attentions.0.weight")) return "multi_attention_model2";
+  if (tensors.has("early_attentions.weight")) return "multi_attention_model";
+  if (tensors.has("attention.0.weight")) {
+    return tensors.has("feature_encoder.p1.0.weight") ? "shared_multi_attention_model2" : "attention_model";
+  }
+  throw new FormatError(
+    `${where}: no attention head among its ${tensors.size} tensors (early_attentions.*, attention.*)`,
+  );
+}
+
+/**
+ * A model of the reference from the tensors of a checkpoint in its layout. Scores are not squashed here, not even for
+ * names with `_sm`: that squashing belongs to their training loss, and the reference extracts without it.
+ */
+export function openReference(
+  where: string,
+  name: string,
+  tensors: Tensors,
+  choices: ReferenceChoices,
+  sha256: string,
+): OpenedModel {
+  const reader = new WeightReader(where, tensors);
+  const depth = resnetDepth(reader, "feature_encoder.resnet.");
+  if (depth === null) {
+    throw new FormatError(
+      `${where}: no ResNet-18, 34, 50 or 101 under "feature_encoder.resnet."; is this a whole checkpoint?`,
+    );
+  }
+  const wanted = choices.attentionModel ?? "auto";
+  const attention = wanted === "auto" ? attentionKind(where, tensors) : wanted;
+  const encoder = attention === "shared_multi_attention_model2" ? "encoder" : "e1";
+  const dim = tensors.get(`feature_encoder.${encoder}.0.weight`)?.shape[0];
+  if (dim === undefined || !(ENCODER_DIMS as readonly number[]).includes(dim)) {
+    throw new FormatError(
+      `${where}: "feature_encoder.${encoder}.0.weight" must be there with ${ENCODER_DIMS.join(", ")} channels, got ${dim ?? "no such tensor"}`,
+    );
+  }
+  const config = {
+    attention,
+    firstStride: choices.firstStride ?? 1,
+    replaceStrideWithDilation: choices.replaceStrides ?? false,
+    preprocessing: choices.preprocessing ?? "torch",
+    squash: false,
+  } as const;
+  const params = readReferenceParams(reader, depth, attention, dim);
+  return {
+    kind: "reference",
+    model: referenceModel(name, sha256, dim, params, config),
+    defaults: REFERENCE_DEFAULTS,
+    config: { backbone: `resnet${depth}`, descriptorDim: dim, ...config },
+  };
+}
+
+/** Throws an OptionError when choices that only the reference knows are given with a model of another kind. */
+export function refuseReferenceChoices(where: string, choices: ReferenceChoices): void {
+  const given = Object.entries(choices).find(([, value]) => value !== undefined);
+  if (given)
+    throw new OptionError(`${where}: "${given[0]}" is for checkpoints of the reference network, not for this model`);
+}

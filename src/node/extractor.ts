@@ -1,0 +1,179 @@
+/** Models in files: by name (shipped under models/), as a folder, a .safetensors file, or a checkpoint of the reference. */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { OptionError, UnsupportedError } from "../errors.js";
+import { DenseExtractor } from "../extract/dense.js";
+import type { Extractor } from "../extract/extractor.js";
+import {
+  hasBackbone,
+  type OpenedModel,
+  openReference,
+  openStrata,
+  type ReferenceChoices,
+  refuseReferenceChoices,
+  type Tensors,
+  withHeads,
+} from "../extract/models.js";
+import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { parseJson } from "../formats/bytes.js";
+import { readSafetensors } from "../formats/safetensors.js";
+import { readTorchCheckpoint } from "../formats/torch.js";
+import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
+import { checkChoice, checkNumber } from "../options.js";
+import { readFileChecked } from "./atomic.js";
+import { nodeRuntime } from "./runtime.js";
+
+/** The model that runs when none is named. */
+export const DEFAULT_MODEL = "strata-s0";
+
+const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
+
+export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, SessionOptions {
+  /** Name of a shipped model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s0". */
+  model?: string;
+  /** Attention heads of the reference, or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt. */
+  attentionCkpt?: string;
+  /** Default: onnxruntime-node. */
+  runtime?: Runtime;
+}
+
+/**
+ * An extractor over a model's files. Throws an OptionError for what is not offered, a FormatError for files that are
+ * not what they should be, an IoError for files that are not there.
+ */
+export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
+  const {
+    model,
+    attentionCkpt,
+    attentionModel,
+    firstStride,
+    replaceStrides,
+    preprocessing,
+    runtime,
+    backend,
+    threads,
+    ...extract
+  } = options;
+  if (backend !== undefined) checkChoice("extract", "backend", backend, BACKENDS);
+  if (threads !== undefined) checkNumber("extract", "threads", threads, { min: 1, max: 256, integer: true });
+  const choices = { attentionModel, firstStride, replaceStrides, preprocessing };
+  const opened = (await openFiles(model, attentionCkpt, choices)).opened;
+  return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {
+    runtime: runtime ?? nodeRuntime,
+    backend,
+    threads,
+  });
+}
+
+/** What `strata info` prints. */
+export interface ModelDescription {
+  name: string;
+  kind: OpenedModel["kind"];
+  /** Where it was read from, and the file's size in bytes. */
+  path: string;
+  bytes: number;
+  /** SHA-256 of the weights file, hexadecimal. */
+  sha256: string;
+  /** Numbers in all tensors, batch norm's statistics included. */
+  parameters: number;
+  config: Record<string, unknown>;
+  tensors: { name: string; shape: number[]; type: string }[];
+}
+
+/** Reads a model whole and says what is in it. */
+export async function describeModel(nameOrPath?: string): Promise<ModelDescription> {
+  const { opened, tensors, path, bytes } = await openFiles(nameOrPath, undefined, {});
+  const list = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, type: dtype as string }));
+  const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const { name, sha256 } = opened.model;
+  return { name, kind: opened.kind, path, bytes, sha256, parameters, config: opened.config, tensors: list };
+}
+
+interface Files {
+  opened: OpenedModel;
+  tensors: Tensors;
+  path: string;
+  bytes: number;
+}
+
+async function openFiles(
+  model: string | undefined,
+  attentionCkpt: string | undefined,
+  choices: ReferenceChoices,
+): Promise<Files> {
+  if (attentionCkpt === undefined) {
+    const path = locate(model ?? DEFAULT_MODEL);
+    return path.endsWith(".safetensors") ? openSafetensors(path, choices) : openCheckpoint(path, undefined, choices);
+  }
+  const heads = locateCheckpoint(attentionCkpt);
+  return openCheckpoint(heads, model, choices);
+}
+
+/** The path behind a model's name. Names and folders lead to their weights file. */
+function locate(model: string): string {
+  const shipped = join(MODELS, model);
+  const isName = /^[\w.-]+$/.test(model);
+  const path = isName && !existsSync(model) && existsSync(shipped) ? shipped : model;
+  if (!existsSync(path)) {
+    throw new OptionError(
+      `no model "${model}": it is neither a file or folder nor one of ${shippedModels().join(", ")}`,
+    );
+  }
+  if (statSync(path).isDirectory()) {
+    const weights = join(path, "model.safetensors");
+    if (!existsSync(weights))
+      throw new OptionError(`the folder "${path}" has no model.safetensors; it is not a model folder`);
+    return weights;
+  }
+  return path;
+}
+
+const shippedModels = (): string[] => (existsSync(MODELS) ? readdirSync(MODELS) : []);
+
+function locateCheckpoint(name: string): string {
+  if (existsSync(name)) return name;
+  const inFolder = join("checkpoints", `${name}.ckpt`);
+  if (existsSync(inFolder)) return inFolder;
+  throw new OptionError(`no checkpoint "${name}": there is neither such a file nor ${inFolder}`);
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+async function openSafetensors(path: string, choices: ReferenceChoices): Promise<Files> {
+  refuseReferenceChoices(path, choices);
+  const bytes = await readFileChecked(path);
+  const beside = path.replace(/\.safetensors$/, ".json");
+  const configPath = existsSync(beside) ? beside : join(dirname(path), "config.json");
+  if (!existsSync(configPath)) {
+    throw new OptionError(`"${path}" needs its configuration beside it: ${basename(beside)} or config.json`);
+  }
+  const { tensors } = readSafetensors(bytes);
+  const json = parseJson(configPath, await readFileChecked(configPath));
+  return { opened: openStrata(path, tensors, json, sha256(bytes)), tensors, path, bytes: bytes.length };
+}
+
+/** A whole checkpoint, or heads on the backbone of the checkpoint named by `model`. */
+async function openCheckpoint(path: string, model: string | undefined, choices: ReferenceChoices): Promise<Files> {
+  const bytes = await readFileChecked(path);
+  const own = readTorchCheckpoint(bytes, { name: path }).tensors;
+  let tensors: Tensors = own;
+  let digest = sha256(bytes);
+  if (!hasBackbone(own) && model !== undefined) {
+    const base = locate(model);
+    if (base.endsWith(".safetensors")) {
+      throw new UnsupportedError(
+        `"${path}" holds heads of the reference network; "${model}" is not one of its checkpoints`,
+      );
+    }
+    const baseBytes = await readFileChecked(base);
+    const whole = readTorchCheckpoint(baseBytes, { name: base }).tensors;
+    tensors = withHeads(whole, own);
+    digest = sha256(new TextEncoder().encode(`${sha256(baseBytes)}+${digest}`));
+  } else if (!hasBackbone(own)) {
+    throw new OptionError(`"${path}" holds attention heads only; name the checkpoint of their backbone as the model`);
+  }
+  const name = basename(path).replace(/\.[^.]*$/, "");
+  return { opened: openReference(path, name, tensors, choices, digest), tensors, path, bytes: bytes.length };
+}

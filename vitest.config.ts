@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+/** OpenCV's module is a promise; Vitest's default interop wraps it in a proxy on which `then` cannot be called. */
+const deps = { interopDefault: false };
+
 /** One project per kind of proof; `npm test` runs them all, `npm run unit` and the like run one. */
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 120_000, ...extra },
+  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 60_000, hookTimeout: 120_000, deps, ...extra },
 });
 
 export default defineConfig({

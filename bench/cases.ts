@@ -1,0 +1,176 @@
+/** What is timed. Each case runs in a process of its own, so that its peak memory is its own. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DenseExtractor } from "../src/extract/dense.js";
+import { extractOptions } from "../src/extract/options.js";
+import { compile } from "../src/graph/compile.js";
+import { drawDemoPair } from "../src/image/draw.js";
+import { resizeImage } from "../src/image/resize.js";
+import { resnetTaps } from "../src/model/resnet.js";
+import {
+  type Extractor,
+  type Features,
+  type Image,
+  matchFeatures,
+  nodeRuntime,
+  openExtractor,
+  openReference,
+  Random,
+  saveImage,
+  setDefaultRuntime,
+} from "../src/node/index.js";
+import { summarize, type Timing, time } from "./harness.js";
+import { randomBackbone, randomReference } from "./random-model.js";
+
+export interface Outcome {
+  timing: Timing;
+  /** Resident memory at its peak beyond what the process had before the case's own work, in MB. */
+  peakMB: number;
+  note?: string;
+}
+
+export interface BenchCase {
+  name: string;
+  what: string;
+  run(): Promise<{ timing: Timing; note?: string }>;
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function drawn(width: number, height: number): Image {
+  return resizeImage(drawDemoPair(7).a, width, height);
+}
+
+async function timeExtraction(extractor: Extractor, image: Image, options?: { warmup: number; repeats: number }) {
+  let features: Features | undefined;
+  const timing = await time(async () => {
+    features = await extractor.extract(image);
+  }, options);
+  await extractor.dispose();
+  return { timing, note: `${features?.count} keypoints` };
+}
+
+/** The shared checkpoint has no real accuracy either, but its scores are spread as a trained model's would be. */
+function reference(): DenseExtractor {
+  setDefaultRuntime(nodeRuntime);
+  const { model, defaults } = openReference("random weights", "random", randomReference(50, 1), {}, "0");
+  return new DenseExtractor(model, extractOptions({ maxFeatures: 5000 }, defaults));
+}
+
+async function plainResnet(): Promise<{ timing: Timing }> {
+  const params = randomBackbone(50, 1);
+  const network = ({ image, params: weights }: never) =>
+    resnetTaps(image, weights, { firstStride: 2, replaceStrideWithDilation: false })[2];
+  const compiled = await compile(network, { image: { shape: [1, 3, 480, 640] }, params } as never, {
+    runtime: nodeRuntime,
+  });
+  const random = new Random(3);
+  const image = Float32Array.from({ length: 3 * 480 * 640 }, () => random.normal());
+  const timing = await time(() => compiled.run({ image }));
+  await compiled.dispose();
+  return { timing };
+}
+
+function randomFeatures(count: number, dim: number, seed: number): Features {
+  const random = new Random(seed);
+  const descriptors = Float32Array.from({ length: count * dim }, () => random.normal() / Math.sqrt(dim));
+  return {
+    count,
+    dim,
+    imageSize: [1600, 1200],
+    keypoints: Float32Array.from({ length: 2 * count }, () => random.uniform(0, 1200)),
+    scores: new Float32Array(count).fill(1),
+    descriptors,
+  };
+}
+
+/** Whole processes of the command line, from start to exit. */
+function timeProcess(args: readonly string[], until?: RegExp): Timing {
+  const times: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const started = performance.now();
+    const done = spawnSync(process.execPath, [join(root, "bin/strata.js"), ...args], { encoding: "utf8" });
+    if (done.status !== 0) throw new Error(`strata ${args.join(" ")}: ${done.stderr}`);
+    const reported = until?.exec(done.stderr + done.stdout)?.[1];
+    if (until && reported === undefined) throw new Error(`no ${until} in what strata printed`);
+    if (i > 0) times.push(reported === undefined ? performance.now() - started : Number(reported));
+  }
+  return summarize(times);
+}
+
+export const CASES: BenchCase[] = [
+  { name: "resnet50", what: "plain ResNet-50, 640×480 (the yardstick)", run: plainResnet },
+  {
+    name: "reference-dense",
+    what: "reference network, dense pass, 640×480, firstStride 1",
+    run: async () => {
+      const extractor = reference();
+      const image = drawn(640, 480);
+      const timing = await time(() => extractor.dense([image]), { warmup: 1, repeats: 5 });
+      await extractor.dispose();
+      return { timing };
+    },
+  },
+  {
+    name: "reference-extract",
+    what: "reference network, whole extraction, 640×480, firstStride 1, best 5000",
+    run: () => timeExtraction(reference(), drawn(640, 480), { warmup: 1, repeats: 5 }),
+  },
+  {
+    name: "default-dense",
+    what: "default model, dense pass, 640×480",
+    run: async () => {
+      const extractor = (await openExtractor()) as DenseExtractor;
+      const image = drawn(640, 480);
+      const timing = await time(() => extractor.dense([image]));
+      await extractor.dispose();
+      return { timing };
+    },
+  },
+  {
+    name: "default-640",
+    what: "default model, whole extraction, 640×480, 2000 keypoints",
+    run: async () => timeExtraction(await openExtractor(), drawn(640, 480)),
+  },
+  {
+    name: "default-1600",
+    what: "default model, whole extraction, 1600×1200, 2000 keypoints",
+    run: async () => timeExtraction(await openExtractor(), drawn(1600, 1200), { warmup: 1, repeats: 5 }),
+  },
+  {
+    name: "match-10k",
+    what: "mutual nearest neighbours, 10 000 × 10 000 × 64",
+    run: async () => {
+      const [a, b] = [randomFeatures(10_000, 64, 1), randomFeatures(10_000, 64, 2)];
+      let count = 0;
+      const timing = await time(
+        async () => {
+          count = (await matchFeatures(a, b)).count;
+        },
+        { warmup: 1, repeats: 5 },
+      );
+      return { timing, note: `${count} matches` };
+    },
+  },
+  { name: "cli-help", what: "strata --help, whole process", run: async () => ({ timing: timeProcess(["--help"]) }) },
+  {
+    name: "cli-match",
+    what: "strata match of two drawn 640×480 images, whole process",
+    run: async () => {
+      const folder = mkdtempSync(join(tmpdir(), "strata-bench-"));
+      try {
+        const pair = drawDemoPair(7);
+        await saveImage(join(folder, "a.png"), pair.a);
+        await saveImage(join(folder, "b.png"), pair.b);
+        return { timing: timeProcess(["match", join(folder, "a.png"), join(folder, "b.png")]) };
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  },
+];
+
+export const built = (): boolean => existsSync(join(root, "dist/cli/main.js"));

@@ -1,0 +1,60 @@
+/**
+ * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
+ * figures under bench/results. Nothing is asserted: compare figures of one run with each other.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type BenchCase, built, CASES, type Outcome } from "./cases.js";
+import { machine, machineSlug } from "./harness.js";
+
+const CHILD = "--child";
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** In the child: one case, its figures as one line of JSON on the last line. */
+async function runChild(name: string): Promise<void> {
+  const found = CASES.find((c) => c.name === name) as BenchCase;
+  const before = process.memoryUsage().rss;
+  const { timing, note } = await found.run();
+  const peakMB = (process.resourceUsage().maxRSS * 1024 - before) / 1e6;
+  console.log(JSON.stringify({ timing, peakMB, note } satisfies Outcome));
+}
+
+function runAll(names: readonly string[]): void {
+  const unknown = names.filter((name) => !CASES.some((c) => c.name === name));
+  if (unknown.length) {
+    console.error(`bench: no case ${unknown.join(", ")}; there are ${CASES.map((c) => c.name).join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
+  if (!built()) throw new Error("bench: dist is missing; run npm run build first");
+  const about = machine();
+  console.log(`${about.cpu}, ${about.cores} cores, ${about.memoryGiB} GiB, Node ${about.node}\n`);
+  console.log(
+    `${"case".padEnd(20)}${"median".padStart(10)}${"min … max".padStart(20)}${"peak memory".padStart(14)}   what`,
+  );
+  const results: Record<string, Outcome & { what: string; timesPlainResnet?: number }> = {};
+  for (const { name, what } of CASES) {
+    if (names.length && !names.includes(name)) continue;
+    const child = spawnSync("npx", ["tsx", `${here}run.ts`, CHILD, name], { encoding: "utf8", maxBuffer: 2 ** 26 });
+    if (child.status !== 0) throw new Error(`bench ${name} failed:\n${child.stderr}`);
+    const outcome = JSON.parse(child.stdout.trim().split("\n").at(-1) as string) as Outcome;
+    const yardstick = results.resnet50?.timing.median;
+    results[name] = { what, ...outcome, ...(yardstick ? { timesPlainResnet: outcome.timing.median / yardstick } : {}) };
+    const { median, min, max } = outcome.timing;
+    const spread = `${min.toFixed(0)} … ${max.toFixed(0)} ms`;
+    const note = outcome.note ? ` (${outcome.note})` : "";
+    console.log(
+      `${name.padEnd(20)}${`${median.toFixed(0)} ms`.padStart(10)}${spread.padStart(20)}${`${outcome.peakMB.toFixed(0)} MB`.padStart(14)}   ${what}${note}`,
+    );
+  }
+  if (names.length) return; // Only a whole run is kept: figures of different runs do not compare.
+  const file = `${here}results/speed--${machineSlug(about)}.json`;
+  mkdirSync(`${here}results`, { recursive: true });
+  writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine: about, results }, null, 2)}\n`);
+  console.log(`\nkept in ${file.slice(here.length - "bench/".length)}`);
+}
+
+const [flag, name] = process.argv.slice(2);
+if (flag === CHILD) await runChild(name);
+else runAll(process.argv.slice(2));

@@ -1,6 +1,4 @@
 /** Options that `extract` and `match` share, and their way to an extractor's options. Names are the reference's. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { OptionError } from "../errors.js";
 import { DETECTIONS, REFINEMENTS } from "../extract/options.js";
@@ -74,10 +72,17 @@ export function addExtractionOptions(command: Command): Command {
   return command
     .optionsGroup("Model:")
     .option("--model <name>", "a model's name, or the path of a .safetensors file, model folder or .ckpt")
-    .option("--attention-ckpt <name>", "attention heads, or a whole checkpoint: a name or a path")
-    .option("--load-from-folder", "read --attention-ckpt NAME from checkpoints/NAME.ckpt")
+    .option(
+      "--attention-ckpt <name>",
+      "attention heads or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt",
+    )
+    .option("--load-from-folder", "accepted for the reference's sake; nothing is ever downloaded")
     .addOption(choice("--attention-model <kind>", "kind of attention head (auto: by the checkpoint)", ATTENTION_MODELS))
-    .option("--first-stride <n>", "stride of the first convolution, 1 or 2 (reference models)", strideOf("--first-stride"))
+    .option(
+      "--first-stride <n>",
+      "stride of the first convolution, 1 or 2 (reference models)",
+      strideOf("--first-stride"),
+    )
     .option("--replace-strides", "dilations in place of the strides of layers 2 to 4 (reference models)")
     .addOption(choice("--preprocessing <kind>", "how pixels are normalised (reference models)", PREPROCESSINGS))
     .optionsGroup("Keypoints:")
@@ -135,9 +140,10 @@ export function imageOptions(flags: ExtractionFlags): { pixelLimit: number; orie
   return { pixelLimit, orientation: flags.orientation };
 }
 
-/** A folder's checkpoint, as the reference looks for it; a path that exists is taken as it is. */
+/** The name or path; NAME is looked for in checkpoints/ in any case, so the reference's second flag only needs the first. */
 function attentionCheckpoint({ attentionCkpt, loadFromFolder }: ExtractionFlags): string | undefined {
-  if (!loadFromFolder) return attentionCkpt;
-  if (attentionCkpt === undefined) throw new OptionError("--load-from-folder needs --attention-ckpt NAME");
-  return existsSync(attentionCkpt) ? attentionCkpt : join("checkpoints", `${attentionCkpt}.ckpt`);
+  if (loadFromFolder && attentionCkpt === undefined) {
+    throw new OptionError("--load-from-folder needs --attention-ckpt NAME");
+  }
+  return attentionCkpt;
 }

@@ -1,5 +1,4 @@
 /** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
-import { basename } from "node:path";
 import { OptionError, StrataError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { Image } from "../image/image.js";
@@ -41,7 +40,7 @@ interface Tally {
 }
 
 export async function extractCommand(named: string[], flags: ExtractFlags, context: Context): Promise<number> {
-  const extension = checkExtension(flags);
+  checkFlags(flags);
   const { images, failures } = await collectImages(named, flags);
   const started = performance.now();
   const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures };
@@ -54,11 +53,11 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
   await checkWritable(
     flags.format === "h5"
       ? [checkHlocPath(flags.out)]
-      : images.map((image) => outputPath(image, { extension, out: flags.out })),
+      : images.map((image) => outputPath(image, { extension: "", out: flags.out })),
   );
 
   const extractor = await context.engine.openExtractor(openOptions(flags));
-  const store = openStore(flags, extension, extractor);
+  const store = openStore(flags, extractor);
   const progress = await openProgress({
     total: images.length + failures.length,
     terminal: context.terminal,
@@ -67,7 +66,7 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
   });
   const interrupt = context.listenForInterrupt();
   try {
-    await extractAll({ images, extractor, store, flags, context, tally, progress, race: interrupt.race });
+    await extractAll({ images, extractor, store, flags, tally, progress, race: interrupt.race });
     progress.stop();
     const outputs = await store.finish();
     report(flags, images.length + failures.length, outputs, tally, started, extractor, context);
@@ -96,7 +95,6 @@ interface Run {
   extractor: Extractor;
   store: Store;
   flags: ExtractFlags;
-  context: Context;
   tally: Tally;
   progress: Progress;
   race<T>(work: Promise<T>): Promise<T>;
@@ -104,7 +102,7 @@ interface Run {
 
 /** Every image in turn; the next one is decoded while the network is at work on this one. */
 async function extractAll(run: Run): Promise<void> {
-  const { images, extractor, store, flags, context, tally, progress, race } = run;
+  const { images, extractor, store, flags, tally, progress, race } = run;
   const earlier = tally.failures.length;
   let saidFallback = false;
   let ahead = prepare(images[0], run);
@@ -138,7 +136,6 @@ async function extractAll(run: Run): Promise<void> {
     // A signal that came while a file was written is looked at here.
     await race(Promise.resolve());
   }
-  if (context.terminal && flags.quiet) return;
 }
 
 type Prepared = { kind: "pixels"; pixels: Image } | { kind: "finished" } | { kind: "failed"; error: unknown };
@@ -154,9 +151,10 @@ async function prepare(image: InputImage, { store, flags }: Run): Promise<Prepar
   }
 }
 
-function openStore(flags: ExtractFlags, extension: string, extractor: Extractor): Store {
+function openStore(flags: ExtractFlags, extractor: Extractor): Store {
   const { model, sha256 } = extractor.info;
-  const { backend: _, threads: __, model: ___, ...given } = openOptions(flags);
+  // Checksum and options say how features came about; where they were computed and what files are called does not matter.
+  const { backend: _b, threads: _t, model: _m, attentionCkpt: _a, ...given } = openOptions(flags);
   const provenance = {
     strata: packageVersion(),
     model,
@@ -166,12 +164,12 @@ function openStore(flags: ExtractFlags, extension: string, extractor: Extractor)
   if (flags.format === "h5") {
     return hlocStore({ file: checkHlocPath(flags.out), provenance, resume: flags.resume ?? false });
   }
+  const extension = extensionOf(flags, model);
   return fileStore({ format: flags.format, extension, out: flags.out, append: flags.append ?? false, provenance });
 }
 
-/** What is appended to an image's name; checks the options that go with it. */
-export function checkExtension(flags: ExtractFlags): string {
-  const { format, outputExtension, smartName, append, attentionCkpt, model } = flags;
+/** OptionErrors for options that do not go together. */
+function checkFlags({ format, outputExtension, smartName, append, out }: ExtractFlags): void {
   if (append && format !== "npz" && format !== "mat") {
     throw new OptionError(`--append is for --format npz and mat, not for ${format}`);
   }
@@ -179,20 +177,21 @@ export function checkExtension(flags: ExtractFlags): string {
     if (outputExtension !== undefined || smartName) {
       throw new OptionError("--output-extension and --smart-name are for one file per image, not for --format h5");
     }
-    checkHlocPath(flags.out);
-    return "";
+    checkHlocPath(out);
   }
-  if (smartName) {
-    if (outputExtension !== undefined) throw new OptionError("give --output-extension or --smart-name, not both");
-    const name = basename(attentionCkpt ?? model ?? "strata").replace(/\.(ckpt|safetensors)$/, "");
-    const scaled = flags.scale || flags.maxEdge !== undefined || flags.maxSumEdges !== undefined;
-    return `.${name}${flags.sumDescriptors ? "_SUM" : ""}${scaled ? "_SCALE" : ""}`;
+  if (smartName && outputExtension !== undefined) {
+    throw new OptionError("give --output-extension or --smart-name, not both");
   }
-  if (outputExtension === undefined) return `.strata.${format}`;
-  if (!/^\.[^/\\]*[^/\\.]$/.test(outputExtension)) {
+  if (outputExtension !== undefined && !/^\.[^/\\]*[^/\\.]$/.test(outputExtension)) {
     throw new OptionError(`--output-extension must begin with a dot and name no folder, got "${outputExtension}"`);
   }
-  return outputExtension;
+}
+
+/** What is appended to an image's whole name. */
+export function extensionOf(flags: ExtractFlags, model: string): string {
+  if (!flags.smartName) return flags.outputExtension ?? `.strata.${flags.format}`;
+  const scaled = flags.scale || flags.maxEdge !== undefined || flags.maxSumEdges !== undefined;
+  return `.${model}${flags.sumDescriptors ? "_SUM" : ""}${scaled ? "_SCALE" : ""}`;
 }
 
 function isHopeless(error: unknown): boolean {

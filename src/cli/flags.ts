@@ -55,7 +55,9 @@ export function normalizeFlags(argv: readonly string[]): Normalized {
   const notes: string[] = [];
   const limit = flags.find((token) => SCALE_LIMITS.includes(token.split("=")[0]));
   if (limit && !flags.includes("--scale")) {
-    notes.push(`${limit.split("=")[0]} scales large images down by itself here; the reference did so only with --scale`);
+    notes.push(
+      `${limit.split("=")[0]} scales large images down by itself here; the reference did so only with --scale`,
+    );
   }
   return { arguments: [...normalized, ...argv.slice(flags.length)], notes };
 }

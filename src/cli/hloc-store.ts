@@ -10,7 +10,6 @@ import { LimitError, OptionError, StrataError } from "../errors.js";
 import type { Features } from "../features.js";
 import { parseJson } from "../formats/bytes.js";
 import { readFileChecked, writeFileAtomic } from "../node/atomic.js";
-import type { InputImage } from "./inputs.js";
 import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "./record.js";
 import { isFinished, isNewer, provenanceOf, type Store } from "./store.js";
 

@@ -3,13 +3,14 @@
  * bytes of a JSON text; JSON files carry the same as `meta`. `--resume` compares it, so that features made with other
  * options or another model are never taken for finished, and a file on its own still tells where it comes from.
  */
+
+import type { Features } from "../features.js";
 import { encodeUtf8, parseJson } from "../formats/bytes.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "../formats/feature-arrays.js";
 import { readKeypointsJson, writeKeypointsJson } from "../formats/keypoints-json.js";
 import { readMat, writeMat } from "../formats/mat.js";
 import type { NdArray } from "../formats/ndarray.js";
 import { readNpz, writeNpz } from "../formats/npz.js";
-import type { Features } from "../features.js";
 
 /** Formats of one file per image. */
 export const FILE_FORMATS = ["npz", "mat", "json"] as const;

@@ -1,0 +1,45 @@
+/** `strata info`: what a model is made of. */
+import type { Context } from "./context.js";
+import { EXIT } from "./context.js";
+
+export interface InfoFlags {
+  json?: boolean;
+  debug?: boolean;
+}
+
+export async function infoCommand(model: string | undefined, flags: InfoFlags, context: Context): Promise<number> {
+  const description = await context.engine.describeModel(model);
+  if (flags.json) {
+    context.out(`${JSON.stringify(description)}\n`);
+    return EXIT.ok;
+  }
+  const { name, kind, sha256, parameters, tensors, config, path, bytes } = description;
+  const facts: [string, string][] = [
+    ["name", name],
+    ["kind", kind],
+    ["parameters", parameters.toLocaleString("en")],
+    ["file", `${path}, ${bytes.toLocaleString("en")} bytes`],
+    ["sha256", sha256],
+  ];
+  const rows = tensors.map((tensor): [string, string] => [tensor.name, `${tensor.type} [${tensor.shape.join(", ")}]`]);
+  context.out(
+    [
+      ...columns(facts),
+      "",
+      "config",
+      ...JSON.stringify(config, null, 1)
+        .split("\n")
+        .map((line) => ` ${line}`),
+      "",
+      `${tensors.length} tensors`,
+      ...columns(rows).map((line) => `  ${line}`),
+      "",
+    ].join("\n"),
+  );
+  return EXIT.ok;
+}
+
+function columns(rows: readonly [string, string][]): string[] {
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `${left.padEnd(width)}  ${right}`);
+}

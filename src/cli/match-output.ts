@@ -1,0 +1,61 @@
+/** The result of `strata match` as JSON, npz and pictures. */
+import type { ExtractorInfo } from "../extract/extractor.js";
+import type { NdArray } from "../formats/ndarray.js";
+import type { SessionInfo } from "../graph/session.js";
+import type { Image } from "../image/image.js";
+import type { ImagePairResult, Seconds } from "./matching.js";
+
+export interface MatchReport extends ImagePairResult {
+  paths: readonly [string, string];
+  images: readonly [Image, Image];
+  seconds: Seconds;
+  info: Omit<ExtractorInfo, "session"> & Partial<SessionInfo> & Record<string, unknown>;
+}
+
+/**
+ * What `--json` prints. With `points`, as in a .json file, also every match: `points` [[x1, y1, x2, y2], …],
+ * `scores` and `inlierIndices` (into the matches).
+ */
+export function matchJson(report: MatchReport, points = false): Record<string, unknown> {
+  const { paths, images, features, matches, homography, seconds, info } = report;
+  const json: Record<string, unknown> = {
+    images: paths.map((path, i) => ({ path, width: images[i].width, height: images[i].height })),
+    keypoints: features.map(({ count }) => count),
+    matches: matches.count,
+    inliers: homography.inliers.length,
+    homography: homography.matrix && [...homography.matrix],
+    seconds,
+    info,
+  };
+  if (points) {
+    const [a, b] = features.map(({ keypoints }) => keypoints);
+    json.points = Array.from({ length: matches.count }, (_, m) => {
+      const [i, j] = matches.pairs.subarray(2 * m, 2 * m + 2);
+      return [a[2 * i], a[2 * i + 1], b[2 * j], b[2 * j + 1]];
+    });
+    json.scores = [...matches.scores];
+    json.inlierIndices = [...homography.inliers];
+  }
+  return json;
+}
+
+/**
+ * An npz: keypoints0/1 [N, 2], scores0/1 [N], image_size0/1 [2], matches [M, 2] (indices), matching_scores [M],
+ * inliers [M] (bool), and homography [3, 3] (float64) where one was found.
+ */
+export async function matchNpz({ features, matches, homography }: MatchReport): Promise<Uint8Array> {
+  const { writeNpz } = await import("../formats/npz.js");
+  const inliers = new Uint8Array(matches.count);
+  for (const index of homography.inliers) inliers[index] = 1;
+  const arrays: Record<string, NdArray> = {};
+  for (const [k, { count, keypoints, scores, imageSize }] of features.entries()) {
+    arrays[`keypoints${k}`] = { dtype: "float32", shape: [count, 2], data: keypoints };
+    arrays[`scores${k}`] = { dtype: "float32", shape: [count], data: scores };
+    arrays[`image_size${k}`] = { dtype: "int32", shape: [2], data: Int32Array.from(imageSize) };
+  }
+  arrays.matches = { dtype: "uint32", shape: [matches.count, 2], data: matches.pairs };
+  arrays.matching_scores = { dtype: "float32", shape: [matches.count], data: matches.scores };
+  arrays.inliers = { dtype: "bool", shape: [matches.count], data: inliers };
+  if (homography.matrix) arrays.homography = { dtype: "float64", shape: [3, 3], data: homography.matrix };
+  return writeNpz(arrays);
+}

@@ -1,0 +1,113 @@
+/** `strata match`: two images to matches and a homography, told, and written in the formats that are asked for. */
+import { extname } from "node:path";
+import { OptionError } from "../errors.js";
+import type { HomographyOptions } from "../geometry/homography.js";
+import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
+import { type Context, EXIT } from "./context.js";
+import { type MatchReport, matchJson, matchNpz, matchPicture } from "./match-output.js";
+import { matchPair, type Seconds, timed } from "./matching.js";
+import { checkWritable } from "./store.js";
+import { packageVersion } from "./version.js";
+
+export interface MatchFlags extends ExtractionFlags {
+  out?: string[];
+  ratio?: number;
+  minSimilarity?: number;
+  thresholdPx?: number;
+  seed?: number;
+  json?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+const WRITTEN = [".svg", ".png", ".json", ".npz", ".html"];
+
+export async function matchCommand(paths: [string, string], flags: MatchFlags, context: Context): Promise<number> {
+  const outputs = flags.out ?? [];
+  for (const path of outputs) {
+    if (!WRITTEN.includes(extname(path).toLowerCase())) {
+      throw new OptionError(`--out ${path}: its ending must be one of ${WRITTEN.join(", ")}`);
+    }
+  }
+  const started = performance.now();
+  const seconds: Seconds = {};
+  const images = await timed(seconds, "load", async () => {
+    const { loadImage } = await import("../node/images.js");
+    const load = (path: string) => loadImage(path, imageOptions(flags));
+    return [await load(paths[0]), await load(paths[1])] as const;
+  });
+  await checkWritable(outputs);
+  const extractor = await timed(seconds, "open", () => context.engine.openExtractor(openOptions(flags)));
+  try {
+    const match = { ratio: flags.ratio ?? null, minSimilarity: flags.minSimilarity ?? null };
+    const homography: HomographyOptions = { threshold: flags.thresholdPx ?? 3, seed: flags.seed ?? 0 };
+    const result = await matchPair(extractor, images, { match, homography }, seconds);
+    const { session, ...model } = extractor.info;
+    const report: MatchReport = {
+      paths,
+      images,
+      ...result,
+      seconds,
+      info: {
+        version: packageVersion(),
+        ...model,
+        ...session,
+        options: { ...extractor.options, orientation: flags.orientation },
+        match,
+        homography,
+      },
+    };
+    await timed(seconds, "write", () => writeOutputs(outputs, report));
+    seconds.total = (performance.now() - started) / 1000;
+    if (session?.fallback && !flags.quiet) context.err(`strata: ${session.fallback}\n`);
+    if (flags.json) context.out(`${JSON.stringify({ ...matchJson(report), outputs })}\n`);
+    else if (!flags.quiet) context.out(describe(report, outputs));
+    return EXIT.ok;
+  } finally {
+    await extractor.dispose();
+  }
+}
+
+async function writeOutputs(outputs: readonly string[], report: MatchReport): Promise<void> {
+  const { writeFileAtomic } = await import("../node/atomic.js");
+  for (const path of outputs) {
+    const kind = extname(path).toLowerCase();
+    if (kind === ".json") await writeFileAtomic(path, `${JSON.stringify(matchJson(report, true))}\n`);
+    else if (kind === ".npz") await writeFileAtomic(path, await matchNpz(report));
+    else await writeFileAtomic(path, await matchPicture(report, kind));
+  }
+}
+
+/** The summary for people. */
+function describe(report: MatchReport, outputs: readonly string[]): string {
+  const { paths, images, features, matches, homography, seconds, info } = report;
+  const lines = paths.map((path, i) => {
+    const { width, height } = images[i];
+    const count = features[i].count;
+    return `${path}: ${width}×${height}, ${count === 0 ? "no keypoints" : `${count} keypoints`}`;
+  });
+  lines.push(matches.count === 0 ? "no matches" : `${matches.count} matches`);
+  if (homography.matrix) {
+    lines.push(`${homography.inliers.length} inliers of the homography`, ...describeMatrix(homography.matrix));
+  } else {
+    lines.push("no homography: too few matches agree on one");
+  }
+  const steps = Object.entries(seconds).filter(([step]) => step !== "total");
+  const times = steps.map(([step, time]) => `${step} ${time.toFixed(2)}`).join(", ");
+  lines.push(`${(seconds.total ?? 0).toFixed(2)} s (${times}); ${info.model} on ${info.backend ?? "no backend"}`);
+  if (outputs.length > 0) lines.push(`written: ${outputs.join(", ")}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Three rows of a 3×3 matrix, aligned. */
+export function describeMatrix(matrix: ArrayLike<number>): string[] {
+  const cells = Array.from(matrix, (value) => value.toPrecision(6));
+  const width = Math.max(...cells.map((cell) => cell.length));
+  return [0, 3, 6].map(
+    (row) =>
+      `  ${cells
+        .slice(row, row + 3)
+        .map((cell) => cell.padStart(width))
+        .join("  ")}`,
+  );
+}

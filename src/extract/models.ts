@@ -36,9 +36,12 @@ export interface ReferenceChoices {
   preprocessing?: (typeof PREPROCESSINGS)[number];
 }
 
-/** A model of the default family from its tensors and its parsed JSON. */
+/** A model of the default family from its tensors and its parsed JSON; `sha256` "" where it cannot be computed. */
 export function openStrata(where: string, tensors: Tensors, json: unknown, sha256: string): OpenedModel {
   const config = parseStrataConfig(where, json);
+  if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
+    throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
+  }
   const params = readStrataParams(new WeightReader(where, tensors), config);
   return {
     kind: "strata",

@@ -64,7 +64,8 @@ describeShared("default model", (shared) => {
   it("scores on v_graf, v_boat, i_bikes and i_ubc are those of the card; three pairs are found to 2 px", async () => {
     const folder = join(shared, "hseq");
     const pairs = [];
-    for (const name of ["v_graf", "v_boat", "i_bikes", "i_ubc"]) pairs.push(...(await scoreSequence(folder, name, extractor)));
+    for (const name of ["v_graf", "v_boat", "i_bikes", "i_ubc"])
+      pairs.push(...(await scoreSequence(folder, name, extractor)));
     const { mma, refined3, corner } = summarize(pairs);
     console.info(`MMA@1/3/5 ${mma.map((v) => v.toFixed(3))}, refined ${refined3.toFixed(3)}, H@1/3/5 ${corner}`);
     [0.336, 0.573, 0.634].forEach((card, i) => {

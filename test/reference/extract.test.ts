@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DenseExtractor } from "../../src/extract/dense.js";
 import type { Features } from "../../src/features.js";
 import { readNpz } from "../../src/formats/npz.js";
-import { loadImage } from "../../src/node/images.js";
 import { type OpenOptions, openExtractor } from "../../src/node/extractor.js";
+import { loadImage } from "../../src/node/images.js";
 import { type Agreement, agreement } from "../agreement.js";
 import { describeShared } from "../shared.js";
 
@@ -34,7 +34,9 @@ describeShared("reference extraction", (shared) => {
   const cases = JSON.parse(readFileSync(join(folder, "extract/cases.json"), "utf8")) as Case[];
 
   const options = (c: Case): OpenOptions => ({
-    ...(c.heads ? { attentionCkpt: join(folder, c.heads), model: join(folder, WHOLE) } : { model: join(folder, WHOLE) }),
+    ...(c.heads
+      ? { attentionCkpt: join(folder, c.heads), model: join(folder, WHOLE) }
+      : { model: join(folder, WHOLE) }),
     attentionModel: c.attention,
     firstStride: c.first_stride,
     replaceStrides: c.replace_strides,

@@ -1,0 +1,62 @@
+/** Models in a browser: weights and configuration from addresses or bytes. */
+import { IoError, OptionError } from "../errors.js";
+import { DenseExtractor } from "../extract/dense.js";
+import type { Extractor } from "../extract/extractor.js";
+import { openStrata } from "../extract/models.js";
+import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { parseJson } from "../formats/bytes.js";
+import { readSafetensors } from "../formats/safetensors.js";
+import type { Runtime, SessionOptions } from "../graph/session.js";
+import { webRuntime } from "./runtime.js";
+
+export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
+  /** Address of a model folder (with model.safetensors and config.json), or the bytes of both files. */
+  model: string | URL | { weights: Uint8Array; config: Uint8Array };
+  /** Default: onnxruntime-web. */
+  runtime?: Runtime;
+}
+
+/** An extractor over a model of the default family. Throws an IoError for an address that does not answer. */
+export async function openExtractor({ model, runtime, backend, threads, ...extract }: OpenOptions): Promise<Extractor> {
+  if (!model)
+    throw new OptionError(
+      "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s0/', location.href)",
+    );
+  const files =
+    typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };
+  const { tensors } = readSafetensors(files.weights);
+  const json = parseJson(`${files.where}: config.json`, files.config);
+  const opened = openStrata(files.where, tensors, json, await sha256(files.weights));
+  return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {
+    runtime: runtime ?? webRuntime,
+    backend,
+    threads,
+  });
+}
+
+async function fetchModel(folder: string | URL): Promise<{ weights: Uint8Array; config: Uint8Array; where: string }> {
+  const base = String(folder).replace(/\/?$/, "/");
+  const [weights, config] = await Promise.all(
+    ["model.safetensors", "config.json"].map((name) => fetchBytes(base + name)),
+  );
+  return { weights, config, where: base };
+}
+
+async function fetchBytes(address: string): Promise<Uint8Array> {
+  let response: Response;
+  try {
+    response = await fetch(address);
+  } catch (error) {
+    throw new IoError(`cannot fetch ${address}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+  if (!response.ok)
+    throw new IoError(`cannot fetch ${address}: the server answered ${response.status} ${response.statusText}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Hexadecimal SHA-256; empty on pages without a secure context, where browsers offer none. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  if (!globalThis.crypto?.subtle) return "";
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

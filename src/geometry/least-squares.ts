@@ -63,7 +63,7 @@ const MEDIAN_SQUARED_ERROR = 2 * Math.LN2;
 /**
  * `estimate` drawn to the nearest optimum of Tukey's biweight. Its scale follows from the median error of the pairs
  * within `threshold` pixels, so exact pairs count more than rough ones at whatever precision the keypoints have: a
- * fixed scale of 3 px loses a quarter on Gaussian errors of 1 px and on ORB's many exact ones. Null where the pairs near
+ * fixed scale of 3 px loses a quarter on Gaussian errors of 1 px, and a third on ORB's mixed ones. Null where the pairs near
  * it do not determine a homography.
  */
 export function polishHomography(

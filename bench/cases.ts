@@ -4,10 +4,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { drawDemoPair } from "../demo/draw.js";
 import { DenseExtractor } from "../src/extract/dense.js";
 import { extractOptions } from "../src/extract/options.js";
 import { compile } from "../src/graph/compile.js";
-import { drawDemoPair } from "../src/image/draw.js";
 import { resizeImage } from "../src/image/resize.js";
 import { resnetTaps } from "../src/model/resnet.js";
 import {

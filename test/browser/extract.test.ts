@@ -1,0 +1,52 @@
+/** The same answer in a browser as in Node: features, matches and homography of the drawn pair, on WebAssembly. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { drawDemoPair } from "../../demo/draw.js";
+import { cornerError, matchFeatures, openExtractor, verifyMatches } from "../../src/node/index.js";
+import { agreement } from "../agreement.js";
+import type * as InPage from "./in-page.js";
+import { describeBrowser, type Served, servePage } from "./page.js";
+
+describeBrowser("extraction in Chromium", () => {
+  let served: Served;
+  beforeAll(async () => {
+    served = await servePage();
+  });
+  afterAll(() => served?.close());
+
+  /** Calls a function of in-page.ts in the page. */
+  const inPage = <T>(call: string): Promise<T> =>
+    served.page.evaluate(`import("/test/browser/in-page.ts").then((module) => module.${call})`) as Promise<T>;
+
+  it("agrees with Node, and leaves no console error", async () => {
+    const pair = drawDemoPair(7);
+    const there = await inPage<Awaited<ReturnType<typeof InPage.extractPair>>>("extractPair(1000)");
+    const extractor = await openExtractor({ maxFeatures: 1000 });
+    const [a, b] = await extractor.extractBatch([pair.a, pair.b]);
+    const matches = await matchFeatures(a, b);
+    const { matrix } = await verifyMatches(a, b, matches);
+    await extractor.dispose();
+
+    const points = {
+      count: there.count,
+      keypoints: Float32Array.from(there.keypoints),
+      scores: Float32Array.from(there.scores),
+      descriptors: Float32Array.from(there.descriptors),
+    };
+    const same = agreement(points, a);
+    expect(same.share, JSON.stringify(same)).toBeGreaterThanOrEqual(0.995);
+    expect(Math.abs(there.matches - matches.count)).toBeLessThanOrEqual(0.01 * matches.count);
+    expect(there.session?.backend).toBe("wasm");
+    expect(there.sha256).toBe(extractor.info.sha256);
+    expect(cornerError(there.matrix, pair.truth, a.imageSize)).toBeLessThan(2);
+    expect(cornerError(matrix, pair.truth, a.imageSize)).toBeLessThan(2);
+    expect(served.errors).toEqual([]);
+  });
+
+  it("decodes an image of the page and says plainly what it cannot decode", async () => {
+    const result = await inPage<Awaited<ReturnType<typeof InPage.decodeImages>>>("decodeImages()");
+    expect(result.size).toEqual([3, 2]);
+    expect(result.pixels).toEqual([10, 20, 30, 10, 20, 30, 255, 255, 255]);
+    expect(result.bad).toMatch(/^E_FORMAT .*cannot decode/);
+    expect(result.large).toMatch(/^E_LIMIT .*3×2/);
+  });
+});

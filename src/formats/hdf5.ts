@@ -4,7 +4,7 @@
  * taken for it; whatever goes wrong inside the library becomes a FormatError.
  */
 import type { File } from "h5wasm";
-import { FormatError, LimitError, OptionError, StrataError, UnsupportedError } from "../errors.js";
+import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
 import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
 
 type Library = typeof import("h5wasm");
@@ -13,6 +13,9 @@ type Module = Awaited<Library["ready"]>;
 /** No compression in common use does better (deflate: 1032 : 1); a larger claim is not believed. */
 const MAX_RATIO = 1032;
 
+/** Deepest nesting of groups that is followed; image paths are a few folders deep. */
+const MAX_DEPTH = 32;
+
 interface Loaded {
   library: Library;
   module: Module;
@@ -20,6 +23,8 @@ interface Loaded {
 
 let loading: Promise<Loaded> | undefined;
 let fileNumber = 0;
+/** After a crash the library's memory cannot be trusted, and it cannot be loaded a second time. */
+let hasCrashed = false;
 /** What the library printed last; it reports errors as text on its standard error. */
 let report = "";
 
@@ -79,6 +84,9 @@ async function withFile<T>(
   limit: number,
   use: (file: Hdf5File, path: string) => Promise<T>,
 ): Promise<T> {
+  if (hasCrashed) {
+    throw new StateError(`${where}: the HDF5 library crashed on a damaged file before; start the program again`);
+  }
   const { library, module } = loaded;
   const path = `/strata-${fileNumber++}.h5`;
   let file: Hdf5File | undefined;
@@ -92,6 +100,7 @@ async function withFile<T>(
     return await use(file, path);
   } catch (cause) {
     if (cause instanceof StrataError) throw cause;
+    if (cause instanceof WebAssembly.RuntimeError) hasCrashed = true;
     throw new FormatError(`${where}: not a readable HDF5 file (${reason(cause)})`, { cause });
   } finally {
     try {
@@ -166,7 +175,12 @@ export class Hdf5File {
   visit(visitor: (path: string, datasets: string[]) => void): void {
     const { Dataset, Group } = this.loaded.library;
     let room = 64 + this.fileBytes / 8;
-    const walk = (path: string): void => {
+    const walk = (path: string, depth: number): void => {
+      if (depth > MAX_DEPTH) {
+        throw new FormatError(
+          `${this.where}: groups are nested more than ${MAX_DEPTH} deep, or the file's links form a circle`,
+        );
+      }
       const group = this.file.get(path === "" ? "/" : path);
       if (!(group instanceof Group)) throw new FormatError(`${this.where}: the group "${path}" is damaged`);
       const datasets: string[] = [];
@@ -179,23 +193,24 @@ export class Hdf5File {
         if (entity instanceof Group) groups.push(child);
       }
       if (path !== "") visitor(path, datasets);
-      for (const child of groups) {
-        if (child.length > 4096) throw new FormatError(`${this.where}: a path of more than 4096 characters`);
-        walk(child);
-      }
+      for (const child of groups) walk(child, depth + 1);
     };
-    walk("");
+    walk("", 0);
   }
 
-  /** The dataset at `path`, copied out. Numbers only; big-endian ones are turned round by the library. */
+  /**
+   * The dataset at `path`, copied out: little-endian numbers only. (Big-endian ones would go through the library's
+   * conversions, which read outside their memory when the type is damaged.)
+   */
   read(path: string): NdArray {
     const where = `${this.where}: "${path}"`;
     const { library, module } = this.loaded;
     const dataset = this.file.get(path);
     if (!(dataset instanceof library.Dataset)) throw new FormatError(`${where} is not a dataset`);
-    const { shape, chunks, type, size, signed, vlen } = dataset.metadata;
+    const { shape, chunks, type, size, signed, vlen, littleEndian } = dataset.metadata;
     const dtype = vlen ? undefined : dtypeOf(type, size, signed);
     if (!dtype) throw new UnsupportedError(`${where} does not hold plain numbers`);
+    if (!littleEndian && size > 1) throw new UnsupportedError(`${where} is big-endian; write it little-endian`);
     if (shape === null) throw new FormatError(`${where} is empty`);
     const count = countOf(where, shape);
     const bytes = count * itemSize(dtype);
@@ -210,7 +225,16 @@ export class Hdf5File {
     if (pointer === 0) throw new LimitError(`${where}: ${bytes} bytes are more than HDF5's memory has left`);
     try {
       module.HEAPU8.fill(0, pointer, pointer + bytes);
-      const status = module.get_dataset_data(this.file.file_id, path, null, null, null, BigInt(pointer));
+      // Asked for as a block: reading "everything" takes gigabytes when the sizes of chunks are damaged.
+      const block = shape.length > 0 && count > 0;
+      const status = module.get_dataset_data(
+        this.file.file_id,
+        path,
+        block ? shape.map(BigInt) : null,
+        block ? shape.map(() => 0n) : null,
+        block ? shape.map(() => 1n) : null,
+        BigInt(pointer),
+      );
       if (status < 0) throw new FormatError(`${where} cannot be read (${reason(null)})`);
       const copy = module.HEAPU8.slice(pointer, pointer + bytes);
       return { dtype, shape: [...shape], data: viewOf(copy, 0, dtype, count) };

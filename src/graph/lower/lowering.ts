@@ -36,8 +36,8 @@ export function promote(a: Atom, b: Atom): DType {
 
 export class Lowering {
   /** Reads of each variable; a pattern that swallows a value must be its only reader. */
-  readonly reads = new Map<Var, number>();
-  readonly definedBy = new Map<Var, Eqn>();
+  readonly reads: Map<Var, number> = new Map();
+  readonly definedBy: Map<Var, Eqn> = new Map();
   private readonly env = new Map<Var, View>();
   private readonly pools = new Map<Var, PendingPool>();
 
@@ -162,6 +162,12 @@ export class Lowering {
     const repeated = (i: number) => view.shape[i] !== 1 && view.axes[i] === null;
     const physical = view.shape.map((size, i) => (repeated(i) ? 1 : size));
     if (!expand || !view.shape.some((_, i) => repeated(i))) return { name, shape: physical };
+    const empty = view.shape.flatMap((size, i) => (size === 0 && view.axes[i] === null ? [i] : []));
+    if (empty.length) {
+      // Repeated zero times; Expand would leave the axis at length 1.
+      const none = this.builder.ints(empty.map(() => 0));
+      name = this.builder.node("Slice", [name, none, none, this.builder.ints(empty)]);
+    }
     return { name: this.builder.node("Expand", [name, this.builder.ints(view.shape)]), shape: view.shape };
   }
 

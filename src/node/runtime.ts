@@ -18,7 +18,13 @@ export const nodeRuntime: Runtime = {
       wanted,
       fallback: "cpu",
       threads,
-      options: { intraOpNumThreads: threads, graphOptimizationLevel: "all", logSeverityLevel: 3 },
+      // A memory pattern is planned per shape; one graph serves all sizes, and without it the peak is a quarter lower.
+      options: {
+        intraOpNumThreads: threads,
+        graphOptimizationLevel: "all",
+        enableMemPattern: false,
+        logSeverityLevel: 3,
+      },
       check: () => {
         const offered = ort.listSupportedBackends().map(({ name }) => name);
         if (!offered.includes(wanted)) throw new UnsupportedError(`onnxruntime-node offers ${offered.join(", ")}`);

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { FormatError, LimitError, OptionError, ShapeError } from "../../../src/errors.js";
+import { encodeUtf8 } from "../../../src/formats/bytes.js";
+import { createHdf5 } from "../../../src/formats/hdf5.js";
+import {
+  listHlocImages,
+  readHlocFeatures,
+  readHlocMatches,
+  writeHlocFeatures,
+  writeHlocMatches,
+} from "../../../src/formats/hloc.js";
+import type { NdArray } from "../../../src/formats/ndarray.js";
+import { sampleArray, sampleFeatures } from "./samples.js";
+
+describe("hloc's features", () => {
+  it("come back exactly, under names with slashes, blanks and letters of all kinds", async () => {
+    const images = new Map([
+      ["db/day/1.jpg", sampleFeatures(7)],
+      ["db/day/2.jpg", sampleFeatures(0)],
+      ["db", sampleFeatures(1, { levels: false })],
+      ["日本 é.png", sampleFeatures(2, { dim: 3 })],
+    ]);
+    const read = await readHlocFeatures(await writeHlocFeatures(images));
+    expect([...read.keys()].sort()).toEqual([...images.keys()].sort());
+    for (const [name, features] of images) expect(read.get(name), name).toEqual(features);
+    expect((await readHlocFeatures(await writeHlocFeatures([]))).size).toBe(0);
+  });
+
+  it("are taken as they come, also from a generator, and added to a file", async () => {
+    async function* extract(): AsyncGenerator<[string, ReturnType<typeof sampleFeatures>]> {
+      for (const name of ["b.jpg", "a/b.jpg"]) yield [name, sampleFeatures(2, { seed: name.length })];
+    }
+    const first = await writeHlocFeatures([["a/a.jpg", sampleFeatures(3)]]);
+    const all = await writeHlocFeatures(extract(), { base: first });
+    expect((await listHlocImages(all)).sort()).toEqual(["a/a.jpg", "a/b.jpg", "b.jpg"]);
+    expect((await readHlocFeatures(all)).get("a/a.jpg")).toEqual(sampleFeatures(3));
+    expect(await listHlocImages(first)).toEqual(["a/a.jpg"]);
+  });
+
+  it("are refused under names that are taken or cannot be", async () => {
+    const write = (...names: string[]) => writeHlocFeatures(names.map((name) => [name, sampleFeatures(1)] as const));
+    for (const name of ["", "/a.jpg", "a//b", "./a.jpg", "a/", "a\0"])
+      await expect(write(name), name).rejects.toThrow(OptionError);
+    await expect(write("a", "a")).rejects.toThrow('"a" is in the file already');
+    await expect(write("a", "a/keypoints")).rejects.toThrow(OptionError);
+    await expect(write("a/keypoints", "a")).rejects.toThrow(OptionError);
+    await expect(writeHlocFeatures([], { base: encodeUtf8("no HDF5") })).rejects.toThrow(FormatError);
+    await expect(writeHlocFeatures([["a", { ...sampleFeatures(1), count: 2 }]])).rejects.toThrow(ShapeError);
+    // A failure leaves nothing behind that hinders the next.
+    expect(await listHlocImages(await write("a"))).toEqual(["a"]);
+  });
+
+  it("an error of the caller's generator comes through as it is", async () => {
+    async function* failing(): AsyncGenerator<[string, ReturnType<typeof sampleFeatures>]> {
+      yield ["a", sampleFeatures(1)];
+      throw new LimitError("enough");
+    }
+    await expect(writeHlocFeatures(failing())).rejects.toThrow(new LimitError("enough"));
+  });
+
+  it("are refused when they are no features, too many, or no file at all", async () => {
+    const bytes = await writeHlocFeatures([["a", sampleFeatures(9)]]);
+    await expect(readHlocFeatures(bytes, { limit: 1000 })).rejects.toThrow(LimitError);
+    for (const damaged of [new Uint8Array(0), encodeUtf8("text"), bytes.subarray(0, bytes.length / 2)]) {
+      await expect(readHlocFeatures(damaged)).rejects.toThrow(/not a readable HDF5 file \(.+\)/);
+    }
+    const group = async (arrays: Record<string, NdArray>): Promise<Uint8Array> =>
+      createHdf5("test", null, (file) => {
+        file.makeGroup("x");
+        for (const [name, array] of Object.entries(arrays)) file.write(`x/${name}`, array);
+      });
+    const keypoints = sampleArray("float32", [3, 2]);
+    await expect(readHlocFeatures(await group({ keypoints }))).rejects.toThrow('"x": no array "descriptors"');
+    const turned = { keypoints, scores: sampleArray("float32", [3]), descriptors: sampleArray("float32", [3, 64]) };
+    await expect(readHlocFeatures(await group(turned))).rejects.toThrow("descriptors must be [3, D], got [64,3]");
+    // Other groups are none of our business.
+    expect((await readHlocFeatures(await group({ depth: sampleArray("float64", [2, 2]) }))).size).toBe(0);
+  });
+});
+
+describe("hloc's matches", () => {
+  const matches = { count: 2, pairs: Uint32Array.of(1, 40000, 4, 0), scores: Float32Array.of(0.5, 0.75) };
+  const pair = { name0: "db/1.jpg", name1: "q/2.jpg", count0: 5, matches };
+
+  it("come back under names without slashes", async () => {
+    const none = { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
+    const read = await readHlocMatches(
+      await writeHlocMatches([pair, { ...pair, name1: "3.jpg", count0: 0, matches: none }]),
+    );
+    expect(read).toEqual([
+      { name0: "db-1.jpg", name1: "3.jpg", count0: 0, matches: none },
+      { ...pair, name0: "db-1.jpg", name1: "q-2.jpg" },
+    ]);
+  });
+
+  it("are refused with indices that do not fit, or twice", async () => {
+    await expect(writeHlocMatches([{ ...pair, count0: 4 }])).rejects.toThrow(ShapeError);
+    const twice = { ...matches, pairs: Uint32Array.of(1, 2, 1, 3) };
+    await expect(writeHlocMatches([{ ...pair, matches: twice }])).rejects.toThrow("one match each");
+    await expect(writeHlocMatches([pair, pair])).rejects.toThrow("in the file already");
+  });
+});

@@ -50,6 +50,13 @@ describe("hloc's features", () => {
     expect(await listHlocImages(await write("a"))).toEqual(["a"]);
   });
 
+  it("are looked for 32 groups deep, not in circles", async () => {
+    const deep = (depth: number): Promise<Uint8Array> =>
+      createHdf5("test", null, (file) => file.makeGroup(new Array(depth).fill("g").join("/")));
+    expect(await listHlocImages(await deep(32))).toEqual([]);
+    await expect(listHlocImages(await deep(33))).rejects.toThrow("32 deep");
+  });
+
   it("an error of the caller's generator comes through as it is", async () => {
     async function* failing(): AsyncGenerator<[string, ReturnType<typeof sampleFeatures>]> {
       yield ["a", sampleFeatures(1)];

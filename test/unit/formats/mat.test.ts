@@ -1,5 +1,6 @@
+import { zlibSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.js";
+import { FormatError, LimitError, OptionError, UnsupportedError } from "../../../src/errors.js";
 import { readMat, writeMat } from "../../../src/formats/mat.js";
 import { bytesOf, DTYPES, type NdArray } from "../../../src/formats/ndarray.js";
 import { expectSameArray, plain, sampleArray } from "./samples.js";
@@ -52,6 +53,20 @@ describe("mat", () => {
     expect(plain(readMat(small).x.data)).toEqual([3, 4]);
   });
 
+  it("compares the checksum of compressed variables and stops at the limit", () => {
+    const plainFile = writeMat({ x: { dtype: "uint8", shape: [1, 100000], data: new Uint8Array(100000) } });
+    const packed = zlibSync(plainFile.subarray(128));
+    const bytes = new Uint8Array([
+      ...plainFile.subarray(0, 128),
+      ...bytesOf(Uint32Array.of(15, packed.length)),
+      ...packed,
+    ]);
+    expect(readMat(bytes).x.shape).toEqual([1, 100000]);
+    expect(() => readMat(bytes, { limit: 99999 })).toThrow(LimitError);
+    bytes[bytes.length - 1] ^= 1;
+    expect(() => readMat(bytes)).toThrow("checksum");
+  });
+
   it("skips what is not asked for, whatever it is", () => {
     const cell = mat([1, 1], 1, 14, new Uint8Array(0));
     expect(() => readMat(cell)).toThrow('"x" is a cell array');
@@ -66,6 +81,7 @@ describe("mat", () => {
     ["text", new Uint8Array(200).fill(65), "not a MAT-file"],
     ["a cut file", writeMat({ x: sampleArray("float64", [9]) }).subarray(0, 220), "truncated"],
     ["sizes that do not fit", mat([2, 2], 9, 2, new Uint8Array(3)), "does not fit"],
+    ["more values than the sizes say", mat([2, 2], 9, 2, new Uint8Array(5)), "does not fit"],
     ["negative sizes", mat([-1, -4], 9, 2, new Uint8Array(4)), "not a shape"],
     ["huge sizes", mat([0x7fffffff, 0x7fffffff], 9, 2, new Uint8Array(4)), "too large"],
     ["broken numbers in whole ones", mat([1, 1], 14, 7, bytesOf(Float32Array.of(0.5))), "0.5"],

@@ -73,6 +73,15 @@ describe("zip", () => {
     expect(() => readZip(writeZip(files), { limt: 3 } as object)).toThrow(OptionError);
   });
 
+  it("refuses two entries of one name, of which either could be meant", () => {
+    const bytes = writeZip([
+      ["a", Uint8Array.of(1)],
+      ["b", Uint8Array.of(2)],
+    ]);
+    bytes[bytes.lastIndexOf(0x62)] = 0x61;
+    expect(() => readZip(bytes)).toThrow('two entries are named "a"');
+  });
+
   it("reads zip64 sizes, as NumPy and PyTorch write them", () => {
     const data = encodeUtf8("some data");
     const u16 = (n: number): number[] => [n & 255, n >> 8];

@@ -61,10 +61,9 @@ export function loadOpenCv(): Promise<OpenCv> {
 }
 
 async function load(): Promise<OpenCv> {
-  // The build is a UMD file. Imported as CommonJS (Node, bundlers) it is the default export; as a plain script module
-  // it sets a global instead. Either is a promise of the module or, in older builds, the module before it is ready.
-  const namespace = (await import("@techstark/opencv-js")) as unknown as { default?: unknown };
-  const cv = await (namespace.default ?? (globalThis as { cv?: unknown }).cv);
+  // A promise of the module or, in older builds, the module before it is ready.
+  const { loaded } = await import("./opencv-module.js");
+  const cv = await loaded.opencv;
   if (typeof cv !== "object" || cv === null) throw new StateError("@techstark/opencv-js did not export OpenCV");
   if (!("Mat" in cv)) {
     await new Promise<void>((resolve) => {

@@ -1,4 +1,5 @@
 /** The result of `strata match` as JSON, npz and pictures. */
+import { basename } from "node:path";
 import type { ExtractorInfo } from "../extract/extractor.js";
 import type { NdArray } from "../formats/ndarray.js";
 import type { SessionInfo } from "../graph/session.js";
@@ -58,4 +59,23 @@ export async function matchNpz({ features, matches, homography }: MatchReport): 
   arrays.inliers = { dtype: "bool", shape: [matches.count], data: inliers };
   if (homography.matrix) arrays.homography = { dtype: "float64", shape: [3, 3], data: homography.matrix };
   return writeNpz(arrays);
+}
+
+/** A picture of the matches, with both images inside: .svg, .png (the SVG drawn) or .html (a page to look around in). */
+export async function matchPicture(report: MatchReport, kind: string): Promise<string | Uint8Array> {
+  const { matchesHtml, matchesSvg } = await import("../report/index.js");
+  const { encodeJpeg, renderSvg } = await import("../node/images.js");
+  const { paths, images, features, matches, homography } = report;
+  const [imageA, imageB] = await Promise.all(
+    images.map(async (image, i) => ({
+      href: `data:image/jpeg;base64,${Buffer.from(await encodeJpeg(image)).toString("base64")}`,
+      width: image.width,
+      height: image.height,
+      name: basename(paths[i]),
+    })),
+  );
+  const input = { imageA, imageB, featuresA: features[0], featuresB: features[1], matches, homography };
+  if (kind === ".html") return matchesHtml(input);
+  const svg = matchesSvg(input);
+  return kind === ".png" ? renderSvg(svg) : svg;
 }

@@ -103,8 +103,14 @@ export interface Lowered {
   stats: CompileStats;
   /** Inputs that are fed, by name. */
   fed: Map<string, { type: ElementType; shape: readonly (number | string)[] }>;
-  /** Outputs in order. */
-  outputs: { name: string; type: ElementType }[];
+  /** Outputs in order: path in the function's result, name in the ONNX model (another where an input has that path). */
+  outputs: OutputPort[];
+}
+
+interface OutputPort {
+  name: string;
+  onnxName: string;
+  type: ElementType;
 }
 
 /** The ONNX model of a function, without a session. */
@@ -151,7 +157,7 @@ export async function lower(
 interface Built {
   builder: OnnxBuilder;
   equations: number;
-  outputs: { name: string; type: ElementType }[];
+  outputs: OutputPort[];
   milliseconds: { trace: number; lower: number };
 }
 
@@ -168,10 +174,10 @@ function build(
   const t1 = performance.now();
   const builder = new OnnxBuilder();
   const program = cutSorts(flattenJaxpr(closed));
-  const constants = closed.consts.map((array) => constantView(builder, array as unknown as np.Array));
   const arguments_ = leavesOf(inputs, isSpec).map(([path, spec]) =>
     inputView(builder, path || "in", spec, describe(spec).shape),
   );
+  const constants = closed.consts.map((array) => constantView(builder, array as unknown as np.Array));
   let lowered: ReturnType<typeof lowerProgram>;
   try {
     lowered = lowerProgram(builder, program, [...constants, ...arguments_]);
@@ -190,13 +196,13 @@ function build(
     const type = program.outputs[i].aval.dtype as ElementType;
     const stored = lowered.ctx.materialise(view, true);
     const name = type === "uint32" ? builder.node("Cast", [stored.name], { to: onnxTypeCode("uint32") }) : stored.name;
-    builder.output(
+    const onnxName = builder.output(
       outputPaths[i],
       name,
       type,
       options.dims ? stored.shape.map((_, d) => `${outputPaths[i]}_${d}`) : stored.shape,
     );
-    return { name: outputPaths[i], type };
+    return { name: outputPaths[i], onnxName, type };
   });
   return {
     builder,
@@ -287,7 +293,8 @@ function bindSession(session: Session, graph: Lowered): Compiled {
     outputNames: graph.outputs.map(({ name }) => name),
     async run(feeds) {
       if (disposed) throw new StateError("run: this compiled function was disposed");
-      return session.run(checkFeeds(feeds, graph.fed));
+      const results = await session.run(checkFeeds(feeds, graph.fed));
+      return Object.fromEntries(graph.outputs.map(({ name, onnxName }) => [name, results[onnxName]]));
     },
     async dispose() {
       if (disposed) return;

@@ -87,11 +87,17 @@ export class OnnxBuilder {
     return name;
   }
 
-  /** Names `value` as a graph output (through an Identity, so that one value can be two outputs, or be an input). */
-  output(name: string, value: string, type: OnnxType, shape: readonly (number | string)[]): void {
-    this.claim(name);
-    this.nodes.push({ op: "Identity", inputs: [value], outputs: [name], attributes: {} });
-    this.outputs.push({ name, type, shape });
+  /**
+   * Makes `value` a graph output (through an Identity, so that one value can be two outputs, or be an input). It is
+   * called `name`, or something close where an input has that name already; the name it got is returned.
+   */
+  output(name: string, value: string, type: OnnxType, shape: readonly (number | string)[]): string {
+    let own = name;
+    while (this.names.has(own)) own += "_out";
+    this.claim(own);
+    this.nodes.push({ op: "Identity", inputs: [value], outputs: [own], attributes: {} });
+    this.outputs.push({ name: own, type, shape });
+    return own;
   }
 
   /** A stored constant. Small ones are shared when equal; a large one keeps the caller's array, uncopied. */
@@ -182,7 +188,9 @@ export class OnnxBuilder {
 
   private fresh(hint: string): string {
     const name = `${hint}_${this.counter++}`;
-    return this.names.has(name) ? this.fresh(hint) : name;
+    if (this.names.has(name)) return this.fresh(hint);
+    this.names.add(name);
+    return name;
   }
 
   private claim(name: string): void {

@@ -1,7 +1,7 @@
 /** Elementwise primitives: arithmetic, comparison, choice, cast. Broadcasting is left to the operators themselves. */
 import type { DType } from "@jax-js/jax";
 import { UnsupportedError } from "../../errors.js";
-import { type Atom, dtypeOf, type Eqn, isVar } from "../jaxpr.js";
+import { dtypeOf, type Eqn, isVar } from "../jaxpr.js";
 import { onnxTypeCode } from "../onnx.js";
 import type { View } from "../views.js";
 import { type Lowering, promote, type Rule } from "./lowering.js";
@@ -10,7 +10,7 @@ export const isFloat = (dtype: DType): boolean => dtype.startsWith("float");
 const UINT32_MASK = 0xffffffff;
 
 /** uint32 is carried as int64: arithmetic wraps around by cutting to the low 32 bits. */
-function wrap(ctx: Lowering, view: View, dtype: DType): View {
+export function wrap(ctx: Lowering, view: View, dtype: DType): View {
   return dtype === "uint32" ? ctx.elementwise("BitwiseAnd", [view, ctx.scalar("uint32" as DType, UINT32_MASK)]) : view;
 }
 

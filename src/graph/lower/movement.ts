@@ -1,5 +1,5 @@
 /** Primitives that only move data: most stay symbolic, the rest become Slice, Pad, Concat and Reshape. */
-import { dtypeOf, type Eqn, outShapeOf, shapeOf } from "../jaxpr.js";
+import { dtypeOf, type Eqn, shapeOf } from "../jaxpr.js";
 import { broadcastView, identityView, squeezeReshape, transposeView, type View } from "../views.js";
 import { carriedType, type Lowering, type Rule } from "./lowering.js";
 
@@ -76,14 +76,17 @@ export function padView(ctx: Lowering, view: View, widths: readonly Pair[], type
   // A repeated axis that grows is no longer uniform, so it has to exist.
   const needs = padded.some((i) => cut.axes[i] === null);
   const base = needs ? identityView(ctx.materialise(cut, true)) : cut;
-  const axes = padded.map((i) => base.axes[i] as number);
-  const pads = [...padded.map((i) => grow[i][0]), ...padded.map((i) => grow[i][1])];
-  const zero = ctx.scalarName(type as "float32", 0);
+  // Pads for every axis: with an `axes` input, ONNX Runtime's transpose optimizer reads them wrongly.
+  const before = base.source.shape.map(() => 0);
+  const after = base.source.shape.map(() => 0);
   const sourceShape = [...base.source.shape];
-  padded.forEach((i, k) => {
-    sourceShape[axes[k]] += grow[i][0] + grow[i][1];
-  });
-  const name = ctx.builder.node("Pad", [base.source.name, ctx.builder.ints(pads), zero, ctx.builder.ints(axes)]);
+  for (const i of padded) {
+    const axis = base.axes[i] as number;
+    [before[axis], after[axis]] = grow[i];
+    sourceShape[axis] += grow[i][0] + grow[i][1];
+  }
+  const zero = ctx.scalarName(type as "float32", 0);
+  const name = ctx.builder.node("Pad", [base.source.name, ctx.builder.ints([...before, ...after]), zero]);
   return {
     source: { name, shape: sourceShape },
     shape: cut.shape.map((size, i) => size + grow[i][0] + grow[i][1]),
@@ -100,11 +103,18 @@ const pad: Rule = (ctx, eqn) => {
   return [ctx.cast(numbers, "int32" as typeof dtype, dtype)];
 };
 
+/** Views one after the other along a logical axis. */
+export function concatViews(ctx: Lowering, views: readonly View[], axis: number): View {
+  const parts = views.map((view) => ctx.materialise(view, true).name);
+  const shape = [...views[0].shape];
+  shape[axis] = views.reduce((sum, view) => sum + view.shape[axis], 0);
+  return identityView({ name: ctx.builder.node("Concat", parts, { axis }), shape });
+}
+
 const concatenate: Rule = (ctx, eqn) => {
-  const axis = eqn.params.axis as number;
   const dtype = dtypeOf(eqn.outs[0]);
-  const parts = eqn.inputs.map((atom) => ctx.materialise(ctx.viewAs(atom, dtype), true).name);
-  return [identityView({ name: ctx.builder.node("Concat", parts, { axis }), shape: outShapeOf(eqn) })];
+  const views = eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
+  return [concatViews(ctx, views, eqn.params.axis as number)];
 };
 
 const split: Rule = (ctx, eqn: Eqn) => {

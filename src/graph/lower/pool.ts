@@ -139,14 +139,8 @@ const poolTranspose: Rule = (ctx, eqn) => {
   const rest = spatial.map((size, i) => size - covered[i]);
   let out = added;
   if (rest.some((r) => r > 0)) {
-    const axes = rest.map((_, i) => 2 + i);
-    const pads = [...rest.map(() => 0), ...rest];
-    out = ctx.builder.node("Pad", [
-      added,
-      ctx.builder.ints(pads),
-      ctx.scalarName("float32", 0),
-      ctx.builder.ints(axes),
-    ]);
+    const pads = [0, 0, ...rest.map(() => 0), 0, 0, ...rest];
+    out = ctx.builder.node("Pad", [added, ctx.builder.ints(pads), ctx.scalarName("float32", 0)]);
   }
   const result = reshapeTo(ctx, out, inShape);
   return [dtype === "float32" ? result : ctx.cast(result, "float32" as DType, dtype)];

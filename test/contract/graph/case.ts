@@ -47,9 +47,8 @@ export function integers(
   high: number,
   type: "int32" | "uint32" = "int32",
 ): Value {
-  const make = () => Math.floor(random.uniform(low, high));
-  const data = type === "int32" ? Int32Array : Uint32Array;
-  return { type, shape, data: data.from({ length: sizeOf(shape) }, make) };
+  const numbers = Array.from({ length: sizeOf(shape) }, () => Math.floor(random.uniform(low, high)));
+  return { type, shape, data: type === "int32" ? Int32Array.from(numbers) : Uint32Array.from(numbers) };
 }
 
 /** Bools, about half of them true. */
@@ -71,7 +70,19 @@ export function values(data: readonly number[], type: ElementType = "float32", s
 }
 
 /** Numbers where functions have their edges. */
-export const EDGES = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, -0, 1, -1, 0.5, -2.5, 1e-30, 1e30];
+export const EDGES = [
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -2.5,
+  1e-30,
+  1e30,
+];
 
 /** Every pair of the edges, as two vectors. */
 export function edgePairs(edges: readonly number[] = EDGES, type: ElementType = "float32"): { a: Value; b: Value } {

@@ -33,4 +33,5 @@ export { type DType, type NdArray, ndarray, type TypedArray, toFloat32 } from ".
 export { readNpy, writeNpy } from "./npy.js";
 export { type NpzOptions, readNpz, writeNpz } from "./npz.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
+export { type PlainValue, readTorchCheckpoint, type TorchCheckpoint, type TorchOptions } from "./torch.js";
 export { readZip, writeZip, type ZipOptions } from "./zip.js";

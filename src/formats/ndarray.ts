@@ -84,7 +84,8 @@ export function viewOf(bytes: Uint8Array, offset: number, dtype: DType, count: n
   const Type = ARRAY_TYPES[dtype];
   const start = bytes.byteOffset + offset;
   if (start % Type.BYTES_PER_ELEMENT === 0) return new Type(bytes.buffer as ArrayBuffer, start, count);
-  return new Type(bytes.slice(offset, offset + count * Type.BYTES_PER_ELEMENT).buffer, 0, count);
+  // Not `slice`: a Node Buffer's shares the memory of all small Buffers, and values would come from its beginning.
+  return new Type(new Uint8Array(bytes.subarray(offset, offset + count * Type.BYTES_PER_ELEMENT)).buffer, 0, count);
 }
 
 /** `count` zeros. */

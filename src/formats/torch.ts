@@ -44,9 +44,7 @@ export function readTorchCheckpoint(bytes: Uint8Array, options: TorchOptions = {
     { limit: 2 ** 26 + 4 * bytes.length, name: "readTorchCheckpoint" },
     options,
   );
-  // A Node Buffer's `slice` does not copy; behind a plain Uint8Array it cannot be mistaken.
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const file = openTorchFile(where, plain, limit);
+  const file = openTorchFile(where, bytes, limit);
   const { root } = file;
   if (!(root instanceof Map)) {
     const kind = root instanceof PickleForeign ? root.describe() : Array.isArray(root) ? "list" : typeof root;

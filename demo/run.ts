@@ -1,0 +1,45 @@
+/**
+ * `npm run demo`: two drawn images through the whole of strata. Writes demo/matches.svg and demo/matches.png, prints
+ * what was found and how far the homography is from the one that made the second image.
+ */
+import { fileURLToPath } from "node:url";
+import { matchPicture } from "../src/cli/match-output.js";
+import { matchPair, type Seconds, timed } from "../src/cli/matching.js";
+import { packageVersion } from "../src/cli/version.js";
+import { cornerError, openExtractor, writeFileAtomic } from "../src/node/index.js";
+import { drawDemoPair } from "./draw.js";
+
+const SEED = 7;
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const { a, b, truth } = drawDemoPair(SEED);
+const seconds: Seconds = {};
+const extractor = await timed(seconds, "open", () => openExtractor());
+const result = await matchPair(extractor, [a, b], {}, seconds);
+await extractor.dispose();
+const { features, matches, homography } = result;
+
+const report = {
+  paths: ["drawn scene", "the same, seen from elsewhere"] as const,
+  images: [a, b] as const,
+  ...result,
+  seconds,
+  info: { ...extractor.info, ...extractor.info.session, session: undefined, version: packageVersion() },
+};
+await timed(seconds, "draw", async () => {
+  for (const kind of [".svg", ".png"])
+    await writeFileAtomic(`${folder}matches${kind}`, await matchPicture(report, kind));
+});
+
+console.log(
+  `${features.map(({ count }) => count).join(" and ")} keypoints, ${matches.count} matches, ${homography.inliers.length} inliers`,
+);
+if (homography.matrix) {
+  for (const row of [0, 3, 6]) {
+    console.log([...homography.matrix.subarray(row, row + 3)].map((v) => v.toPrecision(6).padStart(14)).join(""));
+  }
+  const error = cornerError(homography.matrix, truth, [a.width, a.height]);
+  console.log(`its corners are ${error.toFixed(2)} px from the true ones`);
+} else console.log("no homography");
+const times = Object.entries(seconds).map(([step, s]) => `${step} ${s.toFixed(2)}`);
+console.log(`seconds: ${times.join(", ")}`);
+console.log("written: demo/matches.svg, demo/matches.png");

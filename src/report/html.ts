@@ -45,6 +45,9 @@ export function matchesHtml(input: PictureInput): string {
     <label><input type="radio" name="view" value="side" checked>Side by side</label>
     <label><input type="radio" name="view" value="overlay"${matrix ? "" : " disabled"}>A over B</label>
   </fieldset>
+  <span class="group">
+    <button id="out" aria-label="Zoom out">−</button><button id="in" aria-label="Zoom in">+</button><button id="fit">Fit</button>
+  </span>
   <fieldset class="bar"><legend>Show</legend>
     ${toggle("inliers", "inlier", "Inliers")}
     ${toggle("outliers", "outlier", "Outliers")}
@@ -52,9 +55,6 @@ export function matchesHtml(input: PictureInput): string {
     ${toggle("outline", "outline", "Frame of A")}
   </fieldset>
   <label class="wide">Similarity ≥ <input type="range" id="least"><output id="leastValue"></output></label>
-  <span class="group">
-    <button id="out" aria-label="Zoom out">−</button><button id="in" aria-label="Zoom in">+</button><button id="fit">Fit</button>
-  </span>
 </div>
 <div class="bar" id="mixing" hidden>
   <label class="wide">B <input type="range" id="mix" min="0" max="1" step="0.01" value="0.5" aria-label="Share of A over B"> A</label>

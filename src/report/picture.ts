@@ -10,7 +10,7 @@ import { checkNumber, withDefaults } from "../options.js";
 import { facing, projectedOutline } from "./outline.js";
 
 export interface PictureImage {
-  /** The image as a `data:image/…` URI: the picture must be whole by itself. */
+  /** The image as a `data:image/…` URI: the picture must be whole by itself. May be encoded smaller than it is. */
   href: string;
   /** Size in pixels, that of the features. */
   width: number;
@@ -20,7 +20,7 @@ export interface PictureImage {
 }
 
 export interface PictureOptions {
-  /** Most matches drawn, the most similar ones; a page opens with them and shows the others on demand. Default 250. */
+  /** Most matches drawn, the most similar ones; a page opens with them and shows the others on demand. Default 200. */
   maxLines?: number;
   /** Matches that agree with the homography (without one, no match does). Default true. */
   inliers?: boolean;
@@ -43,7 +43,7 @@ export interface PictureInput {
 }
 
 const DEFAULTS: Required<PictureOptions> = {
-  maxLines: 250,
+  maxLines: 200,
   inliers: true,
   outliers: true,
   keypoints: true,
@@ -160,7 +160,7 @@ function checkPictureImage(where: string, letter: "A" | "B", image: PictureImage
 
 function checkOptions(where: string, given: PictureOptions | undefined): Required<PictureOptions> {
   const options = withDefaults(where, DEFAULTS, given);
-  checkNumber(where, "maxLines", options.maxLines, { min: 0, integer: true });
+  checkNumber(where, "maxLines", options.maxLines, { min: 1, integer: true });
   for (const name of ["inliers", "outliers", "keypoints", "outline"] as const) {
     if (typeof options[name] !== "boolean") {
       throw new OptionError(`${where}: "${name}" must be true or false, got ${String(options[name])}`);

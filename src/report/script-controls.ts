@@ -4,7 +4,7 @@ function tell() {
   let shown = 0;
   for (let m = 0; m < count; m++) if (isShown(m)) shown++;
   $("shown").textContent = shown + " shown";
-  $("leastValue").textContent = count ? state.least.toFixed(2) : "–";
+  $("leastValue").textContent = count ? state.least.toFixed(3) : "–";
   const m = state.hovered >= 0 ? state.hovered : state.held;
   if (m < 0) {
     $("detail").textContent = count ? "Point at a match, or step through them with the arrow keys." : "There are no matches.";
@@ -60,8 +60,7 @@ function step(by) {
     const [xa, ya, xb, yb] = ends(m);
     const inside = (x, y) => x > 0 && y > 0 && x < stage.clientWidth && y < stage.clientHeight;
     if (!inside(xa, ya) && !inside(xb, yb)) {
-      view.x += stage.clientWidth / 2 - xb;
-      view.y += stage.clientHeight / 2 - yb;
+      move(stage.clientWidth / 2 - xb, stage.clientHeight / 2 - yb);
     }
     break;
   }
@@ -98,13 +97,10 @@ stage.addEventListener("pointermove", (event) => {
     // Two fingers: the distance between them zooms around their middle, which moves the view.
     const [p] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
     const factor = Math.hypot(x - p[0], y - p[1]) / (Math.hypot(before[0] - p[0], before[1] - p[1]) || 1);
-    view.x += dx / 2;
-    view.y += dy / 2;
+    move(dx / 2, dy / 2);
     zoomAt(factor, (x + p[0]) / 2, (y + p[1]) / 2);
   } else if (moved > 4) {
-    view.x += dx;
-    view.y += dy;
-    redraw();
+    move(dx, dy);
   }
 });
 
@@ -143,11 +139,8 @@ const shifts = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], Arr
 stage.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const shift = event.shiftKey && shifts[event.key];
-  if (shift) {
-    view.x += shift[0];
-    view.y += shift[1];
-    redraw();
-  } else if (Object.hasOwn(keys, event.key)) keys[event.key]();
+  if (shift) move(...shift);
+  else if (Object.hasOwn(keys, event.key)) keys[event.key]();
   else return;
   event.preventDefault();
 });
@@ -161,11 +154,11 @@ $("outline").disabled = data.outline.length === 0;
 // Matches come sorted by similarity; the page opens with as many as maxLines says.
 const slider = $("least");
 const [lowest, highest] = count ? [data.scores[count - 1], data.scores[0]] : [0, 1];
-slider.min = String(Math.floor(100 * lowest) / 100);
-slider.max = String(Math.ceil(100 * highest) / 100);
-slider.step = "0.005";
+slider.min = String(lowest);
+slider.max = String(highest);
+slider.step = "any";
 slider.disabled = count === 0;
-slider.value = count > data.maxLines ? String(Math.ceil(200 * (data.scores[data.maxLines - 1] ?? highest)) / 200) : slider.min;
+slider.value = count > data.maxLines ? String(data.scores[data.maxLines - 1]) : slider.min;
 state.least = Number(slider.value);
 slider.addEventListener("input", () => {
   state.least = Number(slider.value);
@@ -200,10 +193,7 @@ function blink(on) {
 $("blink").addEventListener("click", () => blink(!blinking));
 $("mix").addEventListener("input", () => blink(false));
 
-
-new ResizeObserver(() => {
-  if (stage.clientWidth > 0) fit();
-}).observe(stage);
+new ResizeObserver(() => (view.fitted ? fit() : redraw())).observe(stage);
 // An image that cannot be decoded leaves its place empty; everything else still works.
 Promise.allSettled(images.map((image) => image.decode())).then(() => {
   tell();

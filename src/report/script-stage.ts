@@ -17,7 +17,8 @@ const css = getComputedStyle(document.documentElement);
 const colour = (name) => css.getPropertyValue("--" + name).trim();
 
 const state = { overlay: false, least: -1, hovered: -1, held: -1, mix: 0.5 };
-const view = { zoom: 1, x: 0, y: 0 };
+/** fitted: nobody has zoomed or moved since the last fit. */
+const view = { zoom: 1, x: 0, y: 0, fitted: true };
 /** Where the images lie in the world: shift and scale of each. */
 let places = [{ x: 0, y: 0, scale: 1 }, { x: 0, y: 0, scale: 1 }];
 let world = [1, 1];
@@ -48,6 +49,14 @@ function fit() {
   view.zoom = fitting(world);
   view.x = (stage.clientWidth - world[0] * view.zoom) / 2;
   view.y = (stage.clientHeight - world[1] * view.zoom) / 2;
+  view.fitted = true;
+  redraw();
+}
+
+function move(dx, dy) {
+  view.x += dx;
+  view.y += dy;
+  view.fitted = false;
   redraw();
 }
 
@@ -58,6 +67,7 @@ function zoomAt(factor, x, y) {
   view.x = x - ((x - view.x) * zoom) / view.zoom;
   view.y = y - ((y - view.y) * zoom) / view.zoom;
   view.zoom = zoom;
+  view.fitted = false;
   redraw();
 }
 
@@ -104,7 +114,7 @@ function draw() {
   const active = state.hovered >= 0 ? state.hovered : state.held;
   const dim = active >= 0 ? 0.35 : 1;
   if ($("keypoints").checked) drawKeypoints(dim);
-  drawLines(0, "outlier", 0.75 * dim);
+  drawLines(0, "outlier", 0.8 * dim);
   drawLines(1, "inlier", dim);
   if ($("outline").checked) drawOutline();
   if (active >= 0) drawActive(active);
@@ -123,7 +133,6 @@ function drawImages() {
 function drawOverlay() {
   const { zoom, x, y } = view;
   images[1].style.transform = "matrix(" + [zoom, 0, 0, zoom, x, y] + ")";
-  images[1].style.zIndex = "-1";
   // View · shift(½) · H · shift(−½), as the edge of an image lies half a pixel before its first centre.
   const h = data.matrix;
   const [h2, h5, h8] = [0, 3, 6].map((r) => h[r + 2] - (h[r] + h[r + 1]) / 2);
@@ -163,7 +172,7 @@ function drawLines(inlier, style, alpha) {
     context.lineTo(xb, yb);
   }
   context.setLineDash(inlier ? [] : [6, 5]);
-  pen("casing", inlier ? 2.6 : 2.2, 0.4 * alpha);
+  pen("casing", 2.6, (inlier ? 0.4 : 0.25) * alpha);
   pen(style, inlier ? 1.4 : 1.2, alpha);
   context.setLineDash([]);
 }

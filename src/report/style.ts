@@ -41,7 +41,7 @@ button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .mark { flex: none; width: 22px; height: 0; border-top: 4px solid; border-radius: 2px; outline: 1px solid color-mix(in srgb, var(--text) 55%, transparent); }
 .mark.inlier { border-color: var(--inlier); }
-.mark.outlier { border-top-style: dashed; border-color: var(--outlier); outline: 0; }
+.mark.outlier { height: 4px; border: 0; outline: 0; background: repeating-linear-gradient(90deg, var(--outlier) 0 6px, transparent 6px 8px); }
 .mark.outline { border-color: var(--outline); }
 .mark.keypoint { width: 10px; height: 10px; border: 2px solid #555; border-radius: 50%; background: var(--keypoint); outline: 0; }
 #stage {
@@ -51,7 +51,8 @@ button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0
 #stage.dragging { cursor: grabbing; }
 #stage img { position: absolute; left: 0; top: 0; max-width: none; transform-origin: 0 0; visibility: hidden; pointer-events: none; }
 #stage.overlay img { visibility: visible; }
-canvas { position: absolute; inset: 0; width: 100%; height: 100%; }
+#image0 { z-index: 1; }
+canvas { z-index: 2; position: absolute; inset: 0; width: 100%; height: 100%; }
 #detail {
   min-height: 3.2em; padding: 6px 10px; border: 1px solid var(--edge); border-radius: 6px; background: var(--panel);
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere;

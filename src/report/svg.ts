@@ -52,7 +52,7 @@ export function matchesSvg(input: PictureInput): string {
     }
   }
   if (options.outliers)
-    parts.push(stroke(lines(0), PALETTE.outlier, 1.2, `stroke-dasharray="7 5" opacity="0.6"`, "outliers"));
+    parts.push(stroke(lines(0), PALETTE.outlier, 1.2, `stroke-dasharray="7 5" opacity="0.75"`, "outliers"));
   if (options.inliers) parts.push(stroke(lines(1), PALETTE.inlier, 1.5, "", "inliers"));
   if (options.outline && outline.length > 0) {
     const points = Array.from({ length: outline.length / 2 }, (_, k) => at(outline, k, places[1]));
@@ -93,7 +93,7 @@ function linePath({ pointsA, pointsB, inlier }: Picture, places: [Place, Place],
 function stroke(path: string, colour: string, width: number, attributes: string, what: string): string {
   if (path === "") return "";
   const common = `fill="none" data-what="${what}" ${attributes}`;
-  return `<g ${common}><path d="${path}" stroke="${PALETTE.casing}" stroke-opacity="0.45" stroke-width="${width + 1.6}"/><path d="${path}" stroke="${colour}" stroke-width="${width}"/></g>`;
+  return `<g ${common}><path d="${path}" stroke="${PALETTE.casing}" stroke-opacity="0.35" stroke-width="${width + 1.4}"/><path d="${path}" stroke="${colour}" stroke-width="${width}"/></g>`;
 }
 
 /** All keypoints of an image as two paths of round dots: much smaller than a circle for each. */

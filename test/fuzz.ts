@@ -10,7 +10,8 @@ const NASTY = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0
 
 /** A damaged copy of `bytes`: bits flipped, bytes or words overwritten, cut, grown, a piece repeated or taken out. */
 export function mutate(bytes: Uint8Array, random: Random): Uint8Array {
-  let out = bytes.slice();
+  // A copy also of a Node Buffer, whose `slice` is none.
+  let out = new Uint8Array(bytes);
   // Half of all damage hits the first bytes, where headers are; the rest any place.
   const place = (length: number): number => random.integer(random.integer(2) ? length : Math.min(length, 256)) || 0;
   for (let n = 1 + random.integer(4); n > 0; n--) {

@@ -42,6 +42,8 @@ interface Tally {
 export async function extractCommand(named: string[], flags: ExtractFlags, context: Context): Promise<number> {
   checkFlags(flags);
   const { images, failures } = await collectImages(named, flags);
+  // Counted now: the list of failures grows while images are worked on.
+  const total = images.length + failures.length;
   const started = performance.now();
   const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures };
   for (const failure of failures) context.err(failureLine(failure, flags));
@@ -59,7 +61,7 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
   const extractor = await context.engine.openExtractor(openOptions(flags));
   const store = openStore(flags, extractor);
   const progress = await openProgress({
-    total: images.length + failures.length,
+    total,
     terminal: context.terminal,
     quiet: flags.quiet ?? false,
     write: context.err,
@@ -69,7 +71,7 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
     await extractAll({ images, extractor, store, flags, tally, progress, race: interrupt.race });
     progress.stop();
     const outputs = await store.finish();
-    report(flags, images.length + failures.length, outputs, tally, started, extractor, context);
+    report(flags, total, outputs, tally, started, extractor, context);
     return tally.failures.length > 0 ? EXIT.failed : EXIT.ok;
   } catch (error) {
     progress.stop();

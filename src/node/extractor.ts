@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { OptionError, UnsupportedError } from "../errors.js";
+import { FormatError, OptionError, UnsupportedError } from "../errors.js";
 import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
 import {
@@ -149,9 +149,19 @@ async function openSafetensors(path: string, choices: ReferenceChoices): Promise
   if (!existsSync(configPath)) {
     throw new OptionError(`"${path}" needs its configuration beside it: ${basename(beside)} or config.json`);
   }
-  const { tensors } = readSafetensors(bytes);
+  const tensors = readNamed(path, bytes);
   const json = parseJson(configPath, await readFileChecked(configPath));
   return { opened: openStrata(path, tensors, json, sha256(bytes)), tensors, path, bytes: bytes.length };
+}
+
+/** Tensors of a safetensors file; what is wrong with it is said with its path. */
+function readNamed(path: string, bytes: Uint8Array): Tensors {
+  try {
+    return readSafetensors(bytes).tensors;
+  } catch (error) {
+    if (error instanceof FormatError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
+    throw error;
+  }
 }
 
 /** A whole checkpoint, or heads on the backbone of the checkpoint named by `model`. */

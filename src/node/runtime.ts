@@ -10,6 +10,8 @@ export const nodeRuntime: Runtime = {
   async open(model, options = {}) {
     // Loaded with the first session: importing it costs a tenth of a second that `--help` should not pay.
     const ort = await import("onnxruntime-node");
+    // What goes wrong comes as an exception; the native library would print it as well.
+    ort.env.logLevel = "fatal";
     const threads = options.threads ?? availableParallelism();
     const wanted = options.backend ?? "cpu";
     return openOrtSession(ort, {

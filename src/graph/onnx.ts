@@ -78,6 +78,7 @@ export class OnnxBuilder {
   private readonly made = new Map<string, string[]>();
   private readonly constants = new Map<string, string>();
   private readonly byName = new Map<string, Initializer>();
+  private readonly makers = new Map<string, Node>();
   private readonly names = new Set<string>();
 
   /** A graph input; its name is how the session is fed. */
@@ -131,6 +132,11 @@ export class OnnxBuilder {
     return this.byName.get(name);
   }
 
+  /** The node that makes `name`, for lowerings that look back. */
+  maker(name: string): Readonly<Node> | undefined {
+    return this.makers.get(name);
+  }
+
   /** A node with one output; returns the output's name. */
   node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}): string {
     return this.nodeMany(op, inputs, attributes, 1)[0];
@@ -142,7 +148,9 @@ export class OnnxBuilder {
     const known = this.made.get(key);
     if (known) return known;
     const names = Array.from({ length: outputs }, () => this.fresh(op));
-    this.nodes.push({ op, inputs: [...inputs], outputs: names, attributes });
+    const node = { op, inputs: [...inputs], outputs: names, attributes };
+    this.nodes.push(node);
+    for (const name of names) this.makers.set(name, node);
     this.made.set(key, names);
     return names;
   }

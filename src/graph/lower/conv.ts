@@ -26,7 +26,7 @@ const conv: Rule = (ctx, eqn) => {
   const [lhs, rhs] = eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
   const shape = outShapeOf(eqn);
   if (params.vmapDims > 0) return [mappedConv(ctx, lhs, rhs, params, shape, dtype)];
-  if (isWeightGradient(lhs, rhs, params, shape)) return [weightGradient(ctx, lhs, rhs, params, shape, dtype)];
+  if (isWeightGradient(ctx, eqn, params, shape)) return [weightGradient(ctx, lhs, rhs, params, shape, dtype)];
   if (params.lhsDilation.some((d) => d !== 1)) {
     return [inputGradient(ctx, lhs, unflipped(ctx, eqn.inputs[1]), rhs, params, shape, dtype)];
   }
@@ -120,17 +120,25 @@ function dilate(ctx: Lowering, view: View, dilation: readonly number[], dtype: D
   return sliceView(ctx, joined, [[0, n], [0, c], ...cut]);
 }
 
-/** The pattern of a weight gradient: a kernel as large as a map, swept over few positions. */
-function isWeightGradient(lhs: View, rhs: View, params: ConvParams, shape: readonly number[]): boolean {
-  const kernel = rhs.shape.slice(2);
+/** Above so many kernel offsets one node each is more than the Conv that the gradient arrives as. */
+const MAX_OFFSETS = 121;
+
+/**
+ * The pattern of a weight gradient: map and kernel both arrive with batch and channel swapped. Their sizes say
+ * nothing: over tiny maps a forward convolution has a large kernel as well, and one graph has to serve every size.
+ */
+function isWeightGradient(ctx: Lowering, eqn: Eqn, params: ConvParams, shape: readonly number[]): boolean {
+  const swapped = (atom: Atom): boolean => {
+    const maker = isVar(atom) ? ctx.definedBy.get(atom) : undefined;
+    if (maker?.primitive !== "transpose") return false;
+    return (maker.params.perm as number[]).every((axis, i) => axis === (i < 2 ? 1 - i : i));
+  };
   const positions = shape.slice(2);
   return (
-    kernel.length > 0 &&
+    positions.length > 0 &&
     params.lhsDilation.every((d) => d === 1) &&
-    sizeOf(kernel) > sizeOf(positions) &&
-    sizeOf(positions) <= 121 &&
-    // A kernel that takes in most of the map, as only a gradient's does.
-    kernel.every((k, i) => 2 * ((k - 1) * params.rhsDilation[i] + 1) >= lhs.shape[i + 2])
+    sizeOf(positions) <= MAX_OFFSETS &&
+    eqn.inputs.every(swapped)
   );
 }
 

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../errors.js";
 import { dtypeOf, type Eqn, isVar } from "../jaxpr.js";
 import { onnxTypeCode } from "../onnx.js";
 import type { View } from "../views.js";
+import { foldProduct } from "./fold.js";
 import { type Lowering, promote, type Rule } from "./lowering.js";
 
 export const isFloat = (dtype: DType): boolean => dtype.startsWith("float");
@@ -47,8 +48,13 @@ const unary =
   (op: string): Rule =>
   (ctx, eqn) => [ctx.unary(ctx.view(eqn.inputs[0]), op)];
 
-/** x·(1/y) becomes one division where the reciprocal has no other reader. */
+/** x·(1/y) becomes one division where the reciprocal has no other reader; constant factors are gathered (fold.ts). */
 const mul: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  if (dtype === "float32") {
+    const folded = foldProduct(ctx, operands(ctx, eqn, dtype), dtype);
+    if (folded) return [folded];
+  }
   for (const [x, y] of [eqn.inputs, [...eqn.inputs].reverse()]) {
     const maker = isVar(y) && ctx.reads.get(y) === 1 ? ctx.definedBy.get(y) : undefined;
     if (maker?.primitive === "reciprocal" && isFloat(dtypeOf(eqn.outs[0])) && dtypeOf(y) === dtypeOf(eqn.outs[0])) {

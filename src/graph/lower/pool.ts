@@ -58,7 +58,7 @@ export function reducePool(
   const map = bare ? bare.input : input;
   // Pooling operators want [batch, channel, spatial…].
   const leading = input.shape.slice(0, first - n);
-  let name = ctx.materialise(map, true).name;
+  let name = apart(ctx, ctx.materialise(map, true).name);
   const fits = leading.length === 2;
   if (!fits) name = reshapeTo(ctx, name, [1, sizeOf(leading), ...map.shape.slice(first - n)]).source.name;
   const attributes: Record<string, Attribute> = { kernel_shape: [...window], strides: [...strides] };
@@ -77,6 +77,17 @@ export function reducePool(
   }
   const shape = [...leading, ...outSizes(pending)];
   return fits ? identityView({ name: out, shape }) : reshapeTo(ctx, out, shape);
+}
+
+/**
+ * ONNX Runtime joins a Pad to the pooling operator behind it, a MaxPool as if the padding were −∞, and then refuses
+ * padding as wide as the window. What is not folded above must therefore stay apart.
+ */
+function apart(ctx: Lowering, name: string): string {
+  const pad = ctx.builder.maker(name);
+  if (pad?.op !== "Pad") return name;
+  const negated = ctx.builder.node("Neg", [pad.inputs[0]]);
+  return ctx.builder.node("Neg", [ctx.builder.node("Pad", [negated, ...pad.inputs.slice(1)])]);
 }
 
 /** The windows in full: […, out sizes, window sizes]. */

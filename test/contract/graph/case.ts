@@ -2,7 +2,7 @@
  * What one row of the contract table is: a function on jax-js arrays with its inputs, and how to make inputs. The
  * same table runs on every runtime, in Node and in browsers, so nothing here touches the platform.
  */
-import { numpy as np } from "@jax-js/jax";
+import { grad, numpy as np } from "@jax-js/jax";
 import type { ElementType, TensorData } from "../../../src/graph/session.js";
 import type { Tree } from "../../../src/graph/trace.js";
 import { Random } from "../../../src/random.js";
@@ -95,4 +95,15 @@ export function edgePairs(edges: readonly number[] = EDGES, type: ElementType = 
 export function weigh(y: np.Array): np.Array {
   const weights = Float32Array.from({ length: y.size }, (_, i) => Math.sin(0.7 * i + 0.3));
   return np.sum(y.mul(np.array(weights, { shape: y.shape, dtype: y.dtype })));
+}
+
+export type Map1 = (x: np.Array) => np.Array;
+
+/** A function plain and with its gradient. */
+export function twoWays(name: string, shape: readonly number[], fn: Map1, low = -2, high = 2): Case[] {
+  const inputs = { a: uniform(shape, low, high) };
+  return [
+    { name, inputs, fn: (x) => fn(x.a) },
+    { name: `gradient of ${name}`, inputs, fn: (x) => grad((a: np.Array) => weigh(np.square(fn(a))))(x.a) },
+  ];
 }

@@ -1,8 +1,6 @@
 /** Primitives that move data, and reductions: on float32, whole numbers, empty axes, behind views, with gradients. */
 import { grad, numpy as np } from "@jax-js/jax";
-import { type Case, EDGES, integers, uniform, values, weigh } from "./case.js";
-
-type Map1 = (x: np.Array) => np.Array;
+import { type Case, EDGES, integers, type Map1, uniform, values, weigh } from "./case.js";
 
 /** Movements of a [2, 3, 4] array; each is run plain, behind a transpose, behind a broadcast, and differentiated. */
 const MOVES: Record<string, Map1> = {

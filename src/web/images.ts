@@ -2,6 +2,7 @@
 import { FormatError } from "../errors.js";
 import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
+import { withDefaults } from "../options.js";
 
 /** Anything a canvas can draw, or bytes of an image file. */
 export type ImageSource =
@@ -22,10 +23,8 @@ export interface LoadImageOptions {
  * An image from a file, an element or a bitmap. Transparency is laid on white. FormatError for what the browser cannot
  * decode, LimitError for too many pixels.
  */
-export async function loadImage(
-  source: ImageSource,
-  { pixelLimit = DEFAULT_PIXEL_LIMIT }: LoadImageOptions = {},
-): Promise<Image> {
+export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<Image> {
+  const { pixelLimit } = withDefaults("loadImage", { pixelLimit: DEFAULT_PIXEL_LIMIT }, options);
   if (source instanceof Uint8Array || source instanceof Blob) {
     const bytes = source instanceof Blob ? new Uint8Array(await source.arrayBuffer()) : source;
     if (isPnm(bytes)) return readPnm(bytes, { pixelLimit });

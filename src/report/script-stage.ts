@@ -114,7 +114,7 @@ function draw() {
   const active = state.hovered >= 0 ? state.hovered : state.held;
   const dim = active >= 0 ? 0.35 : 1;
   if ($("keypoints").checked) drawKeypoints(dim);
-  drawLines(0, "outlier", 0.8 * dim);
+  drawLines(0, "outlier", 0.65 * dim);
   drawLines(1, "inlier", dim);
   if ($("outline").checked) drawOutline();
   if (active >= 0) drawActive(active);
@@ -163,17 +163,29 @@ function drawKeypoints(alpha) {
   }
 }
 
+/** Lines in one path: what overlaps within a path is slow to stroke. Measured: 4 are twice as fast as 32. */
+const BATCH = 4;
+/** Above this many lines they are drawn without dashes and casings, which take five times as long as the lines. */
+const MANY = 1000;
+
 function drawLines(inlier, style, alpha) {
-  context.beginPath();
-  for (let m = 0; m < count; m++) {
-    if (data.inlier[m] !== inlier || !isShown(m)) continue;
-    const [xa, ya, xb, yb] = ends(m);
-    context.moveTo(xa, ya);
-    context.lineTo(xb, yb);
+  const chosen = [];
+  for (let m = 0; m < count; m++) if (data.inlier[m] === inlier && isShown(m)) chosen.push(m);
+  const many = chosen.length > MANY;
+  context.setLineDash(inlier || many ? [] : [6, 5]);
+  const casing = ["casing", 2.6, inlier ? 0.4 : 0.25];
+  const line = [style, inlier ? 1.4 : 1.2, 1];
+  for (const [name, width, share] of many ? [line] : [casing, line]) {
+    for (let start = 0; start < chosen.length; start += BATCH) {
+      context.beginPath();
+      for (const m of chosen.slice(start, start + BATCH)) {
+        const [xa, ya, xb, yb] = ends(m);
+        context.moveTo(xa, ya);
+        context.lineTo(xb, yb);
+      }
+      pen(name, width, share * alpha);
+    }
   }
-  context.setLineDash(inlier ? [] : [6, 5]);
-  pen("casing", 2.6, (inlier ? 0.4 : 0.25) * alpha);
-  pen(style, inlier ? 1.4 : 1.2, alpha);
   context.setLineDash([]);
 }
 

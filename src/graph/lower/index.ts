@@ -9,6 +9,7 @@ import { dotRules } from "./dot.js";
 import { elementwiseRules } from "./elementwise.js";
 import { fusedRules } from "./fused.js";
 import { indexingRules } from "./indexing.js";
+import { linalgRules } from "./linalg.js";
 import { Lowering, type Rule } from "./lowering.js";
 import { movementRules } from "./movement.js";
 import { layOutPool, poolRules } from "./pool.js";
@@ -25,6 +26,7 @@ const RULES: Record<string, Rule> = {
   ...poolRules,
   ...indexingRules,
   ...sortRules,
+  ...linalgRules,
   ...fusedRules,
 };
 

@@ -2,6 +2,7 @@
 import type { Case } from "./case.js";
 import { convCases } from "./conv.js";
 import { elementwiseCases } from "./elementwise.js";
+import { linalgCases } from "./linalg.js";
 import { movementCases } from "./movement.js";
 import { networkCases } from "./network.js";
 import { poolCases } from "./pool.js";
@@ -14,6 +15,7 @@ export const GROUPS: Record<string, readonly Case[]> = {
   "products and convolutions": convCases,
   pooling: poolCases,
   "networks and losses": networkCases,
+  "linear algebra and precisions": linalgCases,
 };
 
 export const CASES: readonly Case[] = Object.values(GROUPS).flat();

@@ -1,0 +1,102 @@
+/**
+ * Small linear algebra: Fourier transforms by ONNX's DFT; triangular systems and Cholesky factors written out row by
+ * row, for ONNX has no operator for them. What is written out is limited in size: its nodes grow with the matrix.
+ */
+import type { DType } from "@jax-js/jax";
+import { LimitError } from "../../errors.js";
+import { dtypeOf, outShapeOf } from "../jaxpr.js";
+import { identityView, transposeView, type View } from "../views.js";
+import type { Lowering, Rule } from "./lowering.js";
+import { concatViews, padView, sliceView } from "./movement.js";
+import { reduceView } from "./reduce.js";
+
+/** Largest matrix that is written out: about ten nodes a row. */
+export const MAX_UNROLLED = 64;
+
+function checkSize(primitive: string, n: number): void {
+  if (n > MAX_UNROLLED) {
+    throw new LimitError(
+      `${primitive} is written out for matrices up to ${MAX_UNROLLED}×${MAX_UNROLLED}, got ${n}×${n}`,
+    );
+  }
+}
+
+/** A block of the last two axes. */
+function block(ctx: Lowering, view: View, rows: [number, number], columns: [number, number]): View {
+  const leading = view.shape.slice(0, -2).map((size): [number, number] => [0, size]);
+  return sliceView(ctx, view, [...leading, rows, columns]);
+}
+
+/** The last two axes swapped. */
+function swapLast(view: View): View {
+  const rank = view.shape.length;
+  return transposeView(view, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2]);
+}
+
+/** Complex Fourier transform of the last axis; the inverse is divided by its length. */
+const fft: Rule = (ctx, eqn) => {
+  const shape = outShapeOf(eqn);
+  const rank = shape.length;
+  const dtype = dtypeOf(eqn.outs[0]);
+  const parts = eqn.inputs.map((atom): View => {
+    const view = ctx.viewAs(atom, dtype);
+    return { source: view.source, shape: [...view.shape, 1], axes: [...view.axes, null] };
+  });
+  // DFT wants a batch axis: [batch…, n, real and imaginary].
+  const pairs = concatViews(ctx, parts, rank);
+  const batched =
+    rank > 1 ? pairs.source.name : ctx.builder.node("Unsqueeze", [pairs.source.name, ctx.builder.ints([0])]);
+  const axis = ctx.builder.constant("int64", [], BigInt64Array.of(BigInt(Math.max(rank - 1, 1))), "axis");
+  const made = ctx.builder.node("DFT", [batched, "", axis], { inverse: eqn.params.inverse ? 1 : 0 });
+  const name = rank > 1 ? made : ctx.builder.node("Squeeze", [made, ctx.builder.ints([0])]);
+  const whole = identityView({ name, shape: [...shape, 2] });
+  return [0, 1].map((part): View => {
+    const half = sliceView(ctx, whole, [...shape.map((size): [number, number] => [0, size]), [part, part + 1]]);
+    return { source: half.source, shape, axes: half.axes.slice(0, -1) };
+  });
+};
+
+/** X with A·Xᵀ = Bᵀ for an upper triangular A, from the last unknown to the first. */
+const triangularSolve: Rule = (ctx, eqn) => {
+  const dtype = dtypeOf(eqn.outs[0]);
+  const [a, b] = eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
+  const [m, n] = b.shape.slice(-2);
+  const last = b.shape.length - 1;
+  checkSize("triangular_solve", n);
+  let known: View | null = null;
+  for (let j = n - 1; j >= 0; j--) {
+    let column = block(ctx, b, [0, m], [j, j + 1]);
+    if (known) {
+      const row = block(ctx, a, [j, j + 1], [j + 1, n]);
+      const sum = reduceView(ctx, ctx.elementwise("Mul", [known, row]), [last], "Add", dtype);
+      const kept: View = { source: sum.source, shape: [...sum.shape, 1], axes: [...sum.axes, null] };
+      column = ctx.elementwise("Sub", [column, kept]);
+    }
+    if (!eqn.params.unitDiagonal) column = ctx.elementwise("Div", [column, block(ctx, a, [j, j + 1], [j, j + 1])]);
+    known = known ? concatViews(ctx, [column, known], last) : column;
+  }
+  return [known ?? b];
+};
+
+/** The lower L with L·Lᵀ = A, column by column; what is left of A shrinks by one row and column a step. */
+const cholesky: Rule = (ctx, eqn) => {
+  const dtype: DType = dtypeOf(eqn.outs[0]);
+  let rest = ctx.viewAs(eqn.inputs[0], dtype);
+  const n = rest.shape[rest.shape.length - 1];
+  checkSize("cholesky", n);
+  const none = rest.shape.slice(0, -2).map((): [number, number] => [0, 0]);
+  const columns: View[] = [];
+  for (let j = 0; j < n; j++) {
+    const size = n - j;
+    const root = ctx.unary(block(ctx, rest, [0, 1], [0, 1]), "Sqrt");
+    const column = ctx.elementwise("Div", [block(ctx, rest, [0, size], [0, 1]), root]);
+    columns.push(padView(ctx, column, [...none, [j, 0], [0, 0]], dtype));
+    if (size === 1) break;
+    const below = block(ctx, column, [1, size], [0, 1]);
+    const product = ctx.elementwise("Mul", [below, swapLast(below)]);
+    rest = ctx.elementwise("Sub", [block(ctx, rest, [1, size], [1, size]), product]);
+  }
+  return [columns.length ? concatViews(ctx, columns, rest.shape.length - 1) : rest];
+};
+
+export const linalgRules: Record<string, Rule> = { fft, triangular_solve: triangularSolve, cholesky };

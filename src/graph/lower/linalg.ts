@@ -1,5 +1,5 @@
 /**
- * Small linear algebra: Fourier transforms by ONNX's DFT; triangular systems and Cholesky factors written out row by
+ * Small linear algebra: Fourier transforms by ONNX's DFT or a matrix; triangular systems and Cholesky factors written out row by
  * row, for ONNX has no operator for them. What is written out is limited in size: its nodes grow with the matrix.
  */
 import type { DType } from "@jax-js/jax";
@@ -33,28 +33,64 @@ function swapLast(view: View): View {
   return transposeView(view, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2]);
 }
 
-/** Complex Fourier transform of the last axis; the inverse is divided by its length. */
+/** Longest transform that is a product with the matrix of all roots of unity. */
+const MAX_DFT_MATRIX = 512;
+
+/**
+ * Complex Fourier transform of the last axis; the inverse is divided by its length. DFT is exact to 1e-6 for powers of
+ * two and loses a digit or two otherwise, so other short lengths are one product of [re | im] with a matrix.
+ */
 const fft: Rule = (ctx, eqn) => {
   const shape = outShapeOf(eqn);
-  const rank = shape.length;
   const dtype = dtypeOf(eqn.outs[0]);
-  const parts = eqn.inputs.map((atom): View => {
-    const view = ctx.viewAs(atom, dtype);
-    return { source: view.source, shape: [...view.shape, 1], axes: [...view.axes, null] };
-  });
-  // DFT wants a batch axis: [batch…, n, real and imaginary].
-  const pairs = concatViews(ctx, parts, rank);
-  const batched =
-    rank > 1 ? pairs.source.name : ctx.builder.node("Unsqueeze", [pairs.source.name, ctx.builder.ints([0])]);
-  const axis = ctx.builder.constant("int64", [], BigInt64Array.of(BigInt(Math.max(rank - 1, 1))), "axis");
-  const made = ctx.builder.node("DFT", [batched, "", axis], { inverse: eqn.params.inverse ? 1 : 0 });
-  const name = rank > 1 ? made : ctx.builder.node("Squeeze", [made, ctx.builder.ints([0])]);
-  const whole = identityView({ name, shape: [...shape, 2] });
-  return [0, 1].map((part): View => {
-    const half = sliceView(ctx, whole, [...shape.map((size): [number, number] => [0, size]), [part, part + 1]]);
-    return { source: half.source, shape, axes: half.axes.slice(0, -1) };
-  });
+  const [re, im] = eqn.inputs.map((atom) => ctx.viewAs(atom, dtype));
+  const n = shape[shape.length - 1];
+  const inverse = Boolean(eqn.params.inverse);
+  const byMatrix = n <= MAX_DFT_MATRIX && (n & (n - 1)) !== 0 && dtype === "float32";
+  return byMatrix ? fftByMatrix(ctx, re, im, inverse) : fftByOperator(ctx, re, im, inverse);
 };
+
+function fftByMatrix(ctx: Lowering, re: View, im: View, inverse: boolean): View[] {
+  const last = re.shape.length - 1;
+  const n = re.shape[last];
+  const matrix = new Float32Array(4 * n * n);
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < n; k++) {
+      const angle = ((inverse ? 2 : -2) * Math.PI * ((i * k) % n)) / n;
+      const [c, s] = [Math.cos(angle), Math.sin(angle)].map((v) => (inverse ? v / n : v));
+      matrix.set([c], 2 * n * i + k);
+      matrix.set([s], 2 * n * i + n + k);
+      matrix.set([-s], 2 * n * (n + i) + k);
+      matrix.set([c], 2 * n * (n + i) + n + k);
+    }
+  }
+  const both = concatViews(ctx, [re, im], last);
+  const roots = ctx.builder.constant("float32", [2 * n, 2 * n], matrix, "roots");
+  const whole = identityView({ name: ctx.builder.node("MatMul", [both.source.name, roots]), shape: both.shape });
+  return [0, n].map((start) => cutLast(ctx, whole, start, start + n));
+}
+
+function fftByOperator(ctx: Lowering, re: View, im: View, inverse: boolean): View[] {
+  const rank = re.shape.length;
+  const apart = (view: View): View => ({ source: view.source, shape: [...view.shape, 1], axes: [...view.axes, null] });
+  // DFT wants a batch axis: [batch…, n, real and imaginary].
+  const pairs = concatViews(ctx, [apart(re), apart(im)], rank).source.name;
+  const batched = rank > 1 ? pairs : ctx.builder.node("Unsqueeze", [pairs, ctx.builder.ints([0])]);
+  const axis = ctx.builder.constant("int64", [], BigInt64Array.of(BigInt(Math.max(rank - 1, 1))), "axis");
+  const made = ctx.builder.node("DFT", [batched, "", axis], { inverse: inverse ? 1 : 0 });
+  const name = rank > 1 ? made : ctx.builder.node("Squeeze", [made, ctx.builder.ints([0])]);
+  const whole = identityView({ name, shape: [...re.shape, 2] });
+  return [0, 1].map((part): View => {
+    const half = cutLast(ctx, whole, part, part + 1);
+    return { source: half.source, shape: re.shape, axes: half.axes.slice(0, -1) };
+  });
+}
+
+/** The part [start, end) of the last axis. */
+function cutLast(ctx: Lowering, view: View, start: number, end: number): View {
+  const leading = view.shape.slice(0, -1).map((size): [number, number] => [0, size]);
+  return sliceView(ctx, view, [...leading, [start, end]]);
+}
 
 /** X with A·Xᵀ = Bᵀ for an upper triangular A, from the last unknown to the first. */
 const triangularSolve: Rule = (ctx, eqn) => {

@@ -79,14 +79,16 @@ export function polygon(
     const [u, v] = corners[(i + 1) % corners.length];
     return sum + x * v - u * y;
   }, 0);
-  const edges = corners.map(([x, y], i) => {
+  // Per edge its normal, outwards, and its distance from the origin.
+  const edges = corners.flatMap(([x, y], i) => {
     const [u, v] = corners[(i + 1) % corners.length];
     const scale = Math.sign(area) / (Math.hypot(u - x, v - y) || 1);
-    return [x, y, (v - y) * scale, (x - u) * scale];
+    const [nx, ny] = [(v - y) * scale, (x - u) * scale];
+    return [nx, ny, nx * x + ny * y];
   });
   const distance: Distance = (x, y) => {
     let far = -Infinity;
-    for (const [ex, ey, nx, ny] of edges) far = Math.max(far, (x - ex) * nx + (y - ey) * ny);
+    for (let k = 0; k < edges.length; k += 3) far = Math.max(far, edges[k] * x + edges[k + 1] * y - edges[k + 2]);
     return far;
   };
   const xs = corners.map(([x]) => x);
@@ -95,22 +97,37 @@ export function polygon(
   fill(canvas, box, distance, paint, { opacity });
 }
 
+/** Numbers across and down a grid of noise, which repeats after them. */
+const GRID = 64;
+
 /** Smooth noise in [-1, 1] made of `octaves` grids of random numbers, each twice as fine and half as strong. */
 export function smoothNoise(uniform: () => number, cell: number, octaves: number): (x: number, y: number) => number {
-  const size = 64;
   const grids = Array.from({ length: octaves }, () =>
-    Float32Array.from({ length: size * size }, () => 2 * uniform() - 1),
+    Float32Array.from({ length: GRID * GRID }, () => 2 * uniform() - 1),
   );
-  const at = (grid: Float32Array, x: number, y: number) => {
-    const [i, j] = [Math.floor(x), Math.floor(y)];
-    const [u, v] = [x - i, y - j];
-    const [s, t] = [u * u * (3 - 2 * u), v * v * (3 - 2 * v)];
-    const value = (a: number, b: number) => grid[((j + b) & (size - 1)) * size + ((i + a) & (size - 1))];
-    return (1 - t) * ((1 - s) * value(0, 0) + s * value(1, 0)) + t * ((1 - s) * value(0, 1) + s * value(1, 1));
-  };
   return (x, y) => {
     let sum = 0;
-    for (const [k, grid] of grids.entries()) sum += at(grid, (x * 2 ** k) / cell, (y * 2 ** k) / cell) / 2 ** (k + 1);
+    let scale = 1;
+    for (let k = 0; k < grids.length; k++, scale *= 2) {
+      sum += gridValue(grids[k], (x * scale) / cell, (y * scale) / cell) / (2 * scale);
+    }
     return sum;
   };
+}
+
+/** Between the grid's four numbers around (x, y), with a smooth start and end. */
+function gridValue(grid: Float32Array, x: number, y: number): number {
+  const i = Math.floor(x);
+  const j = Math.floor(y);
+  const u = x - i;
+  const v = y - j;
+  const s = u * u * (3 - 2 * u);
+  const t = v * v * (3 - 2 * v);
+  const left = i & (GRID - 1);
+  const right = (i + 1) & (GRID - 1);
+  const upper = GRID * (j & (GRID - 1));
+  const lower = GRID * ((j + 1) & (GRID - 1));
+  const above = (1 - s) * grid[upper + left] + s * grid[upper + right];
+  const below = (1 - s) * grid[lower + left] + s * grid[lower + right];
+  return (1 - t) * above + t * below;
 }

@@ -14,7 +14,7 @@ export interface DemoPair {
 
 const [WIDTH, HEIGHT] = [640, 480];
 /** Pixels of the wall's drawing for one of image a: enough that both views are sampled down. */
-const DETAIL = 1.8;
+const DETAIL = 1.6;
 /** The wall is larger than what a shows of it, so that b, which shows more, does not look past its end. */
 const WALL = [1180, 960] as const;
 
@@ -97,8 +97,10 @@ function view(wall: Canvas, homography: Float64Array, light: Light, random: Rand
 function addSample({ width, height, data }: Canvas, x: number, y: number, sum: number[]): void {
   const px = Math.min(width - 1.001, Math.max(0, x));
   const py = Math.min(height - 1.001, Math.max(0, y));
-  const [i, j] = [Math.floor(px), Math.floor(py)];
-  const [u, v] = [px - i, py - j];
+  const i = Math.floor(px);
+  const j = Math.floor(py);
+  const u = px - i;
+  const v = py - j;
   const at = 3 * (j * width + i);
   const below = at + 3 * width;
   for (let c = 0; c < 3; c++) {

@@ -142,7 +142,8 @@ class Poster {
     polygon(this.wall, this.sheet(-1, -1, 1, 1), (x, y) => {
       const t = Math.min(1, Math.max(0, (y - top) / (bottom - top)));
       const shade = 1 + 0.1 * paper(x, y);
-      return [0, 1, 2].map((c) => shade * (ground[c] + t * (low[c] - ground[c]))) as [number, number, number];
+      const [r, g, b] = ground;
+      return [shade * (r + t * (low[0] - r)), shade * (g + t * (low[1] - g)), shade * (b + t * (low[2] - b))];
     });
     const figures = [this.rings, this.hills, this.blocks, this.rays, this.dots];
     figures[kind % figures.length].call(this, random, inks);

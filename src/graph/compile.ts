@@ -20,7 +20,7 @@ import {
   type TensorData,
 } from "./session.js";
 import { leavesOf, type Tree, trace, userLine } from "./trace.js";
-import { identityView, sizeOf } from "./views.js";
+import { identityView, sizeOf, type View } from "./views.js";
 
 /** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
 export interface InputSpec {
@@ -174,9 +174,15 @@ function build(
   const t1 = performance.now();
   const builder = new OnnxBuilder();
   const program = cutSorts(flattenJaxpr(closed));
-  const arguments_ = leavesOf(inputs, isSpec).map(([path, spec]) =>
-    inputView(builder, path || "in", spec, describe(spec).shape),
-  );
+  const specs = leavesOf(inputs, isSpec);
+  // Fed inputs first: they keep their names, whatever the stored ones are called in the graph.
+  const views = new Map<string, View>();
+  for (const stored of [false, true]) {
+    for (const [path, spec] of specs.filter(([, s]) => (s.data !== undefined) === stored)) {
+      views.set(path, inputView(builder, path || "in", spec, describe(spec).shape));
+    }
+  }
+  const arguments_ = specs.map(([path]) => views.get(path) as View);
   const constants = closed.consts.map((array) => constantView(builder, array as unknown as np.Array));
   let lowered: ReturnType<typeof lowerProgram>;
   try {

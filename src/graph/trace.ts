@@ -73,9 +73,19 @@ function watchBuilder(tracer: np.Array, watch: (stack: string, text: string) => 
   const builder = _trace.main.globalData;
   const add = builder.addEqn.bind(builder);
   builder.addEqn = (eqn) => {
-    watch(new Error().stack ?? "", String(eqn));
+    watch(wholeStack(), String(eqn));
     add(eqn);
   };
+}
+
+/** The stack in full: inside a gradient, the user's line lies far below the ten frames that V8 keeps by itself. */
+function wholeStack(): string {
+  const limited = Error as { stackTraceLimit?: number };
+  const before = limited.stackTraceLimit;
+  limited.stackTraceLimit = 200;
+  const { stack } = new Error();
+  limited.stackTraceLimit = before;
+  return stack ?? "";
 }
 
 /** The first line of a stack that is neither jax-js nor this folder: where the user wrote the operation. */

@@ -50,6 +50,13 @@ export async function openOrtSession(ort: OrtModule, request: OpenRequest): Prom
 
 const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split("\n")[0];
 
+/** Half floats as their bits: where JavaScript has Float16Array, onnxruntime-web answers with that. */
+function plainData({ type, data }: OnnxValue): TensorData {
+  if (type !== "float16" || data instanceof Uint16Array) return data as TensorData;
+  const { buffer, byteOffset, length } = data as ArrayLike<number> & ArrayBufferView;
+  return new Uint16Array(buffer, byteOffset, length);
+}
+
 class OrtSession implements Session {
   private released = false;
 
@@ -76,7 +83,7 @@ class OrtSession implements Session {
     const results = await this.session.run(feeds);
     const outputs: Record<string, Tensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
-      outputs[name] = { type: tensor.type as ElementType, shape: tensor.dims, data: tensor.data as TensorData };
+      outputs[name] = { type: tensor.type as ElementType, shape: tensor.dims, data: plainData(tensor) };
     }
     return outputs;
   }

@@ -58,10 +58,10 @@ function fftByMatrix(ctx: Lowering, re: View, im: View, inverse: boolean): View[
     for (let k = 0; k < n; k++) {
       const angle = ((inverse ? 2 : -2) * Math.PI * ((i * k) % n)) / n;
       const [c, s] = [Math.cos(angle), Math.sin(angle)].map((v) => (inverse ? v / n : v));
-      matrix.set([c], 2 * n * i + k);
-      matrix.set([s], 2 * n * i + n + k);
-      matrix.set([-s], 2 * n * (n + i) + k);
-      matrix.set([c], 2 * n * (n + i) + n + k);
+      const [fromRe, fromIm] = [2 * n * i + k, 2 * n * (n + i) + k];
+      matrix[fromRe] = matrix[fromIm + n] = c;
+      matrix[fromRe + n] = s;
+      matrix[fromIm] = -s;
     }
   }
   const both = concatViews(ctx, [re, im], last);

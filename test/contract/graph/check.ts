@@ -6,9 +6,6 @@ import type { Runtime, SessionOptions, Tensor } from "../../../src/graph/session
 import { leavesOf, type Tree, trace } from "../../../src/graph/trace.js";
 import type { Case, Inputs, RuntimeId, Value } from "./case.js";
 
-// jax-js names Float16Array where it takes 64-bit numbers; Node 20 has none, and any class will do.
-if (!("Float16Array" in globalThis)) Object.assign(globalThis, { Float16Array: class {} });
-
 export interface Verdict {
   /** Largest max |a − b| / max(1, max |b|) of the outputs; NaN where one side is NaN or infinite alone. */
   error: number;
@@ -28,12 +25,23 @@ export function complaint(row: Case, { error, mismatch }: Verdict, on: RuntimeId
   return error <= limitOf(row, on) ? "" : `${row.name}: error ${error} is above ${limitOf(row, on)}`;
 }
 
+/** np.array names Float16Array, which Node 20 lacks; any class will do, but runtimes must not see it. */
+function makeArray(...args: Parameters<typeof np.array>): np.Array {
+  if ("Float16Array" in globalThis) return np.array(...args);
+  Object.assign(globalThis, { Float16Array: class {} });
+  try {
+    return np.array(...args);
+  } finally {
+    Reflect.deleteProperty(globalThis, "Float16Array");
+  }
+}
+
 /** jax-js array of a value; float16 is computed in float32 by the oracle. */
 function toArray({ type, shape, data }: Value, device: "cpu" | "wasm"): np.Array {
   const dtype = (type === "float16" ? "float32" : type) as DType;
   if (data.length === 0) return np.zeros([...shape], { dtype, device });
   const raw = type === "bool" ? Int32Array.from(data) : type === "float16" ? halves(data as Uint16Array) : data;
-  return np.array(raw as Float32Array<ArrayBuffer>, { dtype, shape: [...shape], device });
+  return makeArray(raw as Float32Array<ArrayBuffer>, { dtype, shape: [...shape], device });
 }
 
 /** Numbers behind half-precision bits. */
@@ -79,8 +87,10 @@ export async function interpret(row: Case): Promise<Expected> {
   }
 }
 
-/** The lowered graph of a row. */
-export function lowered(row: Case, runtime: Runtime, options: SessionOptions = {}): Promise<Compiled> {
+/** The lowered graph of a row; what the row computes while it is traced, jax-js computes in JavaScript. */
+export async function lowered(row: Case, runtime: Runtime, options: SessionOptions = {}): Promise<Compiled> {
+  await init("cpu");
+  defaultDevice("cpu");
   const specs = Object.fromEntries(
     Object.entries(row.inputs).map(([name, { type, shape }]): [string, InputSpec] => [name, { type, shape }]),
   );

@@ -74,11 +74,17 @@ const PAIRS: [number[], number[]][] = [
   [[1, 1], [5]],
 ];
 
+/** GPUs may round angles of 1e30 as they like, and need not keep NaN and infinities. */
+const GPU_EDGES = {
+  "node-webgpu": "WGSL promises neither NaN nor large angles",
+  "web-webgpu": "WGSL promises neither NaN nor large angles",
+};
+
 const unary: Case[] = Object.entries(UNARY).flatMap(([name, [fn, low, high]]) => [
   ...[[], [7], [2, 1, 3], [1, 1], [0, 3]].map(
     (shape): Case => ({ name: `${name} [${shape}]`, inputs: { a: uniform(shape, low, high) }, fn: (x) => fn(x.a) }),
   ),
-  { name: `${name} at edges`, inputs: { a: values(EDGES) }, fn: (x) => fn(x.a) },
+  { name: `${name} at edges`, inputs: { a: values(EDGES) }, fn: (x) => fn(x.a), except: GPU_EDGES },
 ]);
 
 const SMOOTH = Object.entries(UNARY).filter(([name]) => name !== "isnan");
@@ -138,7 +144,7 @@ const choices: Case[] = [
     name: "gradient of where",
     inputs: { a: uniform([3, 1]), b: uniform([4]) },
     fn: (x) => {
-      const f = (a: np.Array, b: np.Array) => weigh(np.where(np.less(a.ref, b.ref), np.sin(a), np.cos(b)));
+      const f = (a: np.Array, b: np.Array) => weigh(np.where(np.less(a.ref, b.ref), np.square(a), np.exp(b)));
       const [da, db] = grad(f, { argnums: [0, 1] })(x.a, x.b);
       return { da, db };
     },
@@ -149,7 +155,7 @@ const choices: Case[] = [
     inputs: { a: uniform([3, 5], -4, 4) },
     fn: (x) => grad((a: np.Array) => weigh(np.clip(a, -1, 2)))(x.a),
   },
-  { name: "max with zero at edges", inputs: { a: values(EDGES) }, fn: (x) => np.maximum(x.a, 0) },
+  { name: "max with zero at edges", inputs: { a: values(EDGES) }, fn: (x) => np.maximum(x.a, 0), except: GPU_EDGES },
   { name: "min with zero at edges", inputs: { a: values(EDGES) }, fn: (x) => np.minimum(0, x.a) },
   {
     name: "a quotient whose divisor has other readers",

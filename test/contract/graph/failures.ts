@@ -1,0 +1,49 @@
+/** The table as one call, for runtimes that are tested from outside: in a child process, in a page. */
+import type { Runtime, SessionOptions } from "../../../src/graph/session.js";
+import type { Case, RuntimeId } from "./case.js";
+import { CASES, GROUPS } from "./cases.js";
+import { check, complaint, type Expected, interpret } from "./check.js";
+
+export interface GroupReport {
+  group: string;
+  /** Rows that were run. */
+  rows: number;
+  /** What is wrong, row by row; empty when all is well. */
+  failures: string[];
+}
+
+const message = (error: unknown): string => String(error instanceof Error ? error.message : error).slice(0, 300);
+
+let prepared: Promise<Map<Case, Expected>> | undefined;
+
+/**
+ * jax-js's answers to the whole table, before the first session is opened: once onnxruntime-web has made worker
+ * threads, jax-js's own WebAssembly no longer starts in Node.
+ */
+async function interpretAll(): Promise<Map<Case, Expected>> {
+  const answers = new Map<Case, Expected>();
+  for (const row of CASES) answers.set(row, await interpret(row));
+  return answers;
+}
+
+/** Runs one group of the table on a runtime. */
+export async function runGroup(
+  group: string,
+  on: RuntimeId,
+  runtime: Runtime,
+  options: SessionOptions = {},
+): Promise<GroupReport> {
+  const rows = GROUPS[group].filter((row) => !row.except?.[on]);
+  prepared ??= interpretAll();
+  const expected = await prepared;
+  const failures: string[] = [];
+  for (const row of rows) {
+    try {
+      const found = complaint(row, await check(row, runtime, options, expected.get(row)), on);
+      if (found) failures.push(found);
+    } catch (error) {
+      failures.push(`${row.name}: ${message(error)}`);
+    }
+  }
+  return { group, rows: rows.length, failures };
+}

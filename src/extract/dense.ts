@@ -26,6 +26,8 @@ export interface DenseModel {
   readonly network: (inputs: never) => Tree<np.Array>;
   readonly params: Tree<InputSpec>;
   readonly sampleSizes: { H: readonly [number, number]; W: readonly [number, number] };
+  /** Throws an OptionError for options that this model has no use for. */
+  checkOptions?(options: ExtractOptions): void;
   /** The image as the network wants it: grown to the right and down where it must be. */
   fit(image: Image): Image;
   /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
@@ -47,6 +49,8 @@ export class DenseExtractor implements Extractor {
   private compiled: Promise<Compiled> | undefined;
   private disposed = false;
   private planes = new Float32Array(0);
+  /** The dense pass before the next one: they share `planes`, so calls that overlap wait for each other. */
+  private last: Promise<unknown> = Promise.resolve();
   readonly info: ExtractorInfo;
 
   constructor(
@@ -54,6 +58,7 @@ export class DenseExtractor implements Extractor {
     readonly options: ExtractOptions,
     private readonly runtime: Pick<CompileOptions, "runtime" | "backend" | "threads"> = {},
   ) {
+    model.checkOptions?.(options);
     this.info = { model: model.name, sha256: model.sha256, dim: model.dim };
   }
 
@@ -62,7 +67,7 @@ export class DenseExtractor implements Extractor {
   }
 
   async extractBatch(images: readonly Image[]): Promise<Features[]> {
-    if (this.disposed) throw new StateError("extract: this extractor was disposed");
+    this.checkOpen();
     const prepared = images.map((image) => this.prepare(image));
     const results: Features[] = [];
     while (results.length < prepared.length) {
@@ -86,12 +91,20 @@ export class DenseExtractor implements Extractor {
   async dispose(): Promise<void> {
     if (this.disposed) return;
     this.disposed = true;
+    await this.last;
     const compiled = await this.compiled?.catch(() => undefined);
     await compiled?.dispose();
   }
 
   /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */
-  async dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+  dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+    const pass = this.last.then(() => this.run(images));
+    this.last = pass.catch(() => undefined);
+    return pass;
+  }
+
+  private async run(images: readonly Image[]): Promise<Record<string, Tensor>> {
+    this.checkOpen();
     const { width, height } = images[0];
     const each = 3 * width * height;
     if (this.planes.length < each * images.length) this.planes = new Float32Array(each * images.length);
@@ -101,6 +114,10 @@ export class DenseExtractor implements Extractor {
     const compiled = await this.open();
     const data = this.planes.subarray(0, each * images.length);
     return compiled.run({ image: { data, shape: [images.length, 3, height, width] } });
+  }
+
+  private checkOpen(): void {
+    if (this.disposed) throw new StateError("extract: this extractor was disposed");
   }
 
   private open(): Promise<Compiled> {

@@ -1,15 +1,16 @@
 /** From tensors and a configuration to a model that can extract: which kind it is, its parts, its defaults. */
 import { FormatError, OptionError } from "../errors.js";
 import type { NdArray } from "../formats/ndarray.js";
-import type { AttentionKind } from "../model/attention.js";
+import { ATTENTION_KINDS, type AttentionKind } from "../model/attention.js";
 import { parseStrataConfig } from "../model/config.js";
 import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
 import { readStrataParams } from "../model/strata.js";
 import { WeightReader } from "../model/weights.js";
+import { checkChoice, checkNumber } from "../options.js";
 import type { DenseModel } from "./dense.js";
-import type { ExtractOptions } from "./options.js";
-import type { PREPROCESSINGS } from "./preprocess.js";
+import { checkBoolean, type ExtractOptions } from "./options.js";
+import { PREPROCESSINGS } from "./preprocess.js";
 import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";
 import { strataDefaults, strataModel } from "./strata.js";
 
@@ -38,7 +39,7 @@ export interface ReferenceChoices {
 
 /** A model of the default family from its tensors and its parsed JSON; `sha256` "" where it cannot be computed. */
 export function openStrata(where: string, tensors: Tensors, json: unknown, sha256: string): OpenedModel {
-  const config = parseStrataConfig(where, json);
+  const config = parseStrataConfig(`${where}, its configuration`, json);
   if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
     throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
   }
@@ -86,6 +87,11 @@ export function openReference(
   choices: ReferenceChoices,
   sha256: string,
 ): OpenedModel {
+  const { attentionModel = "auto", firstStride = 1, replaceStrides = false, preprocessing = "torch" } = choices;
+  checkChoice(where, "attentionModel", attentionModel, ["auto", ...ATTENTION_KINDS]);
+  checkChoice(where, "preprocessing", preprocessing, PREPROCESSINGS);
+  checkNumber(where, "firstStride", firstStride, { min: 1, max: 2, integer: true });
+  checkBoolean(where, "replaceStrides", replaceStrides);
   const reader = new WeightReader(where, tensors);
   const depth = resnetDepth(reader, "feature_encoder.resnet.");
   if (depth === null) {
@@ -93,8 +99,7 @@ export function openReference(
       `${where}: no ResNet-18, 34, 50 or 101 under "feature_encoder.resnet."; is this a whole checkpoint?`,
     );
   }
-  const wanted = choices.attentionModel ?? "auto";
-  const attention = wanted === "auto" ? attentionKind(where, tensors) : wanted;
+  const attention = attentionModel === "auto" ? attentionKind(where, tensors) : attentionModel;
   const encoder = attention === "shared_multi_attention_model2" ? "encoder" : "e1";
   const dim = tensors.get(`feature_encoder.${encoder}.0.weight`)?.shape[0];
   if (dim === undefined || !(ENCODER_DIMS as readonly number[]).includes(dim)) {
@@ -104,9 +109,9 @@ export function openReference(
   }
   const config = {
     attention,
-    firstStride: choices.firstStride ?? 1,
-    replaceStrideWithDilation: choices.replaceStrides ?? false,
-    preprocessing: choices.preprocessing ?? "torch",
+    firstStride,
+    replaceStrideWithDilation: replaceStrides,
+    preprocessing,
     squash: false,
   } as const;
   const params = readReferenceParams(reader, depth, attention, dim);

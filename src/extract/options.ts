@@ -1,4 +1,5 @@
 /** Options of extraction, as every door and the command line have them. */
+import { OptionError } from "../errors.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 
 export const REFINEMENTS = ["subpixel", "grid"] as const;
@@ -40,8 +41,16 @@ export function extractOptions(given: Partial<ExtractOptions>, model: Partial<Ex
   checkNumber("extract", "threshold", options.threshold, { min: 0 });
   checkChoice("extract", "refine", options.refine, REFINEMENTS);
   checkChoice("extract", "detection", options.detection, DETECTIONS);
+  for (const name of ["nms", "sumDescriptors"] as const) checkBoolean("extract", name, options[name]);
   for (const name of ["maxFeatures", "maxEdge", "maxSumEdges"] as const) {
     if (options[name] !== null) checkNumber("extract", name, options[name], { min: 1, integer: true });
   }
   return options;
+}
+
+/** Throws an OptionError unless `value` is true or false; "no" would count as true. */
+export function checkBoolean(where: string, name: string, value: unknown): void {
+  if (typeof value !== "boolean") {
+    throw new OptionError(`${where}: "${name}" must be true or false, got ${String(value)}`);
+  }
 }

@@ -28,9 +28,19 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     network: strataNetwork,
     params: params as never,
     sampleSizes: { H: [128, 160], W: [160, 192] },
+    checkOptions: (options) => checkOptions(config.name, options),
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
   };
+}
+
+function checkOptions(name: string, { detection, sumDescriptors }: ExtractOptions): void {
+  if (detection !== "attention") {
+    throw new OptionError(`${name} detects by its score map; detection "${detection}" is for the reference network`);
+  }
+  if (sumDescriptors) {
+    throw new OptionError(`${name} always sums its levels; "sumDescriptors" is for the reference network`);
+  }
 }
 
 function readFeatures(
@@ -39,13 +49,6 @@ function readFeatures(
   options: ExtractOptions,
   config: StrataConfig,
 ): Features {
-  if (options.detection !== "attention") {
-    throw new OptionError(
-      `${config.name} detects by its score map; detection "${options.detection}" is for the reference network`,
-    );
-  }
-  if (options.sumDescriptors)
-    throw new OptionError(`${config.name} always sums its levels; "sumDescriptors" is for the reference network`);
   const { nmsRadius: radius, border } = config.detection;
   const { data: score, width: stride } = maps.score;
   const area = { width, height, stride, border };

@@ -8,7 +8,7 @@ export interface StrataConfig {
     /** Subtracted from and divided by, after scaling pixels to 0..1, per channel. */
     mean: number[];
     std: number[];
-    /** Width and height are padded to a multiple of this, right and bottom, by replication. */
+    /** Width and height are padded to a multiple of this (itself one of 16), right and bottom, by replication. */
     padMultiple: number;
   };
   /** Channels of each level, level 0 at full resolution, each next one at half of it. */
@@ -29,55 +29,64 @@ export interface StrataConfig {
   parameters?: number;
 }
 
+/** Sizes beyond which a file is damaged, so that it costs neither hours nor memory. */
+const LARGEST = { padMultiple: 1024, nmsRadius: 32, border: 1024 };
+/** Four halvings lie between the first level and the last. */
+const STRIDE = 16;
+
 /** Reads and checks a configuration; FormatError names the first field that does not fit. */
 export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const object = (v: unknown, path: string): Record<string, unknown> => {
     if (typeof v !== "object" || v === null || Array.isArray(v)) throw wrong(where, path, "an object", v);
     return v as Record<string, unknown>;
   };
-  const whole = (v: unknown, path: string, min: number): number => {
-    if (!Number.isInteger(v) || (v as number) < min) throw wrong(where, path, `a whole number ≥ ${min}`, v);
+  const whole = (v: unknown, path: string, min: number, max = Infinity): number => {
+    if (!Number.isSafeInteger(v) || (v as number) < min || (v as number) > max) {
+      throw wrong(where, path, max === Infinity ? `a whole number ≥ ${min}` : `a whole number from ${min} to ${max}`, v);
+    }
     return v as number;
   };
-  const numbers = (v: unknown, path: string, length?: number): number[] => {
-    const fits =
-      Array.isArray(v) && v.every((n) => Number.isFinite(n)) && (length === undefined || v.length === length);
-    if (!fits) throw wrong(where, path, `${length ?? "some"} numbers`, v);
+  const numbers = (v: unknown, path: string, length: number): number[] => {
+    const fits = Array.isArray(v) && v.length === length && v.every((n) => Number.isFinite(n));
+    if (!fits) throw wrong(where, path, `${length} numbers`, v);
     return v as number[];
   };
   const root = object(value, "");
   if (typeof root.name !== "string" || !root.name) throw wrong(where, "name", "a text", root.name);
   const input = object(root.input, "input");
   const detection = object(root.detection, "detection");
-  const threshold = detection.threshold;
-  if (typeof threshold !== "number" || !(threshold >= 0))
+  const { threshold } = detection;
+  if (typeof threshold !== "number" || !(threshold >= 0 && threshold < Infinity))
     throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
   const eps = root.bnEps;
-  if (typeof eps !== "number" || !(eps > 0)) throw wrong(where, "bnEps", "a number > 0", eps);
+  if (typeof eps !== "number" || !(eps > 0 && eps < Infinity)) throw wrong(where, "bnEps", "a number > 0", eps);
+  const std = numbers(input.std, "input.std", 3);
+  if (!std.every((s) => s > 0)) throw wrong(where, "input.std", "numbers > 0", std);
+  const padMultiple = whole(input.padMultiple, "input.padMultiple", STRIDE, LARGEST.padMultiple);
+  if (padMultiple % STRIDE !== 0) throw wrong(where, "input.padMultiple", `a multiple of ${STRIDE}`, padMultiple);
+  const { sha256, parameters } = root;
+  if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{64}$/i.test(sha256)))
+    throw wrong(where, "sha256", "64 hexadecimal digits", sha256);
   return {
     name: root.name,
-    input: {
-      mean: numbers(input.mean, "input.mean", 3),
-      std: numbers(input.std, "input.std", 3),
-      padMultiple: whole(input.padMultiple, "input.padMultiple", 1),
-    },
+    input: { mean: numbers(input.mean, "input.mean", 3), std, padMultiple },
     widths: numbers(root.widths, "widths", 5).map((w, i) => whole(w, `widths.${i}`, 1)),
     descriptorDim: whole(root.descriptorDim, "descriptorDim", 1),
     attentionWidth: whole(root.attentionWidth, "attentionWidth", 1),
     bnEps: eps,
     detection: {
-      nmsRadius: whole(detection.nmsRadius, "detection.nmsRadius", 1),
-      border: whole(detection.border, "detection.border", 0),
+      nmsRadius: whole(detection.nmsRadius, "detection.nmsRadius", 1, LARGEST.nmsRadius),
+      border: whole(detection.border, "detection.border", 0, LARGEST.border),
       maxKeypoints: whole(detection.maxKeypoints, "detection.maxKeypoints", 1),
       threshold,
     },
-    ...(typeof root.sha256 === "string" ? { sha256: root.sha256 } : {}),
-    ...(typeof root.parameters === "number" ? { parameters: root.parameters } : {}),
+    ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
+    ...(parameters === undefined ? {} : { parameters: whole(parameters, "parameters", 1) }),
   };
 }
 
 function wrong(where: string, path: string, wanted: string, got: unknown): FormatError {
-  return new FormatError(
-    `${where}: "${path || "the file"}" must be ${wanted}, got ${JSON.stringify(got) ?? "nothing"}`,
-  );
+  const text = JSON.stringify(got) ?? "nothing";
+  const short = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return new FormatError(`${where}: "${path || "the file"}" must be ${wanted}, got ${short}`);
 }

@@ -28,22 +28,19 @@ export class WeightReader {
   }
 
   /**
-   * Values of a tensor. `shape` is what it must be; −1 leaves a size open. A wrong shape is a FormatError at once; a
-   * missing tensor is remembered and reported by `finish`, so that all of them are named together.
+   * Values of a tensor of that shape. A wrong shape is a FormatError at once; a missing tensor is remembered and
+   * reported by `finish`, so that all of them are named together; until then it is empty.
    */
   take(name: string, shape: readonly number[]): { data: Float32Array; shape: number[] } {
     const tensor = this.tensors.get(name);
     this.taken.add(name);
     if (!tensor) {
+      // No zeros in its place: a size may come out of a damaged file, and `finish` will throw.
       this.missing.push(name);
-      const open = shape.map((size) => Math.max(size, 1));
-      return { data: new Float32Array(open.reduce((a, b) => a * b, 1)), shape: open };
+      return { data: new Float32Array(0), shape: [...shape] };
     }
-    const fits =
-      tensor.shape.length === shape.length && shape.every((size, i) => size === -1 || size === tensor.shape[i]);
-    if (!fits) {
-      const wanted = shape.map((size) => (size === -1 ? "any" : size)).join(", ");
-      throw new FormatError(`${this.where}: tensor "${name}" has shape [${tensor.shape}], the model needs [${wanted}]`);
+    if (tensor.shape.length !== shape.length || shape.some((size, i) => size !== tensor.shape[i])) {
+      throw new FormatError(`${this.where}: tensor "${name}" has shape [${tensor.shape}], the model needs [${shape}]`);
     }
     return { data: toFloat32(tensor), shape: [...tensor.shape] };
   }
@@ -68,17 +65,21 @@ export class WeightReader {
   ): ConvWeights {
     const out = shape[0];
     const weight = this.take(`${conv}.weight`, shape);
-    const bias = this.has(`${conv}.bias`) ? this.take(`${conv}.bias`, [out]).data : new Float32Array(out);
+    const bias = this.has(`${conv}.bias`) ? this.take(`${conv}.bias`, [out]).data : undefined;
     const [gamma, beta, mean, variance] = ["weight", "bias", ...statistics].map(
       (n) => this.take(`${norm}.${n}`, [out]).data,
     );
+    if (this.missing.length) return { weight, bias: { shape: [out], data: beta } };
     const folded = new Float32Array(weight.data.length);
     const foldedBias = new Float32Array(out);
     const each = weight.data.length / out;
     for (let o = 0; o < out; o++) {
+      if (!(variance[o] + eps > 0)) {
+        throw new FormatError(`${this.where}: the variance ${variance[o]} of batch norm "${norm}" is not positive`);
+      }
       const scale = gamma[o] / Math.sqrt(variance[o] + eps);
       for (let i = o * each; i < (o + 1) * each; i++) folded[i] = weight.data[i] * scale;
-      foldedBias[o] = beta[o] + (bias[o] - mean[o]) * scale;
+      foldedBias[o] = beta[o] + ((bias?.[o] ?? 0) - mean[o]) * scale;
     }
     return { weight: { shape: weight.shape, data: folded }, bias: { shape: [out], data: foldedBias } };
   }

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { FormatError } from "../../../src/errors.js";
+import { parseStrataConfig } from "../../../src/model/config.js";
+import { TINY } from "../../models.js";
+
+/** TINY with the value at a path such as "input.mean" replaced; undefined removes it. */
+function changed(path: string, value: unknown): unknown {
+  const copy = structuredClone(TINY) as unknown as Record<string, unknown>;
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  const at = keys.reduce((object, key) => object[key] as Record<string, unknown>, copy);
+  if (value === undefined) delete at[last];
+  else at[last] = value;
+  return copy;
+}
+
+describe("parseStrataConfig", () => {
+  it("reads what it should, and keeps nothing else", () => {
+    expect(parseStrataConfig("c", { ...TINY, note: "x" })).toEqual(TINY);
+    const sha256 = "A".repeat(64);
+    const whole = parseStrataConfig("c", { ...TINY, sha256, parameters: 12 });
+    expect(whole).toEqual({ ...TINY, sha256: "a".repeat(64), parameters: 12 });
+  });
+
+  it("reads the shipped model's", () => {
+    const path = new URL("../../../models/strata-s0/config.json", import.meta.url);
+    const config = parseStrataConfig("c", JSON.parse(readFileSync(path, "utf8")));
+    expect(config).toMatchObject({ name: "strata-s0", descriptorDim: 64, widths: [16, 32, 64, 128, 128] });
+  });
+
+  it.each([null, [], 3, "text"])("refuses %j", (value) => {
+    expect(() => parseStrataConfig("c.json", value)).toThrow(/^c\.json: "the file" must be an object, got /);
+  });
+
+  const fields = [
+    "name",
+    "input",
+    "input.mean",
+    "input.std",
+    "input.padMultiple",
+    "widths",
+    "descriptorDim",
+    "attentionWidth",
+    "bnEps",
+    "detection",
+    "detection.nmsRadius",
+    "detection.border",
+    "detection.maxKeypoints",
+    "detection.threshold",
+  ];
+  it.each(fields)("names %s when it is missing or of another kind", (path) => {
+    for (const value of [undefined, null, true, "1", -1, [[]], {}]) {
+      if (path === "name" && value === "1") continue;
+      let error: unknown;
+      try {
+        parseStrataConfig("c.json", changed(path, value));
+      } catch (caught) {
+        error = caught;
+      }
+      // An object may be of the right kind and lack its fields.
+      expect(error, `${path} = ${JSON.stringify(value)}`).toBeInstanceOf(FormatError);
+      expect((error as FormatError).message).toContain(`c.json: "${path}`);
+    }
+  });
+
+  it.each<[string, unknown, string]>([
+    ["input.mean", [1, 2], "3 numbers"],
+    ["input.mean", [1, 2, Number.NaN], "3 numbers"],
+    ["input.std", [1, 0, 1], "numbers > 0"],
+    ["input.padMultiple", 24, "a multiple of 16"],
+    ["input.padMultiple", 1 << 20, "from 16 to 1024"],
+    ["widths", [4, 4, 4, 4], "5 numbers"],
+    ["widths", [4, 4, 4, 4, 4, 4], "5 numbers"],
+    ["widths", [4, 4, 0, 4, 4], "≥ 1, got 0"],
+    ["widths", [4, 4, 1.5, 4, 4], "≥ 1, got 1.5"],
+    ["descriptorDim", 0, "≥ 1"],
+    ["descriptorDim", 1e300, "≥ 1"],
+    ["bnEps", 0, "> 0"],
+    ["bnEps", Infinity, "> 0"],
+    ["detection.nmsRadius", 0, "from 1 to 32"],
+    ["detection.nmsRadius", 1e9, "from 1 to 32"],
+    ["detection.maxKeypoints", 0, "≥ 1"],
+    ["detection.threshold", Number.NaN, "≥ 0"],
+    ["detection.threshold", Infinity, "≥ 0"],
+    ["sha256", "abc", "64 hexadecimal digits"],
+    ["sha256", 5, "64 hexadecimal digits"],
+    ["parameters", 1.5, "≥ 1"],
+  ])("refuses %s = %j", (path, value, text) => {
+    expect(() => parseStrataConfig("c", changed(path, value))).toThrow(FormatError);
+    expect(() => parseStrataConfig("c", changed(path, value))).toThrow(text);
+  });
+
+  it("quotes a long value in short", () => {
+    const long = () => parseStrataConfig("c", changed("widths", Array(10_000).fill(1)));
+    expect(long).toThrow(/got \[1,1.*…$/);
+    expect(long).not.toThrow(/.{300}/);
+  });
+});

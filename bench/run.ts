@@ -16,7 +16,7 @@ async function runChild(name: string): Promise<void> {
   const found = CASES.find((c) => c.name === name) as BenchCase;
   const before = process.memoryUsage().rss;
   const { timing, note } = await found.run();
-  const peakMB = (process.resourceUsage().maxRSS * 1024 - before) / 1e6;
+  const peakMB = found.external ? null : (process.resourceUsage().maxRSS * 1024 - before) / 1e6;
   console.log(JSON.stringify({ timing, peakMB, note } satisfies Outcome));
 }
 
@@ -43,9 +43,10 @@ function runAll(names: readonly string[]): void {
     results[name] = { what, ...outcome, ...(yardstick ? { timesPlainResnet: outcome.timing.median / yardstick } : {}) };
     const { median, min, max } = outcome.timing;
     const spread = `${min.toFixed(0)} … ${max.toFixed(0)} ms`;
+    const memory = outcome.peakMB === null ? "" : `${outcome.peakMB.toFixed(0)} MB`;
     const note = outcome.note ? ` (${outcome.note})` : "";
     console.log(
-      `${name.padEnd(20)}${`${median.toFixed(0)} ms`.padStart(10)}${spread.padStart(20)}${`${outcome.peakMB.toFixed(0)} MB`.padStart(14)}   ${what}${note}`,
+      `${name.padEnd(20)}${`${median.toFixed(0)} ms`.padStart(10)}${spread.padStart(20)}${memory.padStart(14)}   ${what}${note}`,
     );
   }
   if (names.length) return; // Only a whole run is kept: figures of different runs do not compare.

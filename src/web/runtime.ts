@@ -15,16 +15,20 @@ export function setWasmPaths(folder: string): void {
 const mayUseThreads = (): boolean =>
   typeof SharedArrayBuffer !== "undefined" && globalThis.crossOriginIsolated !== false;
 
+/** Threads that onnxruntime-web started with; it keeps them for every later session of the page. */
+let started: number | undefined;
+
 const cores = (): number => globalThis.navigator?.hardwareConcurrency ?? 1;
 
-/** onnxruntime-web in this page. */
+/** onnxruntime-web in this page. `threads` counts for the first session; pages that are not isolated have one. */
 export const webRuntime: Runtime = {
   name: "onnxruntime-web",
   async open(model, options = {}) {
     const wanted = options.backend === "webgpu" || options.backend === "cuda" ? options.backend : "wasm";
     // The WebGPU build is larger; it is fetched only by those who ask for it.
     const ort = wanted === "webgpu" ? await import("onnxruntime-web/webgpu") : await import("onnxruntime-web/wasm");
-    const threads = mayUseThreads() ? (options.threads ?? cores()) : 1;
+    started ??= mayUseThreads() ? (options.threads ?? cores()) : 1;
+    const threads = started;
     ort.env.wasm.numThreads = threads;
     if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
     return openOrtSession(ort, {

@@ -17,6 +17,10 @@ export function dotViews(ctx: Lowering, x: View, y: View, shape: readonly number
   const joint = broadcastShapes([x.shape, y.shape]);
   const [a, b] = [alignView(x, joint), alignView(y, joint)];
   const last = joint.length - 1;
+  if (sizeOf(joint) === 0) {
+    // A sum over nothing, or no sums at all; ONNX Runtime's WebGPU crashes over empty matrices.
+    return { source: ctx.scalar(dtype, 0).source, shape, axes: shape.map(() => null) };
+  }
   const real = (view: View, axis: number) => view.axes[axis] !== null && joint[axis] !== 1;
   if (!real(a, last) || !real(b, last) || dtype === "bool") {
     // Nothing to contract against: sum what there is and multiply, which also counts a repeated axis.

@@ -17,7 +17,8 @@ export interface Verdict {
 export type Expected = Map<string, { shape: number[]; dtype: string; data: ArrayLike<number> }>;
 
 /** Largest error that is accepted: a row's own, 1e-5 on CPUs, 1e-4 on GPUs. */
-const limitOf = (row: Case, on: RuntimeId): number => Math.max(row.tolerance ?? 1e-5, on.endsWith("webgpu") ? 1e-4 : 0);
+const limitOf = (row: Case, on: RuntimeId): number =>
+  on.endsWith("webgpu") ? Math.max(row.gpuTolerance ?? 1e-4, row.tolerance ?? 0) : (row.tolerance ?? 1e-5);
 
 /** What is wrong with a row's answer; empty where nothing is. */
 export function complaint(row: Case, { error, mismatch }: Verdict, on: RuntimeId): string {

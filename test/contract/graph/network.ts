@@ -1,7 +1,7 @@
 /** What networks and losses are made of: indexing, sorting, normalisation, softmax; with gradients, vmap, jit. */
 import { grad, jit, jvp, lax, nn, numpy as np, valueAndGrad, vmap } from "@jax-js/jax";
 import { sigmoid, softplus, upsample } from "../../../src/model/layers.js";
-import { bools, type Case, EDGES, integers, twoWays, uniform, values, weigh } from "./case.js";
+import { bools, type Case, EDGES, GPU_EDGES, integers, twoWays, uniform, values, weigh } from "./case.js";
 
 const indexing: Case[] = [
   {
@@ -97,7 +97,7 @@ const sorting: Case[] = [
   { name: "sort with ties", inputs: { a: TIES }, fn: (x) => np.sort(x.a) },
   { name: "argsort", inputs: { a: distinct([2, 9]) }, fn: (x) => np.argsort(x.a) },
   { name: "argsort with ties keeps the order", inputs: { a: TIES }, fn: (x) => np.argsort(x.a) },
-  { name: "sort of infinities", inputs: { a: values(EDGES.slice(1)) }, fn: (x) => np.sort(x.a) },
+  { name: "sort of infinities", inputs: { a: values(EDGES.slice(1)) }, fn: (x) => np.sort(x.a), except: GPU_EDGES },
   { name: "sort of one", inputs: { a: uniform([3, 1]) }, fn: (x) => ({ s: np.sort(x.a), i: np.argsort(x.a) }) },
   { name: "sort of int32", inputs: { a: integers([2, 8], -99, 99) }, fn: (x) => np.sort(x.a) },
   { name: "sort of uint32", inputs: { a: integers([8], 0, 4294967295, "uint32") }, fn: (x) => np.sort(x.a) },
@@ -198,7 +198,7 @@ const transformed: Case[] = [
     name: "nested jit",
     inputs: { a: uniform([3, 4]) },
     fn: (x) => {
-      const inner = jit((a: np.Array) => np.sin(a).mul(2));
+      const inner = jit((a: np.Array) => np.tanh(a).mul(2));
       const outer = jit((a: np.Array) => np.add(inner(a.ref), inner(np.transpose(a).reshape([3, 4]))));
       return outer(x.a);
     },
@@ -214,7 +214,7 @@ const transformed: Case[] = [
   {
     name: "jit of a gradient",
     inputs: { a: uniform([5]) },
-    fn: (x) => jit(grad((a: np.Array) => weigh(np.exp(np.sin(a)))))(x.a),
+    fn: (x) => jit(grad((a: np.Array) => weigh(np.exp(np.tanh(a)))))(x.a),
   },
   {
     name: "value and gradients of a tree",
@@ -228,7 +228,7 @@ const transformed: Case[] = [
   {
     name: "gradient of a gradient",
     inputs: { a: uniform([4]) },
-    fn: (x) => grad((b: np.Array) => weigh(grad((a: np.Array) => np.sum(np.sin(a.ref).mul(np.square(a))))(b)))(x.a),
+    fn: (x) => grad((b: np.Array) => weigh(grad((a: np.Array) => np.sum(np.exp(a.ref).mul(np.square(a))))(b)))(x.a),
   },
   {
     name: "vmap of a softmax and a gather",
@@ -238,7 +238,7 @@ const transformed: Case[] = [
   {
     name: "vmap of a gradient",
     inputs: { a: uniform([3, 5]) },
-    fn: (x) => vmap(grad((a: np.Array) => np.prod(np.cos(a))))(x.a),
+    fn: (x) => vmap(grad((a: np.Array) => np.prod(np.exp(a))))(x.a),
   },
   {
     name: "vmap of vmap",
@@ -249,7 +249,7 @@ const transformed: Case[] = [
     name: "jvp",
     inputs: { a: uniform([4]), t: uniform([4]) },
     fn: (x) => {
-      const [value, tangent] = jvp((a: np.Array) => np.sin(np.square(a)), [x.a], [x.t]);
+      const [value, tangent] = jvp((a: np.Array) => np.exp(np.square(a)), [x.a], [x.t]);
       return { value, tangent };
     },
   },

@@ -1,5 +1,5 @@
 /** Small models with seeded random weights, made in memory, and images drawn for them: tests need no files. */
-import { init, numpy as np } from "@jax-js/jax";
+import { defaultDevice, init, numpy as np } from "@jax-js/jax";
 import { type NdArray, ndarray } from "../src/formats/ndarray.js";
 import { type Compiled, compile, type InputSpec } from "../src/graph/compile.js";
 import { leavesOf, type Tree } from "../src/graph/trace.js";
@@ -23,7 +23,8 @@ class Builder {
 
   fill(name: string, shape: number[], low: number, high: number): void {
     const size = shape.reduce((a, b) => a * b, 1);
-    const data = Float32Array.from({ length: size }, () => this.random.uniform(low, high));
+    const data = new Float32Array(size);
+    for (let i = 0; i < size; i++) data[i] = this.random.uniform(low, high);
     this.tensors.set(name, ndarray(data, shape));
   }
 
@@ -95,7 +96,7 @@ export function referenceTensors({
   headsOnly = false,
 }: ReferenceChoice = {}): StateDict {
   const made = new Builder(seed);
-  if (!headsOnly) addResnet(made, "feature_encoder.resnet.", depth);
+  if (!headsOnly) for (const [name, values] of resnetTensors(depth)) made.tensors.set(name, values);
   const channels = tapChannels(depth);
   const shared = attention === "shared_multi_attention_model2";
   channels.forEach((from, i) => {
@@ -123,6 +124,18 @@ export function referenceTensors({
     made.conv(`${head}.3`, [1, 512, 1, 1]);
   }
   return made.tensors;
+}
+
+const backbones = new Map<Depth, StateDict>();
+
+/** The backbone of a depth, made once: even ResNet-18 has eleven million weights. */
+function resnetTensors(depth: Depth): StateDict {
+  const made = new Builder(depth);
+  const known = backbones.get(depth);
+  if (!known) addResnet(made, "feature_encoder.resnet.", depth);
+  const tensors = known ?? made.tensors;
+  backbones.set(depth, tensors);
+  return tensors;
 }
 
 function addResnet(made: Builder, prefix: string, depth: Depth): void {
@@ -216,21 +229,27 @@ export async function interpret(
   fn: (inputs: never) => Tree<np.Array>,
   inputs: Tree<InputSpec>,
 ): Promise<Record<string, Values>> {
-  await init("cpu");
-  const arrays = (tree: Tree<InputSpec>): Tree<np.Array> => {
-    if (isSpec(tree)) {
-      return np.array(tree.data as Float32Array<ArrayBuffer>, { shape: tree.shape as number[], dtype: np.float32 });
-    }
-    if (Array.isArray(tree)) return tree.map(arrays);
-    return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, arrays(value)]));
-  };
-  const outputs = leavesOf(fn(arrays(inputs) as never), isArray);
-  return Object.fromEntries(
-    outputs.map(([path, array]) => {
-      const shape = [...array.shape];
-      return [path || "out", { shape, data: array.dataSync() as Float32Array }];
-    }),
-  );
+  await init("wasm");
+  const before = defaultDevice();
+  defaultDevice("wasm");
+  try {
+    const arrays = (tree: Tree<InputSpec>): Tree<np.Array> => {
+      if (isSpec(tree)) {
+        return np.array(tree.data as Float32Array<ArrayBuffer>, { shape: tree.shape as number[], dtype: np.float32 });
+      }
+      if (Array.isArray(tree)) return tree.map(arrays);
+      return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, arrays(value)]));
+    };
+    const outputs = leavesOf(fn(arrays(inputs) as never), isArray);
+    return Object.fromEntries(
+      outputs.map(([path, array]) => {
+        const shape = [...array.shape];
+        return [path || "out", { shape, data: array.dataSync() as Float32Array }];
+      }),
+    );
+  } finally {
+    defaultDevice(before);
+  }
 }
 
 /** The function as a graph in ONNX Runtime, its weights constants, run once on `image`. */

@@ -42,7 +42,12 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   };
   const whole = (v: unknown, path: string, min: number, max = Infinity): number => {
     if (!Number.isSafeInteger(v) || (v as number) < min || (v as number) > max) {
-      throw wrong(where, path, max === Infinity ? `a whole number ≥ ${min}` : `a whole number from ${min} to ${max}`, v);
+      throw wrong(
+        where,
+        path,
+        max === Infinity ? `a whole number ≥ ${min}` : `a whole number from ${min} to ${max}`,
+        v,
+      );
     }
     return v as number;
   };

@@ -117,7 +117,7 @@ function residual(x: Arr, { convs, down }: Block<Conv>, stride: number, dilation
     const wide = relu(conv2d(narrow, convs[1], { stride, padding: dilation, dilation }));
     return relu(conv2d(wide, convs[2]).add(shortcut));
   }
-  // A basic block has its stride and dilation in the first convolution; torchvision dilates none of them.
+  // A basic block has its stride in the first convolution. Both are dilated; torchvision offers no dilated basic blocks.
   const first = relu(conv2d(x, convs[0], { stride, padding: dilation, dilation }));
   return relu(conv2d(first, convs[1], { padding: dilation, dilation }).add(shortcut));
 }

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { ndarray } from "../../../src/formats/ndarray.js";
+import { compile } from "../../../src/graph/compile.js";
+import type { StrataConfig } from "../../../src/model/config.js";
+import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
+import { WeightReader } from "../../../src/model/weights.js";
+import { nodeRuntime } from "../../../src/node/runtime.js";
+import { interpret, randomValues, type StateDict, strataTensors, TINY, worstDifference } from "../../models.js";
+
+const read = (tensors: StateDict, config: StrataConfig = TINY) =>
+  readStrataParams(new WeightReader("w", tensors), config);
+
+describe("strataNetwork", () => {
+  it("one graph serves all sizes and batches, and is what jax-js's interpreter says", async () => {
+    const params = read(strataTensors());
+    const compiled = await compile(
+      strataNetwork as never,
+      { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
+      { runtime: nodeRuntime, dims: { N: [2, 3], H: [128, 160], W: [160, 192] } },
+    );
+    try {
+      for (const [n, h, w] of [
+        [1, 16, 16],
+        [1, 32, 48],
+        [3, 16, 32],
+      ]) {
+        const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
+        const expected = await interpret(strataNetwork as never, { image, params: params as never });
+        const actual = await compiled.run({ image });
+        expect(Object.keys(actual).sort()).toEqual(["attention", "map1", "map2", "map3", "map4", "score"]);
+        for (const [name, value] of Object.entries(expected)) {
+          const { shape, data } = actual[name];
+          const difference = worstDifference({ shape: [...shape], data: data as Float32Array }, value);
+          expect(difference, `${name} at ${n}×${h}×${w}`).toBeLessThan(2e-6);
+        }
+        expect(expected.attention.shape).toEqual([n, 2, h, w]);
+        expect(expected.map1.shape).toEqual([n, 8, h / 2, w / 2]);
+        expect(expected.map4.shape).toEqual([n, 8, h / 16, w / 16]);
+        const [a, s] = [expected.attention.data, expected.score.data];
+        expect(a.every((v) => v > 0 && v < 1)).toBe(true);
+        // Of the first image: the score is repeatability times reliability.
+        for (let i = 0; i < h * w; i++) expect(s[i]).toBeCloseTo(a[i] * a[h * w + i], 6);
+      }
+      expect(compiled.stats.operators.Resize).toBe(4);
+    } finally {
+      await compiled.dispose();
+    }
+  });
+
+  it("is refused with weights of other widths, missing or strange tensors", () => {
+    const tensors = strataTensors();
+    expect(() => read(tensors, { ...TINY, widths: [4, 4, 8, 8, 16] })).toThrow(/levels\.4\.a\.conv\.weight" has shape/);
+    expect(() => read(tensors, { ...TINY, attentionWidth: 8 })).toThrow(/attention\.taps\.0\.weight/);
+    expect(() => read(tensors, { ...TINY, descriptorDim: 64 })).toThrow(/encoders\.1\.weight/);
+    const missing = strataTensors();
+    missing.delete("levels.1.skip.bias");
+    missing.delete("attention.out.weight");
+    expect(() => read(missing)).toThrow("w: missing tensors: levels.1.skip.bias, attention.out.weight");
+    const extra = strataTensors().set("levels.5.a.conv.weight", ndarray(new Float32Array(1)));
+    expect(() => read(extra)).toThrow("does not have: levels.5.a.conv.weight");
+  });
+});

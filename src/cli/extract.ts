@@ -4,7 +4,7 @@ import type { Extractor } from "../extract/extractor.js";
 import type { Image } from "../image/image.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
-import { checkHlocPath, hlocStore, partsFolder } from "./hloc-store.js";
+import { checkHlocPath, hlocStore, partsFolder, prepareHloc } from "./hloc-store.js";
 import { collectImages, type Failure, type InputImage } from "./inputs.js";
 import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
 import type { FileFormat } from "./record.js";
@@ -52,11 +52,8 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
     if (flags.json) context.out(`${JSON.stringify(summary(0, [], tally, started))}\n`);
     return EXIT.failed;
   }
-  await checkWritable(
-    flags.format === "h5"
-      ? [checkHlocPath(flags.out)]
-      : images.map((image) => outputPath(image, { extension: "", out: flags.out })),
-  );
+  if (flags.format === "h5") await prepareHloc(checkHlocPath(flags.out));
+  else await checkWritable(images.map((image) => outputPath(image, { extension: "", out: flags.out })));
 
   const extractor = await context.engine.openExtractor(openOptions(flags));
   const store = openStore(flags, extractor);
@@ -237,14 +234,19 @@ function report(
   } else if (!flags.quiet) {
     const rate = worked > 1 ? `, ${describeRate(worked / result.seconds)}` : "";
     const before = skipped > 0 ? `; ${skipped} were finished before` : "";
-    out(`${worked} images, ${keypoints} keypoints in ${describeSeconds(result.seconds)}${rate}${before}\n`);
+    const what = `${plural(worked, "image")}, ${plural(keypoints, "keypoint")}`;
+    out(`${what} in ${describeSeconds(result.seconds)}${rate}${before}\n`);
     if (empty.length > 0) out(`no keypoints in ${some(empty)}\n`);
     if (outputs.length > 0) out(`written: ${some(outputs)}\n`);
   }
   if (failures.length > 0) {
-    err(`strata: ${failures.length} of ${total} images failed:\n`);
+    err(`strata: ${failures.length} of ${plural(total, "image")} failed:\n`);
     for (const { path } of failures) err(`  ${path}\n`);
   }
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
 /** The first few of many. */

@@ -4,14 +4,14 @@
  * parts go. FILE.h5.strata.json says how it was made and what is in it: with it, `--resume` keeps its images.
  */
 import { createHash } from "node:crypto";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LimitError, OptionError, StrataError } from "../errors.js";
 import type { Features } from "../features.js";
 import { parseJson } from "../formats/bytes.js";
-import { readFileChecked, writeFileAtomic } from "../node/atomic.js";
+import { ioError, readFileChecked, writeFileAtomic } from "../node/atomic.js";
 import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "./record.js";
-import { isFinished, isNewer, provenanceOf, type Store } from "./store.js";
+import { checkWritable, isFinished, isNewer, provenanceOf, type Store } from "./store.js";
 
 /** The file is made in memory, and files above 2 GiB are neither written nor read at once. */
 const SIZE_LIMIT = 1.9 * 2 ** 30;
@@ -78,13 +78,15 @@ export function hlocStore({ file, provenance, resume }: HlocStoreOptions): Store
     },
     async save(image, features) {
       const part = encodeRecord("npz", features, provenanceOf(image, provenance));
-      await mkdir(folder, { recursive: true });
       await writeFileAtomic(partPath(image.name), part);
       note(image.name, "part", part.length);
     },
     async finish() {
-      if (finished.size === 0) return [];
-      if (![...finished.values()].includes("part")) return [file];
+      if (![...finished.values()].includes("part")) {
+        // Nothing new. The folder goes when it is empty; parts of a run with other options stay.
+        await rmdir(folder).catch(() => {});
+        return finished.size === 0 ? [] : [file];
+      }
       const { readHlocFeatures, writeHlocFeatures } = await import("../formats/hloc.js");
       const old = (await earlier()) ? await readHlocFeatures(await readFileChecked(file)) : new Map<string, Features>();
       const images = [...new Set([...finished.keys(), ...old.keys()])];
@@ -122,6 +124,13 @@ async function readManifest(file: string, path: string, provenance: Provenance):
 
 function checksum(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Makes what the run needs, now: an IoError where the file or the folder of parts cannot be written. */
+export async function prepareHloc(file: string): Promise<void> {
+  await checkWritable([file, join(partsFolder(file), "part")]);
+  const there = await stat(file).catch(() => undefined);
+  if (there?.isDirectory()) throw ioError("write", file, { code: "EISDIR" });
 }
 
 /** `--out` of an HDF5 run: one file, named. */

@@ -22,20 +22,13 @@ export async function infoCommand(model: string | undefined, flags: InfoFlags, c
     ["sha256", sha256],
   ];
   const rows = tensors.map((tensor): [string, string] => [tensor.name, `${tensor.type} [${tensor.shape.join(", ")}]`]);
-  context.out(
-    [
-      ...columns(facts),
-      "",
-      "config",
-      ...JSON.stringify(config, null, 1)
-        .split("\n")
-        .map((line) => ` ${line}`),
-      "",
-      `${tensors.length} tensors`,
-      ...columns(rows).map((line) => `  ${line}`),
-      "",
-    ].join("\n"),
-  );
+  const settings = Object.entries(config).map(([key, value]): [string, string] => [key, JSON.stringify(value)]);
+  const sections = [
+    columns(facts),
+    ["config", ...columns(settings).map((line) => `  ${line}`)],
+    [`${tensors.length} tensors`, ...columns(rows).map((line) => `  ${line}`)],
+  ];
+  context.out(`${sections.map((lines) => lines.join("\n")).join("\n\n")}\n`);
   return EXIT.ok;
 }
 

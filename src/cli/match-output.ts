@@ -4,6 +4,7 @@ import type { ExtractorInfo } from "../extract/extractor.js";
 import type { NdArray } from "../formats/ndarray.js";
 import type { SessionInfo } from "../graph/session.js";
 import type { Image } from "../image/image.js";
+import { matchedPoints } from "../match/points.js";
 import type { ImagePairResult, Seconds } from "./matching.js";
 
 export interface MatchReport extends ImagePairResult {
@@ -29,11 +30,8 @@ export function matchJson(report: MatchReport, points = false): Record<string, u
     info,
   };
   if (points) {
-    const [a, b] = features.map(({ keypoints }) => keypoints);
-    json.points = Array.from({ length: matches.count }, (_, m) => {
-      const [i, j] = matches.pairs.subarray(2 * m, 2 * m + 2);
-      return [a[2 * i], a[2 * i + 1], b[2 * j], b[2 * j + 1]];
-    });
+    const [a, b] = matchedPoints("match", ...features, matches);
+    json.points = Array.from({ length: matches.count }, (_, m) => [a[2 * m], a[2 * m + 1], b[2 * m], b[2 * m + 1]]);
     json.scores = [...matches.scores];
     json.inlierIndices = [...homography.inliers];
   }
@@ -61,18 +59,25 @@ export async function matchNpz({ features, matches, homography }: MatchReport): 
   return writeNpz(arrays);
 }
 
+/**
+ * Longest edge in pixels of the images inside a picture. A drawing is 1600 across with both, so this is twice what it
+ * shows and leaves something to zoom into; two photos of 24 megapixels would make a page of 20 MB.
+ */
+const EMBEDDED_EDGE = 1600;
+
 /** A picture of the matches, with both images inside: .svg, .png (the SVG drawn) or .html (a page to look around in). */
 export async function matchPicture(report: MatchReport, kind: string): Promise<string | Uint8Array> {
   const { matchesHtml, matchesSvg } = await import("../report/index.js");
   const { encodeJpeg, renderSvg } = await import("../node/images.js");
+  const { fitSize, resizeImage } = await import("../image/resize.js");
   const { paths, images, features, matches, homography } = report;
   const [imageA, imageB] = await Promise.all(
-    images.map(async (image, i) => ({
-      href: `data:image/jpeg;base64,${Buffer.from(await encodeJpeg(image)).toString("base64")}`,
-      width: image.width,
-      height: image.height,
-      name: basename(paths[i]),
-    })),
+    images.map(async (image, i) => {
+      const { width, height } = image;
+      const jpeg = await encodeJpeg(resizeImage(image, ...fitSize(width, height, { maxEdge: EMBEDDED_EDGE })));
+      const href = `data:image/jpeg;base64,${Buffer.from(jpeg).toString("base64")}`;
+      return { href, width, height, name: basename(paths[i]) };
+    }),
   );
   const input = { imageA, imageB, featuresA: features[0], featuresB: features[1], matches, homography };
   if (kind === ".html") return matchesHtml(input);

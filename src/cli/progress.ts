@@ -29,7 +29,7 @@ export async function openProgress(options: ProgressOptions): Promise<Progress> 
   return terminal ? bar(options) : lines(options, log);
 }
 
-/** "12 of 40 images, 3.1 images/s, 9 s left". */
+/** "12 of 40 images, 3.1 images/s, 9.0 s left". */
 export function describeProgress(done: number, worked: number, total: number, seconds: number): string {
   const text = `${done} of ${total} images`;
   if (worked === 0 || seconds <= 0) return text;
@@ -42,8 +42,9 @@ export function describeRate(rate: number): string {
   return rate >= 1 ? `${rate.toFixed(1)} images/s` : `${(1 / rate).toFixed(1)} s/image`;
 }
 
-/** "9 s", "3 min 20 s", "2 h 5 min". */
+/** "0.4 s", "12 s", "3 min 20 s", "2 h 5 min". */
 export function describeSeconds(seconds: number): string {
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);

@@ -50,7 +50,7 @@ export class DenseExtractor implements Extractor {
   private disposed = false;
   private planes = new Float32Array(0);
   /** The dense pass before the next one: they share `planes`, so calls that overlap wait for each other. */
-  private last: Promise<unknown> = Promise.resolve();
+  private last: Promise<void> = Promise.resolve();
   readonly info: ExtractorInfo;
 
   constructor(
@@ -97,14 +97,16 @@ export class DenseExtractor implements Extractor {
   }
 
   /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */
-  dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+  async dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+    this.checkOpen();
     const pass = this.last.then(() => this.run(images));
-    this.last = pass.catch(() => undefined);
+    // Only the end of a pass is remembered, not its maps.
+    const done = () => undefined;
+    this.last = pass.then(done, done);
     return pass;
   }
 
   private async run(images: readonly Image[]): Promise<Record<string, Tensor>> {
-    this.checkOpen();
     const { width, height } = images[0];
     const each = 3 * width * height;
     if (this.planes.length < each * images.length) this.planes = new Float32Array(each * images.length);

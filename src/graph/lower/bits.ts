@@ -57,17 +57,19 @@ const bitCount: Rule = (ctx, eqn) => {
   return [ctx.cast(x, U32, "int32" as DType)];
 };
 
-/** Bits of a uint32 or int32 read as a float32: sign · mantissa · 2^exponent, put together by arithmetic. */
+/**
+ * Bits of a uint32 read as a float32: sign · mantissa · 2^exponent, put together by arithmetic. The power comes in two
+ * factors, so that neither is too small for a float32 of its own; every product is exact.
+ */
 function bitsToFloat(ctx: Lowering, bits: View): View {
-  const f64 = "float64" as DType;
-  const toDouble = (view: View) => ctx.unary(view, "Cast", { to: onnxTypeCode("float64") });
+  const f32 = "float32" as DType;
   const exponent = and(ctx, shiftRight(ctx, bits, 23), 0xff);
-  const mantissa = toDouble(and(ctx, bits, 0x7fffff));
-  const lookUp = (name: string, values: (e: number) => number): View => {
+  const mantissa = ctx.unary(and(ctx, bits, 0x7fffff), "Cast", { to: onnxTypeCode("float32") });
+  const lookUp = (name: string, value: (e: number) => number): View => {
     const table = ctx.builder.constant(
-      "float64",
+      "float32",
       [256],
-      Float64Array.from({ length: 256 }, (_, e) => values(e)),
+      Float32Array.from({ length: 256 }, (_, e) => value(e)),
       name,
     );
     return {
@@ -75,13 +77,16 @@ function bitsToFloat(ctx: Lowering, bits: View): View {
       source: { ...exponent.source, name: ctx.builder.node("Gather", [table, exponent.source.name]) },
     };
   };
-  const scale = lookUp("scale", (e) => 2 ** (Math.max(e, 1) - 150));
+  const power = (e: number) => Math.min(Math.max(e, 1), 254) - 150;
   const implicit = lookUp("implicit", (e) => (e === 0 ? 0 : 2 ** 23));
-  const finite = ctx.elementwise("Mul", [ctx.elementwise("Add", [mantissa, implicit]), scale]);
+  const coarse = lookUp("scale", (e) => 2 ** Math.max(power(e), -126));
+  const fine = lookUp("scale", (e) => 2 ** Math.min(power(e) + 126, 0));
+  const units = ctx.elementwise("Add", [mantissa, implicit]);
+  const finite = ctx.elementwise("Mul", [ctx.elementwise("Mul", [units, coarse]), fine]);
   const special = ctx.elementwise("Where", [
-    ctx.elementwise("Equal", [mantissa, ctx.scalar(f64, 0)]),
-    ctx.scalar(f64, Number.POSITIVE_INFINITY),
-    ctx.scalar(f64, Number.NaN),
+    ctx.elementwise("Equal", [mantissa, ctx.scalar(f32, 0)]),
+    ctx.scalar(f32, Number.POSITIVE_INFINITY),
+    ctx.scalar(f32, Number.NaN),
   ]);
   const magnitude = ctx.elementwise("Where", [
     ctx.elementwise("Equal", [exponent, ctx.scalar(U32, 255)]),
@@ -89,8 +94,7 @@ function bitsToFloat(ctx: Lowering, bits: View): View {
     finite,
   ]);
   const negative = ctx.elementwise("Equal", [shiftRight(ctx, bits, 31), ctx.scalar(U32, 1)]);
-  const signed = ctx.elementwise("Where", [negative, ctx.unary(magnitude, "Neg"), magnitude]);
-  return ctx.unary(signed, "Cast", { to: onnxTypeCode("float32") });
+  return ctx.elementwise("Where", [negative, ctx.unary(magnitude, "Neg"), magnitude]);
 }
 
 /** Bits of a float32: exponent from a table of powers of two by counting, mantissa by exact scaling in double. */

@@ -105,14 +105,7 @@ export class Lowering {
   cast(view: View, from: DType, to: DType): View {
     if (from === to) return view;
     const target = carriedType(to);
-    if (from.startsWith("float") && (to === "int32" || to === "uint32")) {
-      // Through double, which holds every bound exactly; a plain Cast of an out-of-range float is undefined.
-      const [low, high] = to === "int32" ? [-2147483648, 2147483647] : [0, 4294967295];
-      const wide = this.unary(view, "Cast", { to: onnxTypeCode("float64") });
-      const number = this.elementwise("Where", [this.unary(wide, "IsNaN"), this.scalar("float64" as DType, 0), wide]);
-      const limited = this.binary("Min", this.binary("Max", number, low, "float64"), high, "float64");
-      return this.unary(limited, "Cast", { to: onnxTypeCode(target) });
-    }
+    if (from.startsWith("float") && (to === "int32" || to === "uint32")) return this.toWhole(view, from, to);
     if (from === "uint32" && to === "int32") {
       // Sign extension: runtimes join chains of Casts, and then saturate what should wrap around.
       const signed = this.binary("Sub", this.binary("BitwiseXor", view, 2 ** 31, "int64"), 2 ** 31, "int64");
@@ -120,6 +113,23 @@ export class Lowering {
     }
     const made = this.unary(view, "Cast", { to: onnxTypeCode(target) });
     return to === "uint32" && from === "int32" ? this.binary("BitwiseAnd", made, 0xffffffff, "int64") : made;
+  }
+
+  /** Saturating: a Cast of what does not fit is undefined. The bounds are powers of two, exact in every precision. */
+  private toWhole(view: View, from: DType, to: DType): View {
+    const [low, end] = to === ("int32" as DType) ? [-(2 ** 31), 2 ** 31] : [0, 2 ** 32];
+    const above = this.elementwise("GreaterOrEqual", [view, this.scalar(from, end)]);
+    // Neither is true of NaN, which becomes 0.
+    const inside = this.elementwise("And", [
+      this.elementwise("GreaterOrEqual", [view, this.scalar(from, low)]),
+      this.elementwise("Less", [view, this.scalar(from, end)]),
+    ]);
+    const safe = this.elementwise("Where", [inside, view, this.scalar(from, 0)]);
+    const whole = this.unary(safe, "Cast", { to: onnxTypeCode(carriedType(to)) });
+    const bounded = this.elementwise("Where", [above, this.scalar(to, end - 1), whole]);
+    if (low === 0) return bounded;
+    const below = this.elementwise("Less", [view, this.scalar(from, low)]);
+    return this.elementwise("Where", [below, this.scalar(to, low), bounded]);
   }
 
   /** One elementwise node on a view's source; the view stays symbolic. */

@@ -1,0 +1,182 @@
+/** What the lowered graph looks like: the operators that make it fast, and none that make it slow. */
+import { grad, jit, lax, nn, numpy as np } from "@jax-js/jax";
+import { describe, expect, it } from "vitest";
+import { type InputSpec, input, lower } from "../../../src/graph/compile.js";
+import type { Tree } from "../../../src/graph/trace.js";
+
+/** Operators of a function's graph, without the Identity of each output. */
+async function operators(fn: (x: never) => Tree<np.Array>, inputs: Tree<InputSpec>): Promise<Record<string, number>> {
+  const { stats } = await lower(fn, inputs);
+  const { Identity: _, ...rest } = stats.operators;
+  return rest;
+}
+
+type Pair = { x: np.Array; w: np.Array };
+const map = input([2, 3, 9, 7]);
+const kernel = input([4, 3, 3, 3]);
+const convolve = (x: np.Array, w: np.Array, stride = 1) =>
+  lax.conv(
+    x,
+    w,
+    [stride, stride],
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
+
+describe("elementwise operations", () => {
+  it("broadcast by themselves, without an Expand", async () => {
+    const found = await operators(
+      ({ x, w }: Pair) =>
+        np.multiply(np.add(x, w.ref.reshape([3, 1, 1])), np.broadcastTo(np.exp(w), [9, 7, 3]).transpose([2, 0, 1])),
+      { x: map, w: input([3]) },
+    );
+    expect(found.Expand).toBeUndefined();
+    expect(found.Transpose).toBeUndefined();
+    expect(found).toMatchObject({ Add: 1, Mul: 1, Exp: 1 });
+  });
+
+  it("are computed before a broadcast, not after", async () => {
+    const { stats } = await lower((x: np.Array) => np.sum(np.exp(np.broadcastTo(x, [1000, 3]))), input([3]));
+    expect(stats.operators).toMatchObject({ Exp: 1, ReduceSum: 1, Mul: 1 });
+    expect(stats.operators.Expand).toBeUndefined();
+  });
+
+  it("are made once where they are written twice", async () => {
+    expect(await operators((x: np.Array) => np.add(np.exp(x.ref), np.exp(x)), input([3]))).toEqual({ Exp: 1, Add: 1 });
+  });
+
+  it("write a quotient as one Div and max(x, 0) as Relu", async () => {
+    expect(await operators(({ x, w }: Pair) => np.trueDivide(x, w), { x: map, w: map })).toEqual({ Div: 1 });
+    expect(await operators((x: np.Array) => nn.relu(x), map)).toEqual({ Relu: 1 });
+  });
+
+  it("drop factors of one and gather constant ones", async () => {
+    expect(await operators((x: np.Array) => np.exp(x).mul(1).mul(4).mul(0.5), map)).toEqual({ Exp: 1, Mul: 1 });
+    expect(await operators((x: np.Array) => np.exp(x).mul(4).mul(0.25), map)).toEqual({ Exp: 1 });
+  });
+});
+
+describe("matrix products", () => {
+  it("are one MatMul over batch, left and right axes", async () => {
+    const found = await operators(({ x, w }: Pair) => np.matmul(x, w), { x: input([2, 5, 4]), w: input([2, 4, 6]) });
+    expect(found).toEqual({ MatMul: 1 });
+  });
+
+  it("have gradients of one MatMul each, with nothing of [B, N, N, D] in between", async () => {
+    const similarity = (x: np.Array, w: np.Array) => np.sum(np.square(np.matmul(x, np.transpose(w, [0, 2, 1]))));
+    const { onnx, stats } = await lower(
+      ({ x, w }: Pair) => grad(similarity, { argnums: [0, 1] })(x, w) as [np.Array, np.Array],
+      { x: input([2, 60, 64]), w: input([2, 70, 64]) },
+    );
+    expect(stats.operators.MatMul).toBe(3);
+    expect(stats.operators.Expand).toBeUndefined();
+    expect(stats.operators.ReduceSum).toBeUndefined();
+    expect(onnx.length).toBeLessThan(5000);
+  });
+});
+
+describe("convolutions", () => {
+  it("are a Conv and a Relu, which runtimes fuse", async () => {
+    const found = await operators(({ x, w }: Pair) => nn.relu(convolve(x, w)), { x: map, w: kernel });
+    expect(found).toEqual({ Conv: 1, Relu: 1 });
+  });
+
+  it("stay a Conv over maps smaller than the kernel", async () => {
+    for (const size of [1, 2, 3]) {
+      const inputs = { x: input([2, 3, size, size + 1]), w: kernel };
+      expect(await operators(({ x, w }: Pair) => convolve(x, w), inputs)).toEqual({ Conv: 1 });
+    }
+  });
+
+  it("have an input gradient that is a ConvTranspose, at strides 1 and 2", async () => {
+    const loss = (stride: number) => (x: np.Array, w: np.Array) => np.sum(np.square(convolve(x, w, stride)));
+    const strided = await operators(({ x, w }: Pair) => grad(loss(2))(x, w), { x: map, w: kernel });
+    expect(strided).toMatchObject({ Conv: 1, ConvTranspose: 1 });
+    const dense = await operators(({ x, w }: Pair) => grad(loss(1))(x, w), { x: map, w: kernel });
+    expect((dense.Conv ?? 0) + (dense.ConvTranspose ?? 0)).toBe(2);
+  });
+
+  it("have a weight gradient of one MatMul a kernel offset, whatever the map's size", async () => {
+    const loss = (w: np.Array, x: np.Array) => np.sum(np.square(convolve(x, w, 2)));
+    for (const size of [5, 20]) {
+      const inputs = { x: input([2, 3, size, size]), w: kernel };
+      const found = await operators(({ x, w }: Pair) => grad(loss)(w, x), inputs);
+      expect(found).toMatchObject({ Conv: 1, MatMul: 9 });
+    }
+  });
+});
+
+describe("windows", () => {
+  const pool = (x: np.Array, reducer: (w: np.Array) => np.Array) => {
+    const padded = np.pad(x, [
+      [0, 0],
+      [0, 0],
+      [1, 1],
+      [1, 1],
+    ]);
+    return lax.reduceWindow(padded, reducer, [3, 3], [2, 2]);
+  };
+
+  it("of a ReLU are one MaxPool that pads by itself", async () => {
+    const found = await operators((x: np.Array) => pool(nn.relu(x), (w) => np.max(w)), map);
+    expect(found).toEqual({ Relu: 1, MaxPool: 1 });
+  });
+
+  it("of signed maps keep their zero padding out of the MaxPool", async () => {
+    const found = await operators((x: np.Array) => pool(x, (w) => np.max(w)), map);
+    expect(found).toEqual({ Neg: 2, Pad: 1, MaxPool: 1 });
+  });
+
+  it("have a mean that is one AveragePool, without arithmetic behind it", async () => {
+    expect(await operators((x: np.Array) => pool(x, (w) => np.mean(w)), map)).toEqual({ AveragePool: 1 });
+  });
+});
+
+describe("sorting", () => {
+  it("makes k values only for a top-k", async () => {
+    const { onnx } = await lower(
+      (x: np.Array) => {
+        const [values, indices] = lax.topK(x, 5);
+        return { values, indices };
+      },
+      input([3, 1000]),
+    );
+    const { stats } = await lower((x: np.Array) => lax.topK(x, 5)[0], input([3, 1000]));
+    expect(stats.operators.TopK).toBe(1);
+    // No index of the 1000 is written out, and nothing is cut behind the sort.
+    expect(onnx.length).toBeLessThan(2000);
+    expect(stats.nodes).toBeLessThanOrEqual(6);
+  });
+});
+
+describe("a graph", () => {
+  it("has no node that no output needs", async () => {
+    const { stats } = await lower(
+      (x: np.Array) => {
+        np.matmul(np.exp(x.ref), np.log(x.ref)).dispose();
+        return np.cos(x);
+      },
+      input([3, 3]),
+    );
+    expect(stats.operators).toEqual({ Cos: 1, Identity: 1 });
+    expect(stats.dropped).toBeGreaterThanOrEqual(2);
+  });
+
+  it("stores weights once, however often they are used", async () => {
+    const data = new Float32Array(64 * 64).fill(0.5);
+    const weights: InputSpec = { shape: [64, 64], data };
+    const twice = (v: { x: np.Array; w: np.Array }) => np.matmul(np.tanh(np.matmul(v.x, v.w.ref)), np.transpose(v.w));
+    const { onnx, fed } = await lower(twice, { x: input([2, 64]), w: weights });
+    expect(onnx.length).toBeGreaterThan(4 * data.length);
+    expect(onnx.length).toBeLessThan(4 * data.length + 2000);
+    expect([...fed.keys()]).toEqual(["x"]);
+  });
+
+  it("has the equations of nested jits, not the jits", async () => {
+    const inner = jit((x: np.Array) => np.exp(x));
+    const outer = jit((x: np.Array) => np.cos(inner(x)));
+    expect(await operators((x: np.Array) => outer(x), input([3]))).toEqual({ Exp: 1, Cos: 1 });
+  });
+});

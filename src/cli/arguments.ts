@@ -16,7 +16,7 @@ export interface ExtractionFlags {
   thresh?: number;
   nms?: boolean;
   refine?: OpenOptions["refine"];
-  maxFeatures?: number | null;
+  maxFeatures?: number | "all";
   d2netLocalization?: boolean;
   sumDescriptors?: boolean;
   firstStride?: 1 | 2;
@@ -53,9 +53,9 @@ export function numberOf(flag: string, range: { min?: number; max?: number; inte
 
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
 
-/** As `numberOf`, or "all" for no limit. */
+/** As `numberOf`, or "all" for no limit (commander does not let a parser answer null). */
 function countOrAll(flag: string) {
-  return (text: string): number | null => (text === "all" ? null : count(flag)(text));
+  return (text: string): number | "all" => (text === "all" ? text : count(flag)(text));
 }
 
 function strideOf(flag: string) {
@@ -122,7 +122,7 @@ export function openOptions(flags: ExtractionFlags): OpenOptions {
     threshold: flags.thresh,
     nms: flags.nms,
     refine: flags.refine,
-    maxFeatures: flags.maxFeatures,
+    maxFeatures: flags.maxFeatures === "all" ? null : flags.maxFeatures,
     detection: flags.d2netLocalization ? DETECTIONS[1] : undefined,
     sumDescriptors: flags.sumDescriptors,
     maxEdge: flags.maxEdge,

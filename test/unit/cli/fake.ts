@@ -1,0 +1,112 @@
+/** The command line in this process, over an engine that finds one keypoint per image: its own logic, without a network. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Context, Interrupted } from "../../../src/cli/context.js";
+import { main } from "../../../src/cli/main.js";
+import type { ExtractOptions } from "../../../src/extract/options.js";
+import { EXTRACT_DEFAULTS } from "../../../src/extract/options.js";
+import { emptyFeatures, type Features } from "../../../src/features.js";
+import type { Image } from "../../../src/image/image.js";
+import type { OpenOptions } from "../../../src/node/extractor.js";
+import { saveImage } from "../../../src/node/images.js";
+
+export interface Fake {
+  /** Options that the engine was opened with, once per run. */
+  opened: OpenOptions[];
+  /** Number of images extracted in all runs. */
+  extracted: number;
+  disposed: number;
+  /** The fake's checksum, to be another model. */
+  sha256: string;
+  /** After this many images in a run the user presses Ctrl-C; default never. */
+  interruptAfter: number;
+  /** Called with each image before its features are made; may throw. */
+  onImage?: (image: Image) => void;
+  run(...argv: string[]): Promise<{ code: number; out: string; err: string }>;
+}
+
+export function fakeStrata(): Fake {
+  const fake: Fake = {
+    opened: [],
+    extracted: 0,
+    disposed: 0,
+    sha256: "00",
+    interruptAfter: Infinity,
+    async run(...argv) {
+      let [out, err] = ["", ""];
+      let inRun = 0;
+      let requested = false;
+      const context: Context = {
+        engine: {
+          async openExtractor(options) {
+            fake.opened.push(options);
+            return {
+              info: { model: options.model ?? "fake", sha256: fake.sha256, dim: 4 },
+              options: { ...EXTRACT_DEFAULTS, maxFeatures: options.maxFeatures ?? null } satisfies ExtractOptions,
+              extract: async (image) => {
+                if (inRun >= fake.interruptAfter) requested = true;
+                fake.onImage?.(image);
+                inRun++;
+                fake.extracted++;
+                return onePoint(image);
+              },
+              extractBatch: async (images) => images.map(onePoint),
+              dispose: async () => {
+                fake.disposed++;
+              },
+            };
+          },
+          describeModel: async () => {
+            throw new Error("not asked for here");
+          },
+        },
+        out: (text) => {
+          out += text;
+        },
+        err: (text) => {
+          err += text;
+        },
+        terminal: false,
+        listenForInterrupt: () => ({
+          async race(work) {
+            const value = await work;
+            if (requested) throw new Interrupted();
+            return value;
+          },
+          get requested() {
+            return requested;
+          },
+          release: () => {},
+        }),
+      };
+      const code = await main(argv, context);
+      return { code, out, err };
+    },
+  };
+  return fake;
+}
+
+/** A keypoint whose place tells the image's brightness; none in a black one. */
+function onePoint({ width, height, data }: Image): Features {
+  if (data[0] === 0) return emptyFeatures([width, height], 4);
+  return {
+    count: 1,
+    dim: 4,
+    imageSize: [width, height],
+    keypoints: Float32Array.of(data[0] / 100, 2),
+    scores: Float32Array.of(0.5),
+    descriptors: Float32Array.of(1, 0, 0, 0),
+  };
+}
+
+/** A fresh folder, and its removal. */
+export function temporaryFolder(): { path: (...parts: string[]) => string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), "strata-unit-"));
+  return { path: (...parts) => join(folder, ...parts), remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** An 8×6 image of one brightness. */
+export function savePlain(path: string, value: number): Promise<void> {
+  return saveImage(path, { width: 8, height: 6, data: new Uint8Array(3 * 48).fill(value) });
+}

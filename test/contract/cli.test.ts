@@ -231,6 +231,24 @@ describe("strata extract", () => {
     expect(json.skipped + json.extracted).toBe(40);
   });
 
+  it("stopped by a polite kill while it makes an h5 it keeps parts, and --resume makes the file of them", async () => {
+    const args = ["extract", "many", "--format", "h5", "--out", "stopped.h5"];
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const err = text(child);
+    const parts = () => (existsSync(at("stopped.h5.parts")) ? readdirSync(at("stopped.h5.parts")) : []);
+    await until(() => parts().filter((name) => name.endsWith(".npz")).length >= 3);
+    child.kill("SIGTERM");
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+    expect(await err).toMatch(/interrupted; \d+ of 40 images are finished .*stopped\.h5\.parts.*--resume/);
+    expect(existsSync(at("stopped.h5"))).toBe(false);
+    const finished = parts().length;
+    expect(parts().filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    const json = JSON.parse(strata(...args, "--resume", "--json").out);
+    expect([json.skipped, json.extracted]).toEqual([finished, 40 - finished]);
+    expect((await readHlocFeatures(readFileSync(at("stopped.h5")))).size).toBe(40);
+    expect(existsSync(at("stopped.h5.parts"))).toBe(false);
+  });
+
   it("takes lists, the reference's flags and flat images; refuses what would overwrite or cannot be written", () => {
     writeFileSync(at("list.txt"), "# two images\nphotos/a.png\n\nphotos/missing.png\n");
     const listed = strata(

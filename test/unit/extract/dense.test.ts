@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShapeError, StateError } from "../../../src/errors.js";
 import { DenseExtractor } from "../../../src/extract/dense.js";
-import { openStrata } from "../../../src/extract/models.js";
+import { openReference, openStrata, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
-import type { Features } from "../../../src/features.js";
+import { checkFeatures, type Features } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import type { Image } from "../../../src/image/image.js";
 import { fitSize, resizeImage } from "../../../src/image/resize.js";
 import { agreement } from "../../agreement.js";
-import { noiseImage, strataTensors, TINY } from "../../models.js";
+import { drawImage, noiseImage, referenceTensors, strataTensors, TINY } from "../../models.js";
 import { type CountingRuntime, countingRuntime } from "../match/adapter.js";
 
 const tiny = openStrata("tiny", strataTensors(), TINY, "5a");
@@ -144,5 +144,126 @@ describe("DenseExtractor", () => {
     const own = new DenseExtractor(tiny.model, extractOptions({}, tiny.defaults), { runtime: broken });
     for (let i = 0; i < 2; i++) await expect(own.extract(noiseImage(8, 8))).rejects.toThrow("no memory");
     await own.dispose();
+  });
+});
+
+/** TINY with weights set by hand: its score is highest on the top left corner of something bright. */
+function cornerModel() {
+  const tensors = strataTensors();
+  for (const [name, { data }] of tensors)
+    (data as Float32Array).fill(/\.bn\.(weight|var)$|^encoders\.\d\.bias$/.test(name) ? 1 : 0);
+  const set = (name: string, index: number, value: number) => {
+    tensors.get(name)!.data[index] = value;
+  };
+  // Bright below and to the right, dark above and to the left, the same in each channel.
+  for (let c = 0; c < 3; c++) {
+    [-1, -1, -1, -1, 1, 1, -1, 1, 1].forEach((sign, i) => {
+      set("levels.0.a.conv.weight", 9 * c + i, sign > 0 ? 1 / 4 : -1 / 5);
+    });
+  }
+  set("levels.0.b.conv.weight", 4, 1);
+  set("attention.taps.0.weight", 0, 1);
+  set("attention.fuse.conv.weight", 4, 1);
+  for (const channel of [0, 1]) {
+    set("attention.out.weight", 4 * channel, 1);
+    set("attention.out.bias", channel, -4);
+  }
+  return openStrata("corners", tensors, TINY, "");
+}
+
+describe("a drawn corner", () => {
+  const { model, defaults } = cornerModel();
+  const [left, top] = [83, 47];
+  const image = drawImage(161, 120, (x, y) => (x >= left && y >= top && x < left + 50 && y < top + 40 ? 220 : 20));
+
+  it.each<Partial<ExtractOptions>>([
+    {},
+    { refine: "grid" },
+    { maxEdge: 160 },
+    { maxEdge: 120 },
+    { maxEdge: 80 },
+    { maxSumEdges: 200 },
+  ])("is found at its place with %j", async (options) => {
+    const own = new DenseExtractor(model, extractOptions({ ...options, maxFeatures: 1 }, defaults), { runtime });
+    const { count, keypoints, imageSize } = await own.extract(image);
+    await own.dispose();
+    expect([count, imageSize]).toEqual([1, [161, 120]]);
+    expect(Math.abs(keypoints[0] - left)).toBeLessThanOrEqual(1);
+    expect(Math.abs(keypoints[1] - top)).toBeLessThanOrEqual(1);
+  });
+
+  it("stays where it is when the image grows to the right and down", async () => {
+    const grown = drawImage(177, 131, (x, y) => (x < 161 && y < 120 ? image.data[3 * (y * 161 + x)] : 20));
+    const own = new DenseExtractor(model, extractOptions({ maxFeatures: 1 }, defaults), { runtime });
+    const [a, b] = await own.extractBatch([image, grown]);
+    await own.dispose();
+    expect(a.keypoints[0]).toBeCloseTo(b.keypoints[0], 4);
+    expect(a.keypoints[1]).toBeCloseTo(b.keypoints[1], 4);
+  });
+
+  it("is not found where there is none: nothing is an answer", async () => {
+    const own = new DenseExtractor(model, extractOptions({ threshold: 0.1 }, defaults), { runtime });
+    expect(await own.extract(drawImage(50, 40, () => 128))).toEqual({
+      count: 0,
+      dim: 8,
+      imageSize: [50, 40],
+      keypoints: new Float32Array(0),
+      scores: new Float32Array(0),
+      descriptors: new Float32Array(0),
+    });
+    expect((await own.extract(image)).count).toBeGreaterThan(0);
+    await own.dispose();
+  });
+});
+
+describe("networks of the reference", () => {
+  const cases: [ReferenceChoices & { attention: Exclude<ReferenceChoices["attentionModel"], "auto" | undefined> }][] = [
+    [{ attention: "multi_attention_model2" }],
+    [{ attention: "attention_model", firstStride: 2 }],
+    [{ attention: "shared_multi_attention_model2" }],
+    [{ attention: "multi_attention_model", replaceStrides: true, preprocessing: "caffe" }],
+  ];
+  it.each(cases)(
+    "take images smaller than their stride, and keep to the image: %j",
+    async ({ attention, ...choices }) => {
+      const opened = openReference("r", "r", referenceTensors({ attention }), choices, "");
+      const options = extractOptions({ threshold: 0, refine: "grid", nms: true }, opened.defaults);
+      const own = new DenseExtractor(opened.model, options, { runtime, threads: 1 });
+      const sizes = [
+        [1, 1],
+        [5, 3],
+        [17, 1],
+        [31, 64],
+        [45, 38],
+      ];
+      for (const [width, height] of sizes) {
+        const features = checkFeatures("extract", await own.extract(noiseImage(width, height)));
+        expect(features).toMatchObject({ dim: 16, imageSize: [width, height] });
+        for (let k = 0; k < features.count; k++) {
+          const [x, y] = features.keypoints.subarray(2 * k, 2 * k + 2);
+          expect(x >= 0 && y >= 0 && x <= width - 0.5 && y <= height - 0.5).toBe(true);
+          // Cells lie on a grid of pixels: 2p + 0.5, so often.
+          expect((2 * x) % 1).toBe(0);
+        }
+        if (width > 20) expect(features.count).toBeGreaterThan(3);
+        if (attention === "multi_attention_model2" && width === 45)
+          expect([...new Set(features.levels)].sort()).toEqual([0, 1, 2]);
+      }
+      await own.dispose();
+    },
+  );
+
+  it("give the same in a batch, by either detection", async () => {
+    for (const detection of ["attention", "d2net"] as const) {
+      const opened = openReference("r", "r", referenceTensors(), {}, "");
+      const options = extractOptions({ threshold: 0, detection }, opened.defaults);
+      const own = new DenseExtractor(opened.model, options, { runtime, threads: 1 });
+      const images = [noiseImage(70, 61, 1), noiseImage(70, 61, 2), noiseImage(40, 40, 3)];
+      const batch = await own.extractBatch(images);
+      for (const [i, image] of images.entries()) expectSame(batch[i], await own.extract(image));
+      expect(batch[0].count).toBeGreaterThan(3);
+      expect(batch[0].keypoints).not.toEqual(batch[1].keypoints);
+      await own.dispose();
+    }
   });
 });

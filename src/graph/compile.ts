@@ -2,9 +2,9 @@
  * compile(fn, inputs, options): a pure function on jax-js arrays becomes an ONNX graph in a session, and from there a
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
-import { type ClosedJaxpr, init, type numpy as np } from "@jax-js/jax";
+import { init, type numpy as np } from "@jax-js/jax";
 import { OptionError, ShapeError, StateError, UnsupportedError } from "../errors.js";
-import { type Eqn, flattenJaxpr } from "./jaxpr.js";
+import { flattenJaxpr } from "./jaxpr.js";
 import { LoweringError, lowerProgram } from "./lower/index.js";
 import { carriedType } from "./lower/lowering.js";
 import { type ConstantData, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
@@ -19,7 +19,7 @@ import {
   type Tensor,
   type TensorData,
 } from "./session.js";
-import { leavesOf, type Tree, trace, userLine } from "./trace.js";
+import { leavesOf, type Tree, trace } from "./trace.js";
 import { identityView, sizeOf, type View } from "./views.js";
 
 /** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
@@ -170,7 +170,7 @@ function build(
 ): Built {
   const describe = (spec: InputSpec) => ({ type: spec.type ?? ("float32" as const), shape: spec.shape.map(size) });
   const t0 = performance.now();
-  const { closed, outputPaths } = trace(fn, inputs, isSpec, describe);
+  const { closed, outputPaths, lineOf } = trace(fn, inputs, isSpec, describe);
   const t1 = performance.now();
   const builder = new OnnxBuilder();
   const program = cutSorts(flattenJaxpr(closed));
@@ -189,11 +189,8 @@ function build(
     lowered = lowerProgram(builder, program, [...constants, ...arguments_]);
   } catch (error) {
     if (!(error instanceof LoweringError)) throw error;
-    const line = lineOf(error.eqn, closed, () => {
-      const seen: [string, string][] = [];
-      trace(fn, inputs, isSpec, describe, (stack, text) => seen.push([stack, text]));
-      return seen;
-    });
+    const { traced, callers } = error.eqn;
+    const line = [traced, ...callers].map(lineOf).find((found) => found !== undefined);
     throw new UnsupportedError(`${error.message}${line ? `\n  made ${line}` : ""}`, { cause: error });
   } finally {
     closed.dispose();
@@ -273,21 +270,6 @@ function requireSameGraph(a: OnnxBuilder, b: OnnxBuilder): void {
     );
   }
 }
-
-/** Finds the line of the user's function behind an equation by tracing once more with stacks. */
-function lineOf(eqn: Eqn, closed: ClosedJaxpr, retrace: () => [string, string][]): string | undefined {
-  const own = closed.jaxpr.eqns.includes(eqn.traced);
-  const seen = retrace();
-  // An equation inside a jit is made at the line that calls the jit; then any equation of that kind will do.
-  const match = seen.find(([, text]) => own && signature(text) === signature(String(eqn.traced)));
-  const fallback =
-    seen.find(([, text]) => text.includes(`= ${eqn.primitive} `)) ?? seen.find(([, text]) => text.includes("= jit "));
-  const found = match ?? fallback;
-  return found ? userLine(found[0]) : undefined;
-}
-
-/** An equation's text without its variables' names. */
-const signature = (text: string): string => text.replace(/\b[a-z]+(?=:|\s|$)/g, "");
 
 function bindSession(session: Session, graph: Lowered): Compiled {
   let disposed = false;

@@ -5,7 +5,7 @@
 import type { ClosedJaxpr, DType, Jaxpr } from "@jax-js/jax";
 import { fusedName } from "./fused.js";
 
-type RawEqn = Jaxpr["eqns"][number];
+export type RawEqn = Jaxpr["eqns"][number];
 export type Var = RawEqn["outBinders"][number];
 export type Atom = RawEqn["inputs"][number];
 
@@ -16,6 +16,8 @@ export interface Eqn {
   outs: Var[];
   /** The equation as it was traced, for error messages. */
   traced: RawEqn;
+  /** The jits around it, innermost first. */
+  callers: readonly RawEqn[];
 }
 
 export interface Program {
@@ -32,19 +34,19 @@ export const dtypeOf = (atom: Atom): DType => atom.aval.dtype;
 /** The closed jaxpr as one flat list of equations. */
 export function flattenJaxpr({ jaxpr }: ClosedJaxpr): Program {
   const eqns: Eqn[] = [];
-  const outputs = inline(jaxpr, jaxpr.inBinders, eqns);
+  const outputs = inline(jaxpr, jaxpr.inBinders, eqns, []);
   return { inputs: jaxpr.inBinders, eqns, outputs };
 }
 
 /** Appends `jaxpr`'s equations with its inputs bound to `args`; returns what its outputs are. */
-function inline(jaxpr: Jaxpr, args: readonly Atom[], eqns: Eqn[]): Atom[] {
+function inline(jaxpr: Jaxpr, args: readonly Atom[], eqns: Eqn[], callers: readonly RawEqn[]): Atom[] {
   const bound = new Map<Var, Atom>(jaxpr.inBinders.map((v, i) => [v, args[i]]));
   const resolve = (atom: Atom): Atom => (isVar(atom) ? (bound.get(atom) ?? atom) : atom);
   for (const eqn of jaxpr.eqns) {
     const inputs = eqn.inputs.map(resolve);
     const params = eqn.params as Record<string, unknown>;
     if (eqn.primitive === "jit" && !fusedName(String(params.name))) {
-      const results = inline(params.jaxpr as Jaxpr, inputs, eqns);
+      const results = inline(params.jaxpr as Jaxpr, inputs, eqns, [eqn, ...callers]);
       eqn.outBinders.forEach((out, i) => {
         bound.set(out, results[i]);
       });
@@ -56,7 +58,7 @@ function inline(jaxpr: Jaxpr, args: readonly Atom[], eqns: Eqn[]): Atom[] {
       bound.set(out, own);
       return own;
     });
-    eqns.push({ primitive: eqn.primitive, inputs, params, outs, traced: eqn });
+    eqns.push({ primitive: eqn.primitive, inputs, params, outs, traced: eqn, callers });
   }
   return jaxpr.outs.map(resolve);
 }

@@ -1,5 +1,6 @@
 /** Traces a function on jax-js arrays into a jaxpr, and finds the line of the function that made an equation. */
 import { type ClosedJaxpr, type DType, makeJaxpr, type numpy as np } from "@jax-js/jax";
+import type { RawEqn } from "./jaxpr.js";
 import type { ElementType } from "./session.js";
 
 /** A nested object or array whose leaves are `L`. */
@@ -18,6 +19,8 @@ export interface Traced {
   closed: ClosedJaxpr;
   /** Path of each output, e.g. "scores" or "maps.1"; "out" where the function returns one array. */
   outputPaths: string[];
+  /** Where in the user's function an equation was made; undefined for one that an earlier trace has left in a jit. */
+  lineOf(eqn: RawEqn): string | undefined;
 }
 
 /** Leaves of a tree with their paths, in a fixed order. */
@@ -40,18 +43,19 @@ export interface Leaf {
   shape: readonly number[];
 }
 
-/** Traces `fn` on inputs of the given tree; `watch` sees every equation as it is made, with the stack that made it. */
+/** Traces `fn` on inputs of the given tree. */
 export function trace<L>(
   fn: (inputs: never) => unknown,
   inputs: Tree<L>,
   isLeaf: (value: unknown) => value is L,
   describe: (leaf: L) => Leaf,
-  watch?: (stack: string, text: string) => void,
 ): Traced {
   const leaves = leavesOf(inputs, isLeaf).map(([, leaf]) => describe(leaf));
   let outputPaths: string[] = [];
+  const sites = new Map<unknown, Error>();
+  let unwatch = () => {};
   const flat = (...tracers: np.Array[]) => {
-    if (watch && tracers.length) watchBuilder(tracers[0], watch);
+    if (tracers.length) unwatch = watchBuilders(tracers[0], sites);
     let i = 0;
     const result = fn(rebuild(inputs, isLeaf, () => tracers[i++]) as never);
     const isArray = (value: unknown): value is np.Array =>
@@ -61,38 +65,47 @@ export function trace<L>(
     return outputs.map(([, array]) => array);
   };
   const abstract = leaves.map((leaf) => new Abstract([...leaf.shape], leaf.type as DType));
-  const { jaxpr: closed } = makeJaxpr(flat as (...args: unknown[]) => never)(...abstract) as unknown as {
-    jaxpr: ClosedJaxpr;
-  };
-  return { closed, outputPaths };
+  let closed: ClosedJaxpr;
+  try {
+    ({ jaxpr: closed } = makeJaxpr(flat as (...args: unknown[]) => never)(...abstract) as unknown as {
+      jaxpr: ClosedJaxpr;
+    });
+  } finally {
+    unwatch();
+  }
+  const siteOf = (eqn: RawEqn) => sites.get(eqn.outBinders[0]) ?? sites.get(eqn.params);
+  return { closed, outputPaths, lineOf: (eqn) => userLine(siteOf(eqn)?.stack ?? "") };
 }
 
-/** jax-js keeps the equations of a trace in a builder that every tracer can reach; we look over its shoulder. */
-function watchBuilder(tracer: np.Array, watch: (stack: string, text: string) => void): void {
-  const { _trace } = tracer as unknown as { _trace: { main: { globalData: { addEqn(eqn: unknown): void } } } };
-  const builder = _trace.main.globalData;
-  const add = builder.addEqn.bind(builder);
-  builder.addEqn = (eqn) => {
-    watch(wholeStack(), String(eqn));
-    add(eqn);
+/**
+ * jax-js keeps the equations of a trace in a builder that every tracer can reach. We look over the shoulder of all
+ * builders, for jit and grad make their own: each equation is remembered, by its first result and by its parameters,
+ * with an Error, whose stack costs next to nothing until it is read. Returns what ends the watch.
+ */
+function watchBuilders(tracer: np.Array, sites: Map<unknown, Error>): () => void {
+  const { _trace } = tracer as unknown as { _trace: { main: { globalData: { addEqn(eqn: RawEqn): void } } } };
+  const builders = Object.getPrototypeOf(_trace.main.globalData) as { addEqn(eqn: RawEqn): void };
+  const { addEqn } = builders;
+  const depth = Error.stackTraceLimit;
+  // jax-js puts some thirty calls of its own between a nested jit and its caller.
+  Error.stackTraceLimit = 100;
+  builders.addEqn = function (eqn) {
+    const site = new Error();
+    sites.set(eqn.outBinders[0], site);
+    sites.set(eqn.params, site);
+    addEqn.call(this, eqn);
   };
-}
-
-/** The stack in full: inside a gradient, the user's line lies far below the ten frames that V8 keeps by itself. */
-function wholeStack(): string {
-  const limited = Error as { stackTraceLimit?: number };
-  const before = limited.stackTraceLimit;
-  limited.stackTraceLimit = 200;
-  const { stack } = new Error();
-  limited.stackTraceLimit = before;
-  return stack ?? "";
+  return () => {
+    builders.addEqn = addEqn;
+    Error.stackTraceLimit = depth;
+  };
 }
 
 /** The first line of a stack that is neither jax-js nor this folder: where the user wrote the operation. */
-export function userLine(stack: string): string | undefined {
+function userLine(stack: string): string | undefined {
   return stack
     .split("\n")
     .slice(1)
     .map((line) => line.trim())
-    .find((line) => !/@jax-js|[/\\]graph[/\\](trace|compile|fused)\.|node:internal/.test(line));
+    .find((line) => !/@jax-js|[/\\]graph[/\\](trace|compile|fused)\.|node:internal|<anonymous>\)?$/.test(line));
 }

@@ -92,6 +92,9 @@ export const GPU_EDGES = {
   "web-webgpu": "WGSL promises neither NaN nor large angles",
 };
 
+/** Why rows in double precision are not for browsers' GPUs. */
+export const NO_DOUBLE = { "web-webgpu": "onnxruntime-web's WebGPU build has no double precision" };
+
 /** Every pair of the edges, as two vectors. */
 export function edgePairs(edges: readonly number[] = EDGES, type: ElementType = "float32"): { a: Value; b: Value } {
   const a = edges.flatMap((x) => edges.map(() => x));

@@ -1,6 +1,6 @@
 /** Small linear algebra: Fourier transforms, triangular systems, Cholesky factors; half and double precision. */
 import { grad, lax, numpy as np, vmap } from "@jax-js/jax";
-import { type Case, twoWays, uniform, type Value, values, weigh } from "./case.js";
+import { type Case, NO_DOUBLE, twoWays, uniform, type Value, values, weigh } from "./case.js";
 
 /** Well-conditioned symmetric positive definite matrices. */
 function definite(batch: readonly number[], n: number): Value {
@@ -105,8 +105,6 @@ const doubles = (shape: readonly number[]): Value => {
   const { data } = uniform(shape, 0.5, 2);
   return { type: "float64", shape, data: Float64Array.from(data as Float32Array, (v) => v + 1e-9) };
 };
-
-const NO_DOUBLE = { "web-webgpu": "onnxruntime-web's WebGPU build has no double precision" };
 
 const precisions: Case[] = [
   ...Object.entries({

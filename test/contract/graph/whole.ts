@@ -1,6 +1,6 @@
 /** Whole numbers, bools, bits, casts and random bits: overflow, signs, saturation, every pair of element types. */
 import { DType, lax, numpy as np, random, vmap } from "@jax-js/jax";
-import { bools, type Case, EDGES, integers, uniform, values } from "./case.js";
+import { bools, type Case, EDGES, integers, NO_DOUBLE, uniform, values } from "./case.js";
 
 type Whole = "int32" | "uint32";
 type Binary = (x: np.Array, y: np.Array) => np.Array;
@@ -183,8 +183,6 @@ const sources: Record<string, number[]> = {
   uint32: BIG.uint32,
   bool: [0, 1, 1, 0],
 };
-
-const NO_DOUBLE = { "web-webgpu": "onnxruntime-web's WebGPU build has no double precision" };
 
 const casts: Case[] = Object.entries(sources).flatMap(([from, data]) =>
   ["float32", "float64", "int32", "uint32", "bool"].map((to): Case => {

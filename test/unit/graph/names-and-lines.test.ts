@@ -47,8 +47,10 @@ describe("the line of the user's function", () => {
     expect(await lineNamed((x) => grad(loss)(x))).toBe(line);
   });
 
-  it("is named inside a jit", async () => {
+  it("is named inside a jit; that of its call where the jit was traced before", async () => {
     const line = here() + 1;
-    expect(await lineNamed((x) => jit((a: np.Array) => lax.linalg.lu(a)[0])(x))).toBe(line);
+    const factor = jit((a: np.Array) => lax.linalg.lu(a)[0]);
+    expect(await lineNamed((x) => factor(x))).toBe(line);
+    expect(await lineNamed((x) => factor(x))).toBe(line + 2);
   });
 });

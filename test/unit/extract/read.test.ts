@@ -96,6 +96,27 @@ describe("the default family", () => {
     expect(pairs(read(score, { width: 32, height: 16 }, { refine: "grid" }))).toEqual([[10, 6]]);
   });
 
+  it("describes a keypoint with all four levels, each at its own place: (p + 0.5)·s − 0.5", () => {
+    for (const level of [1, 2, 3, 4]) {
+      const maps: Record<string, DenseMap> = { score: dots(64, 48, [[27, 21, 0.5]]) };
+      for (let l = 1; l <= 4; l++) maps[`map${l}`] = dots(64 / 2 ** l, 48 / 2 ** l, [], dim);
+      // Channel 0 is the cell's x, channel 1 its y, channel 2 one.
+      const { data, width, height } = maps[`map${level}`];
+      const n = width * height;
+      for (let i = 0; i < n; i++) data.set([i % width], i);
+      for (let i = 0; i < n; i++) data.set([Math.floor(i / width)], n + i);
+      data.fill(1, 2 * n, 3 * n);
+      const { count, descriptors } = model.read(
+        maps,
+        { width: 64, height: 48 },
+        extractOptions({ refine: "grid" }, strataDefaults(TINY)),
+      );
+      expect(count).toBe(1);
+      expect(descriptors[0] / descriptors[2]).toBeCloseTo(27.5 / 2 ** level - 0.5, 5);
+      expect(descriptors[1] / descriptors[2]).toBeCloseTo(21.5 / 2 ** level - 0.5, 5);
+    }
+  });
+
   it("keeps every cell without suppression, but for the border", () => {
     const score = noise(32, 16, 1, 5);
     score.data.forEach((v, i) => {

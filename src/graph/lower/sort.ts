@@ -1,6 +1,7 @@
 /**
  * Sorting along the last axis by TopK, which keeps the lower index first among equals. Where only the first or last k
  * of a sort are read (a shrink follows, see rewrite.ts), TopK makes only those.
+ * Among the largest, jax-js puts NaN first; ONNX Runtime leaves its place open. Ascending sorts put it last in both.
  */
 import type { DType } from "@jax-js/jax";
 import { dtypeOf, type Eqn } from "../jaxpr.js";

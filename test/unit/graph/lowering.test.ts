@@ -116,3 +116,11 @@ describe("a graph", () => {
     expect(await operators((x: np.Array) => outer(x), input([3]))).toEqual({ Exp: 1, Cos: 1 });
   });
 });
+
+describe("what is written out row by row", () => {
+  it("is refused above its limit, which the error names", async () => {
+    const factor = (x: np.Array) => np.linalg.cholesky(x);
+    expect((await lower(factor, input([64, 64]))).stats.operators.Sqrt).toBe(64);
+    await expect(lower(factor, input([65, 65]))).rejects.toThrow(/cholesky.*up to 64×64, got 65×65/s);
+  });
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cornersInside, normalizeRows, Sampler } from "../../../src/extract/describe.js";
-import { randomValues } from "../../models.js";
+import { randomValues } from "../../networks.js";
 
 /** Samples one map of `dim` channels at the positions. */
 function sample(

@@ -8,7 +8,7 @@ import {
   windowMaxima,
 } from "../../../src/extract/detect.js";
 import { Random } from "../../../src/random.js";
-import { randomValues } from "../../models.js";
+import { randomValues } from "../../networks.js";
 
 const map = (...rows: number[][]) => Float32Array.from(rows.flat());
 const cells = (scores: Float32Array, area: MapArea, radius = 1, threshold = 0) => [

@@ -6,7 +6,8 @@ import { type ExtractOptions, extractOptions } from "../../../src/extract/option
 import { REFERENCE_DEFAULTS, type ReferenceModelOptions, referenceModel } from "../../../src/extract/reference.js";
 import { strataDefaults, strataModel } from "../../../src/extract/strata.js";
 import { checkFeatures } from "../../../src/features.js";
-import { noiseImage, randomValues, TINY } from "../../models.js";
+import { noiseImage, TINY } from "../../models.js";
+import { randomValues } from "../../networks.js";
 
 type Point = [x: number, y: number, value: number];
 

@@ -12,7 +12,7 @@ import {
   softplus,
   upsample,
 } from "../../../src/model/layers.js";
-import { interpret, naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../models.js";
+import { interpret, naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
 
 type Layer = (x: Arr) => Arr;
 

@@ -13,15 +13,8 @@ import {
 } from "../../../src/model/reference.js";
 import { resnetTaps } from "../../../src/model/resnet.js";
 import { WeightReader } from "../../../src/model/weights.js";
-import {
-  naiveConv,
-  randomValues,
-  referenceTensors,
-  runGraph,
-  type StateDict,
-  type Values,
-  worstDifference,
-} from "../../models.js";
+import { referenceTensors, type StateDict } from "../../models.js";
+import { naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
 
 /** Runs the network on noise of H × W; `taps`: the backbone's maps too. */
 async function run(

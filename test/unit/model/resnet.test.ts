@@ -12,15 +12,8 @@ import {
   tapChannels,
 } from "../../../src/model/resnet.js";
 import { WeightReader } from "../../../src/model/weights.js";
-import {
-  naiveConv,
-  randomValues,
-  referenceTensors,
-  runGraph,
-  type StateDict,
-  type Values,
-  worstDifference,
-} from "../../models.js";
+import { referenceTensors, type StateDict } from "../../models.js";
+import { naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
 
 const PREFIX = "feature_encoder.resnet.";
 const BLOCKS: Record<Depth, number[]> = { 18: [2, 2, 2, 2], 34: [3, 4, 6, 3], 50: [3, 4, 6, 3], 101: [3, 4, 23, 3] };

@@ -5,7 +5,8 @@ import type { StrataConfig } from "../../../src/model/config.js";
 import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
-import { interpret, randomValues, type StateDict, strataTensors, TINY, worstDifference } from "../../models.js";
+import { type StateDict, strataTensors, TINY } from "../../models.js";
+import { interpret, randomValues, worstDifference } from "../../networks.js";
 
 const read = (tensors: StateDict, config: StrataConfig = TINY) =>
   readStrataParams(new WeightReader("w", tensors), config);

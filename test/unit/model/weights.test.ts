@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { type NdArray, ndarray } from "../../../src/formats/ndarray.js";
 import { WeightReader } from "../../../src/model/weights.js";
-import { naiveConv, randomValues, type Values, worstDifference } from "../../models.js";
+import { naiveConv, randomValues, type Values, worstDifference } from "../../networks.js";
 
 const zeros = (...shape: number[]): NdArray => ndarray(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
 const reader = (tensors: Record<string, NdArray>) => new WeightReader("w.bin", new Map(Object.entries(tensors)));

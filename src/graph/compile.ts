@@ -9,6 +9,7 @@ import { LoweringError, lowerProgram } from "./lower/index.js";
 import { carriedType } from "./lower/lowering.js";
 import { type ConstantData, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { cutSorts } from "./rewrite.js";
+import { requireSameGraph } from "./same.js";
 import {
   defaultRuntime,
   type ElementType,
@@ -242,33 +243,6 @@ function constantView(builder: OnnxBuilder, array: np.Array) {
   else if (type === "bool") data = Uint8Array.from(values as Int32Array, Number);
   else if (type === "float16") data = new Uint16Array((values as unknown as Float32Array).buffer as ArrayBuffer);
   return identityView({ name: builder.constant(carriedType(type as never), shape, data, "const"), shape });
-}
-
-/** Compares two graphs node by node; constants count by value. */
-function requireSameGraph(a: OnnxBuilder, b: OnnxBuilder): void {
-  const [left, right] = [a.live(), b.live()];
-  const text = (value: unknown) => JSON.stringify(value);
-  for (let i = 0; i < Math.max(left.nodes.length, right.nodes.length); i++) {
-    const [p, q] = [left.nodes[i], right.nodes[i]];
-    const values = (builder: OnnxBuilder, names: readonly string[] = []) =>
-      names.map((name) => {
-        const constant = builder.initializer(name);
-        return constant
-          ? [constant.shape, constant.data.length <= 64 ? [...constant.data].map(String) : constant.data.length]
-          : name;
-      });
-    if (
-      p?.op === q?.op &&
-      text(p?.attributes) === text(q?.attributes) &&
-      text(values(a, p?.inputs)) === text(values(b, q?.inputs))
-    )
-      continue;
-    throw new UnsupportedError(
-      `compile: the graph depends on its named dimensions at node ${i} (${p?.op ?? "none"} ${text(p?.attributes ?? {})} ` +
-        `${text(values(a, p?.inputs))} against ${q?.op ?? "none"} ${text(q?.attributes ?? {})} ${text(values(b, q?.inputs))}); ` +
-        "give these dimensions as numbers",
-    );
-  }
 }
 
 function bindSession(session: Session, graph: Lowered): Compiled {

@@ -1,15 +1,17 @@
 /** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
-import { OptionError, StrataError } from "../errors.js";
+import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
+import type { FileFormat } from "../formats/record.js";
 import type { Image } from "../image/image.js";
+import { isHopeless } from "../node/atomic.js";
+import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
 import { checkHlocPath, hlocStore, partsFolder, prepareHloc } from "./hloc-store.js";
 import { collectImages, type Failure, type InputImage } from "./inputs.js";
 import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
-import type { FileFormat } from "./record.js";
 import { errorCode, errorText, plainMessage } from "./report-error.js";
-import { checkWritable, fileStore, outputPath, type Store } from "./store.js";
+import { fileStore, outputPath, type Store } from "./store.js";
 import { packageVersion } from "./version.js";
 
 export interface ExtractFlags extends ExtractionFlags {
@@ -26,9 +28,6 @@ export interface ExtractFlags extends ExtractionFlags {
   quiet?: boolean;
   debug?: boolean;
 }
-
-/** Reasons of the system after which every further image would fail as well. */
-const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG"];
 
 /** What a run has done so far. */
 interface Tally {
@@ -191,11 +190,6 @@ export function extensionOf(flags: ExtractFlags, model: string): string {
   if (!flags.smartName) return flags.outputExtension ?? `.strata.${flags.format}`;
   const scaled = flags.scale || flags.maxEdge !== undefined || flags.maxSumEdges !== undefined;
   return `.${model}${flags.sumDescriptors ? "_SUM" : ""}${scaled ? "_SCALE" : ""}`;
-}
-
-function isHopeless(error: unknown): boolean {
-  const cause = error instanceof StrataError ? error.cause : error;
-  return HOPELESS.includes((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 /** A failed image in one line; most messages name the image themselves. */

@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { LimitError, OptionError, StrataError } from "../errors.js";
 import type { Features } from "../features.js";
 import { parseJson } from "../formats/bytes.js";
+import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "../formats/record.js";
 import { ioError, readFileChecked, writeFileAtomic } from "../node/atomic.js";
-import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "./record.js";
-import { checkWritable, isFinished, isNewer, provenanceOf, type Store } from "./store.js";
+import { checkWritable } from "../node/folders.js";
+import { isFinished, isNewer, provenanceOf, type Store } from "./store.js";
 
 /** The file is made in memory, and files above 2 GiB are neither written nor read at once. */
 const SIZE_LIMIT = 1.9 * 2 ** 30;

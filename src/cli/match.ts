@@ -2,11 +2,11 @@
 import { extname } from "node:path";
 import { OptionError } from "../errors.js";
 import type { HomographyOptions } from "../geometry/homography.js";
+import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
 import { type MatchReport, matchJson, matchNpz, matchPicture } from "./match-output.js";
 import { matchPair, type Seconds, timed } from "./matching.js";
-import { checkWritable } from "./store.js";
 import { packageVersion } from "./version.js";
 
 export interface MatchFlags extends ExtractionFlags {

@@ -1,12 +1,11 @@
 /** Where features go: one file per image. What is written is whole or not there. */
-import { randomBytes } from "node:crypto";
-import { mkdir, open, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { StrataError } from "../errors.js";
 import type { Features } from "../features.js";
-import { ioError, readFileChecked, writeFileAtomic } from "../node/atomic.js";
+import { decodeRecord, encodeRecord, type FileFormat, type Provenance, sameProvenance } from "../formats/record.js";
+import { readFileChecked, writeFileAtomic } from "../node/atomic.js";
 import type { InputImage } from "./inputs.js";
-import { decodeRecord, encodeRecord, type FileFormat, type Provenance, sameProvenance } from "./record.js";
 
 export interface Store {
   /** Whether the image's features are there: whole, made the same way, and not older than the image. */
@@ -77,30 +76,4 @@ export async function isNewer(path: string, source: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Makes the folders of these files where they are not there and writes a byte into each: an IoError now, not after hours. */
-export async function checkWritable(paths: readonly string[]): Promise<void> {
-  for (const folder of new Set(paths.map((path) => dirname(path)))) {
-    const probe = join(folder, `.strata.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
-    try {
-      await makeFolder(folder);
-      await (await open(probe, "wx")).close();
-      await rm(probe, { force: true });
-    } catch (cause) {
-      throw ioError("write into", folder, cause);
-    }
-  }
-}
-
-/** `mkdir -p`. Node's own `recursive` (20, 22) never returns where a folder refuses with ENOENT, as /proc does. */
-async function makeFolder(folder: string): Promise<void> {
-  const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
-  if (await isThere(folder)) return;
-  const parent = dirname(folder);
-  if (parent !== folder) await makeFolder(parent);
-  await mkdir(folder).catch(async (cause) => {
-    // Somebody else may have made it just now.
-    if (!(await isThere(folder))) throw cause;
-  });
 }

@@ -80,3 +80,11 @@ export function ioError(verb: string, path: string, cause: unknown, reason = REA
 function codeOf(cause: unknown): string {
   return (cause as NodeJS.ErrnoException | null)?.code ?? "";
 }
+
+/** Reasons of the system after which every further file would fail as well. */
+const HOPELESS = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "EFBIG"];
+
+/** Whether an error says that nothing more can be written: the disk is full, read-only or broken. */
+export function isHopeless(error: unknown): boolean {
+  return HOPELESS.includes(codeOf(error instanceof StrataError ? error.cause : error));
+}

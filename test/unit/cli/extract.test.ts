@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { decodeRecord } from "../../../src/cli/record.js";
 import { FormatError } from "../../../src/errors.js";
 import { readHlocFeatures } from "../../../src/formats/hloc.js";
+import { decodeRecord } from "../../../src/formats/record.js";
 import { type Fake, fakeStrata, savePlain, temporaryFolder } from "./fake.js";
 
 let folder = temporaryFolder();

@@ -3,10 +3,10 @@ import { Interrupted, processInterrupt } from "../../../src/cli/context.js";
 import { commonFolder } from "../../../src/cli/inputs.js";
 import { describeMatrix } from "../../../src/cli/match.js";
 import { describeProgress, describeSeconds, openProgress } from "../../../src/cli/progress.js";
-import { decodeRecord, encodeRecord, FILE_FORMATS, sameProvenance } from "../../../src/cli/record.js";
 import { errorText, exitCodeOf } from "../../../src/cli/report-error.js";
 import { FormatError, IoError, OptionError } from "../../../src/errors.js";
 import { emptyFeatures } from "../../../src/features.js";
+import { decodeRecord, encodeRecord, FILE_FORMATS, sameProvenance } from "../../../src/formats/record.js";
 import { fakeStrata } from "./fake.js";
 
 describe("provenance", () => {

@@ -5,12 +5,12 @@
  */
 
 import type { Features } from "../features.js";
-import { encodeUtf8, parseJson } from "../formats/bytes.js";
-import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "../formats/feature-arrays.js";
-import { readKeypointsJson, writeKeypointsJson } from "../formats/keypoints-json.js";
-import { readMat, writeMat } from "../formats/mat.js";
-import type { NdArray } from "../formats/ndarray.js";
-import { readNpz, writeNpz } from "../formats/npz.js";
+import { encodeUtf8, parseJson } from "./bytes.js";
+import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
+import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
+import { readMat, writeMat } from "./mat.js";
+import type { NdArray } from "./ndarray.js";
+import { readNpz, writeNpz } from "./npz.js";
 
 /** Formats of one file per image. */
 export const FILE_FORMATS = ["npz", "mat", "json"] as const;
@@ -44,10 +44,11 @@ export function decodeRecord(format: FileFormat, bytes: Uint8Array): { features:
 
 /** Whether two provenances say the same, in whatever order of keys. */
 export function sameProvenance(a: unknown, b: unknown): boolean {
-  return canonical(a) === canonical(b);
+  return canonicalJson(a) === canonicalJson(b);
 }
 
-function canonical(value: unknown): string {
+/** JSON whose keys are sorted at every depth: the same text for the same value, to compare and to hash. */
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([x], [y]) => (x < y ? -1 : 1)))

@@ -1,15 +1,22 @@
 /** How a long run shows how far it is: a bar with rate and time left on a terminal, now and then a line elsewhere. */
 
 export interface Progress {
-  /** `done` of all images are settled; `worked` of them took work in this run (the others were finished before). */
+  /** `done` of all things are settled; `worked` of them took work in this run (the others were finished before). */
   update(done: number, worked: number): void;
   /** A line that stays, above the bar. */
   log(line: string): void;
   stop(): void;
 }
 
+/** What is counted: "image", "images". */
+export type Unit = readonly [one: string, many: string];
+
 export interface ProgressOptions {
   total: number;
+  /** Default: images. */
+  unit?: Unit;
+  /** Said before the count: "orb: "; default nothing. */
+  label?: string;
   /** Whether a bar can be drawn. */
   terminal: boolean;
   /** Only what is logged is shown. */
@@ -22,6 +29,8 @@ export interface ProgressOptions {
 /** Least seconds between two plain lines. */
 const LINE_SECONDS = 10;
 
+const IMAGES: Unit = ["image", "images"];
+
 export async function openProgress(options: ProgressOptions): Promise<Progress> {
   const { total, terminal, quiet, write } = options;
   const log = (line: string) => write(`${line}\n`);
@@ -30,16 +39,22 @@ export async function openProgress(options: ProgressOptions): Promise<Progress> 
 }
 
 /** "12 of 40 images, 3.1 images/s, 9.0 s left". */
-export function describeProgress(done: number, worked: number, total: number, seconds: number): string {
-  const text = `${done} of ${total} images`;
+export function describeProgress(
+  done: number,
+  worked: number,
+  total: number,
+  seconds: number,
+  unit: Unit = IMAGES,
+): string {
+  const text = `${done} of ${total} ${unit[1]}`;
   if (worked === 0 || seconds <= 0) return text;
   const rate = worked / seconds;
-  return `${text}, ${describeRate(rate)}${done < total ? `, ${describeSeconds((total - done) / rate)} left` : ""}`;
+  return `${text}, ${describeRate(rate, unit)}${done < total ? `, ${describeSeconds((total - done) / rate)} left` : ""}`;
 }
 
 /** Images per second, or seconds per image where that reads better. */
-export function describeRate(rate: number): string {
-  return rate >= 1 ? `${rate.toFixed(1)} images/s` : `${(1 / rate).toFixed(1)} s/image`;
+export function describeRate(rate: number, [one, many]: Unit = IMAGES): string {
+  return rate >= 1 ? `${rate.toFixed(1)} ${many}/s` : `${(1 / rate).toFixed(1)} s/${one}`;
 }
 
 /** "0.4 s", "12 s", "3 min 20 s", "2 h 5 min". */
@@ -51,7 +66,7 @@ export function describeSeconds(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function lines({ total, now = Date.now }: ProgressOptions, log: (line: string) => void): Progress {
+function lines({ total, unit, label = "", now = Date.now }: ProgressOptions, log: (line: string) => void): Progress {
   const start = now();
   let last = start;
   return {
@@ -60,14 +75,14 @@ function lines({ total, now = Date.now }: ProgressOptions, log: (line: string) =
       if (time - last < LINE_SECONDS * 1000 && done < total) return;
       if (done === total && last === start) return; // A short run needs no progress.
       last = time;
-      log(describeProgress(done, worked, total, (time - start) / 1000));
+      log(label + describeProgress(done, worked, total, (time - start) / 1000, unit));
     },
     log,
     stop: () => {},
   };
 }
 
-async function bar({ total, write, now = Date.now }: ProgressOptions): Promise<Progress> {
+async function bar({ total, unit, label = "", write, now = Date.now }: ProgressOptions): Promise<Progress> {
   const { default: cliProgress } = await import("cli-progress");
   const start = now();
   const single = new cliProgress.SingleBar({
@@ -82,10 +97,11 @@ async function bar({ total, write, now = Date.now }: ProgressOptions): Promise<P
     etaBuffer: 2,
     stream: process.stderr,
   });
-  single.start(total, 0, { text: describeProgress(0, 0, total, 0) });
+  const text = (done: number, worked: number) =>
+    label + describeProgress(done, worked, total, (now() - start) / 1000, unit);
+  single.start(total, 0, { text: text(0, 0) });
   return {
-    update: (done, worked) =>
-      single.update(done, { text: describeProgress(done, worked, total, (now() - start) / 1000) }),
+    update: (done, worked) => single.update(done, { text: text(done, worked) }),
     log(line) {
       write(`\r\u001B[K${line}\n`);
       single.render();

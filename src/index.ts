@@ -41,6 +41,7 @@ export { checkImage, DEFAULT_PIXEL_LIMIT, type Image } from "./image/image.js";
 export { padImage } from "./image/pad.js";
 export { readPnm } from "./image/pnm.js";
 export { fitSize, resizeImage } from "./image/resize.js";
+export { type WarpOptions, warpImage, warpMask } from "./image/warp.js";
 export * from "./match/index.js";
 export { Random } from "./random.js";
 export * from "./report/index.js";

@@ -1,0 +1,48 @@
+/** What two images with a homography between them both see: the rest of their keypoints cannot be matched by anyone. */
+
+import { ShapeError } from "../errors.js";
+import type { Features } from "../features.js";
+import { inverse3x3, type Matrix3, projectPoints } from "../geometry/matrix3.js";
+
+/**
+ * Both images' features without the keypoints that `homography` (pixels of a to pixels of b) sends out of the other
+ * image, in their order. Inside is within half a pixel of a pixel's centre.
+ */
+export function covisibleFeatures(a: Features, b: Features, homography: Matrix3): [Features, Features] {
+  const inverse = inverse3x3(homography);
+  if (!inverse) throw new ShapeError(`covisibleFeatures: the homography has no inverse: ${Array.from(homography)}`);
+  return [
+    takeFeatures(a, landing(a.keypoints, homography, b.imageSize)),
+    takeFeatures(b, landing(b.keypoints, inverse, a.imageSize)),
+  ];
+}
+
+/** Indices of the points that land in an image of `size` = [width, height]. */
+function landing(points: Float32Array, homography: Matrix3, size: readonly [number, number]): Uint32Array {
+  const projected = projectPoints(homography, points);
+  return Uint32Array.from({ length: points.length / 2 }, (_, i) => i).filter((i) => {
+    const [x, y] = [projected[2 * i], projected[2 * i + 1]];
+    return x >= -0.5 && y >= -0.5 && x <= size[0] - 0.5 && y <= size[1] - 0.5;
+  });
+}
+
+/** The features at `indices`, in that order, in new memory. */
+export function takeFeatures(features: Features, indices: Uint32Array): Features {
+  const { dim, imageSize, keypoints, scores, levels, descriptors } = features;
+  const count = indices.length;
+  const taken: Features = {
+    count,
+    dim,
+    imageSize,
+    keypoints: new Float32Array(2 * count),
+    scores: new Float32Array(count),
+    descriptors: new Float32Array(count * dim),
+  };
+  if (levels) taken.levels = Uint8Array.from(indices, (i) => levels[i]);
+  for (const [to, i] of indices.entries()) {
+    taken.keypoints.set(keypoints.subarray(2 * i, 2 * i + 2), 2 * to);
+    taken.scores[to] = scores[i];
+    taken.descriptors.set(descriptors.subarray(i * dim, (i + 1) * dim), to * dim);
+  }
+  return taken;
+}

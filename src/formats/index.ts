@@ -27,6 +27,7 @@ export {
   writeHlocFeatures,
   writeHlocMatches,
 } from "./hloc.js";
+export { type HpatchesCache, readHpatchesCache, writeHpatchesCache } from "./hpatches-cache.js";
 export { type KeypointsJson, readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
 export { type ReadMatOptions, readMat, writeMat } from "./mat.js";
 export { type DType, type NdArray, ndarray, type TypedArray, toFloat32 } from "./ndarray.js";

@@ -6,9 +6,9 @@
 import { FormatError } from "../errors.js";
 import { withDefaults } from "../options.js";
 import { checkByteLimit, itemSize, type NdArray, type TypedArray, viewOf, zerosOf } from "./ndarray.js";
+import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./pickle/values.js";
 import { openTorchFile, type TorchFile } from "./torch/container.js";
 import { type TorchStorage, TorchTensor } from "./torch/names.js";
-import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./torch/values.js";
 
 /** Plain data, as JSON has it. */
 export type PlainValue = null | boolean | number | string | PlainValue[] | { [key: string]: PlainValue };

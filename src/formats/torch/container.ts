@@ -6,10 +6,10 @@
 import { FormatError, UnsupportedError } from "../../errors.js";
 import { ByteReader } from "../bytes.js";
 import { itemSize } from "../ndarray.js";
+import { unpickle } from "../pickle/read.js";
+import type { PickleValue } from "../pickle/values.js";
 import { readZip } from "../zip.js";
 import { type TorchStorage, torchNames, torchStorage } from "./names.js";
-import { unpickle } from "./pickle.js";
-import type { PickleValue } from "./values.js";
 
 export interface TorchFile {
   root: PickleValue;

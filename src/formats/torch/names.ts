@@ -4,7 +4,7 @@
  */
 import { FormatError } from "../../errors.js";
 import { countOf, type DType } from "../ndarray.js";
-import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./values.js";
+import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "../pickle/values.js";
 
 /** Storage classes and the type of what they hold. */
 const STORAGES: Record<string, DType> = {

@@ -28,4 +28,6 @@ export class PickleRecord {
 export abstract class PickleForeign {
   /** What it is, in a few words. */
   abstract describe(): string;
+  /** Takes the state that BUILD hands over, checked; without it BUILD is refused. */
+  setState?(state: PickleValue): void;
 }

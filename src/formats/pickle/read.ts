@@ -9,7 +9,7 @@
  */
 import { FormatError, LimitError } from "../../errors.js";
 import { OP, PickleBytes } from "./opcodes.js";
-import { PickleName, PickleRecord, type PickleValue } from "./values.js";
+import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./values.js";
 
 export interface PickleOptions {
   /** How the source is called in errors. */
@@ -60,7 +60,7 @@ class PickleReader {
       if (value !== undefined) this.stack.push(value);
     }
     throw new LimitError(
-      `${this.options.where}: the pickle has more than ${maxOpcodes} opcodes; it is no list of tensors`,
+      `${this.options.where}: the pickle has more than ${maxOpcodes} opcodes; it is not what this reader is for`,
     );
   }
 
@@ -239,6 +239,7 @@ class PickleReader {
         const state = this.pop();
         const target = this.top();
         if (target instanceof PickleRecord && state instanceof Map) target.fields = state;
+        else if (target instanceof PickleForeign && target.setState) target.setState(state);
         // A dictionary may carry attributes (a state dict's `_metadata`): they are no entries and are left out.
         else if (!(target instanceof Map)) throw this.error("sets the state of something that has none");
         return;

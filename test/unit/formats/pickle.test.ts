@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, LimitError } from "../../../src/errors.js";
-import { type PickleOptions, unpickle } from "../../../src/formats/torch/pickle.js";
-import { PickleName, PickleRecord, type PickleValue } from "../../../src/formats/torch/values.js";
-import { call, dict, global, int, latin1, list, short, stackGlobal, text, tuple } from "./pickles.js";
+import { type PickleOptions, unpickle } from "../../../src/formats/pickle/read.js";
+import { PickleName, PickleRecord, type PickleValue } from "../../../src/formats/pickle/values.js";
+import { call, dict, global, int, latin1, list, short, stackGlobal, text, tuple } from "../torch/pickles.js";
 
 const names: PickleOptions["names"] = new Map<string, ((args: PickleValue[]) => PickleValue) | null>([
   ["safe.make", (args: PickleValue[]) => args.length],

@@ -6,7 +6,7 @@ import type { numpy as np } from "@jax-js/jax";
 import { StateError } from "../errors.js";
 import type { Features } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
-import { type Compiled, type CompileOptions, compile, type InputSpec } from "../graph/compile.js";
+import { type Compiled, type CompileOptions, compile, type Feed, type InputSpec } from "../graph/compile.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
@@ -14,6 +14,26 @@ import { fitSize, resizeImage } from "../image/resize.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
+
+/**
+ * A network that reads its own maps: features come out of the graph, and the maps, many times as large, never leave it.
+ */
+export interface GraphReading {
+  /** The function to compile: of `image`, `params` and `inputs`. */
+  readonly network: (inputs: never) => Tree<np.Array>;
+  readonly inputs: Record<string, InputSpec>;
+  /** Sample sizes of the named dimensions of `inputs`, beside the model's own. */
+  readonly dims: Record<string, readonly [number, number]>;
+  /** What is fed beside the image; `size` is the image before `fit`. */
+  feeds(size: ImageSize, fitted: ImageSize): Record<string, Feed>;
+  /** The features of the i-th image of a batch. */
+  read(outputs: Record<string, Tensor>, i: number, size: ImageSize): Features;
+}
+
+export interface ImageSize {
+  width: number;
+  height: number;
+}
 
 /** A network and how to read features off its outputs. */
 export interface DenseModel {
@@ -31,7 +51,9 @@ export interface DenseModel {
   /** The image as the network wants it: grown to the right and down where it must be. */
   fit(image: Image): Image;
   /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
-  read(maps: Record<string, DenseMap>, size: { width: number; height: number }, options: ExtractOptions): Features;
+  read(maps: Record<string, DenseMap>, size: ImageSize, options: ExtractOptions): Features;
+  /** The same inside the graph, for options that it can serve; null: read the maps. */
+  reading?(options: ExtractOptions): GraphReading | null;
 }
 
 /** One image's share of an output tensor. */
@@ -42,11 +64,20 @@ export interface DenseMap {
   width: number;
 }
 
+/** An image, scaled as the options say, and as the network takes it. */
+interface Prepared {
+  image: Image;
+  scaled: Image;
+  fitted: Image;
+}
+
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
 
 export class DenseExtractor implements Extractor {
   private compiled: Promise<Compiled> | undefined;
+  private compiledReading: Promise<Compiled> | undefined;
+  private readonly reading: GraphReading | null;
   private disposed = false;
   private planes = new Float32Array(0);
   /** The dense pass before the next one: they share `planes`, so calls that overlap wait for each other. */
@@ -59,6 +90,7 @@ export class DenseExtractor implements Extractor {
     private readonly runtime: Pick<CompileOptions, "runtime" | "backend" | "threads"> = {},
   ) {
     model.checkOptions?.(options);
+    this.reading = model.reading?.(options) ?? null;
     this.info = { model: model.name, sha256: model.sha256, dim: model.dim };
   }
 
@@ -71,15 +103,15 @@ export class DenseExtractor implements Extractor {
     const prepared = images.map((image) => this.prepare(image));
     const results: Features[] = [];
     while (results.length < prepared.length) {
-      const first = prepared[results.length].fitted;
+      const first = prepared[results.length].scaled;
       const same = prepared
         .slice(results.length, results.length + BATCH)
-        .findIndex(({ fitted }) => fitted.width !== first.width || fitted.height !== first.height);
+        .findIndex(({ scaled }) => scaled.width !== first.width || scaled.height !== first.height);
       const count = same < 0 ? Math.min(BATCH, prepared.length - results.length) : same;
       const batch = prepared.slice(results.length, results.length + count);
-      const outputs = await this.dense(batch.map(({ fitted }) => fitted));
+      const found = await this.features(batch);
       batch.forEach(({ image, scaled }, i) => {
-        const features = this.model.read(sharesOf(outputs, i), scaled, this.options);
+        const features = found[i];
         if (scaled !== image)
           resizePoints(features.keypoints, image.width / scaled.width, image.height / scaled.height);
         results.push({ ...features, imageSize: [image.width, image.height] });
@@ -92,49 +124,85 @@ export class DenseExtractor implements Extractor {
     if (this.disposed) return;
     this.disposed = true;
     await this.last;
-    const compiled = await this.compiled?.catch(() => undefined);
-    await compiled?.dispose();
+    for (const opened of [this.compiled, this.compiledReading]) {
+      const compiled = await opened?.catch(() => undefined);
+      await compiled?.dispose();
+    }
+  }
+
+  /** Features of a batch, all of one size before and after `fit`. */
+  private async features(batch: readonly Prepared[]): Promise<Features[]> {
+    const images = batch.map(({ fitted }) => fitted);
+    const { reading } = this;
+    if (!reading) {
+      const outputs = await this.dense(images);
+      return batch.map(({ scaled }, i) => this.model.read(sharesOf(outputs, i), scaled, this.options));
+    }
+    const { scaled, fitted } = batch[0];
+    const outputs = await this.pass(images, () => this.openReading(reading), reading.feeds(scaled, fitted));
+    return batch.map((_, i) => reading.read(outputs, i, scaled));
   }
 
   /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */
   async dense(images: readonly Image[]): Promise<Record<string, Tensor>> {
+    return this.pass(images, () => this.openDense());
+  }
+
+  private async pass(
+    images: readonly Image[],
+    open: () => Promise<Compiled>,
+    feeds: Record<string, Feed> = {},
+  ): Promise<Record<string, Tensor>> {
     this.checkOpen();
-    const pass = this.last.then(() => this.run(images));
-    // Only the end of a pass is remembered, not its maps.
+    const pass = this.last.then(() => this.run(images, open, feeds));
+    // Only the end of a pass is remembered, not its results.
     const done = () => undefined;
     this.last = pass.then(done, done);
     return pass;
   }
 
-  private async run(images: readonly Image[]): Promise<Record<string, Tensor>> {
+  private async run(images: readonly Image[], open: () => Promise<Compiled>, feeds: Record<string, Feed>) {
     const { width, height } = images[0];
     const each = 3 * width * height;
     if (this.planes.length < each * images.length) this.planes = new Float32Array(each * images.length);
     images.forEach((image, i) => {
       imageToPlanes(image, this.model.preprocessing, this.planes.subarray(i * each, (i + 1) * each));
     });
-    const compiled = await this.open();
+    const compiled = await open();
     const data = this.planes.subarray(0, each * images.length);
-    return compiled.run({ image: { data, shape: [images.length, 3, height, width] } });
+    return compiled.run({ image: { data, shape: [images.length, 3, height, width] }, ...feeds });
   }
 
   private checkOpen(): void {
     if (this.disposed) throw new StateError("extract: this extractor was disposed");
   }
 
-  private open(): Promise<Compiled> {
-    this.compiled ??= compile(
-      this.model.network,
-      { image: { shape: ["N", 3, "H", "W"] }, params: this.model.params },
-      { ...this.runtime, dims: { N: [2, 3], ...this.model.sampleSizes }, name: this.model.name },
-    ).then((compiled) => {
-      this.info.session = compiled.info;
-      return compiled;
-    });
+  private openDense(): Promise<Compiled> {
+    this.compiled ??= this.open(this.model.network, {}, {});
     return this.compiled;
   }
 
-  private prepare(image: Image): { image: Image; scaled: Image; fitted: Image } {
+  private openReading({ network, inputs, dims }: GraphReading): Promise<Compiled> {
+    this.compiledReading ??= this.open(network, inputs, dims);
+    return this.compiledReading;
+  }
+
+  private async open(
+    network: (inputs: never) => Tree<np.Array>,
+    inputs: Record<string, InputSpec>,
+    dims: Record<string, readonly [number, number]>,
+  ): Promise<Compiled> {
+    const { name, params, sampleSizes } = this.model;
+    const compiled = await compile(
+      network,
+      { image: { shape: ["N", 3, "H", "W"] }, ...inputs, params },
+      { ...this.runtime, dims: { N: [2, 3], ...sampleSizes, ...dims }, name },
+    );
+    this.info.session = compiled.info;
+    return compiled;
+  }
+
+  private prepare(image: Image): Prepared {
     checkImage("extract", image);
     const { maxEdge, maxSumEdges } = this.options;
     const [width, height] = fitSize(image.width, image.height, {

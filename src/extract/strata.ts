@@ -4,8 +4,9 @@ import { emptyFeatures, type Features } from "../features.js";
 import { padImage } from "../image/pad.js";
 import type { StrataConfig } from "../model/config.js";
 import { type StrataParams, strataNetwork } from "../model/strata.js";
+import { strataKeypoints } from "../model/strata-keypoints.js";
 import type { ConvWeights } from "../model/weights.js";
-import type { DenseMap, DenseModel } from "./dense.js";
+import type { DenseMap, DenseModel, GraphReading } from "./dense.js";
 import { normalizeRows, Sampler } from "./describe.js";
 import { allCells, windowMaxima } from "./detect.js";
 import { softArgmax } from "./localize.js";
@@ -31,8 +32,57 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     checkOptions: (options) => checkOptions(config.name, options),
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
+    reading: (options) => readInGraph(options, config),
   };
 }
+
+/**
+ * The reading of `readFeatures` inside the graph, where a number of keypoints is asked for, with suppression and
+ * positions between pixels: 37 ms less per 640×480 image on one core, most of them for maps that are not copied.
+ */
+function readInGraph({ nms, refine, maxFeatures, threshold }: ExtractOptions, config: StrataConfig) {
+  if (!nms || refine !== "subpixel" || maxFeatures === null) return null;
+  const { descriptorDim: dim } = config;
+  const { nmsRadius, border } = config.detection;
+  const reading: GraphReading = {
+    network: strataKeypoints(nmsRadius),
+    inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
+    dims: { K: [50, 60] },
+    feeds: (size, fitted) => ({
+      columns: { data: frame(size.width, fitted.width, border), shape: [2, fitted.width] },
+      rows: { data: frame(size.height, fitted.height, border), shape: [2, fitted.height] },
+      slots: slots(Math.min(maxFeatures, fitted.width * fitted.height)),
+    }),
+    read(outputs, i, { width, height }) {
+      const [keypoints, scores, descriptors] = ["keypoints", "scores", "descriptors"].map(
+        (name) => outputs[name].data as Float32Array,
+      );
+      const each = outputs.scores.shape[1];
+      const from = i * each;
+      // Best first: what has no score, or too little, is at the end.
+      let count = 0;
+      while (count < each && scores[from + count] > 0 && scores[from + count] >= threshold) count++;
+      if (count === 0) return emptyFeatures([width, height], dim);
+      return {
+        count,
+        dim,
+        imageSize: [width, height],
+        keypoints: keypoints.slice(2 * from, 2 * (from + count)),
+        scores: scores.slice(from, from + count),
+        descriptors: descriptors.slice(dim * from, dim * (from + count)),
+      };
+    },
+  };
+  return reading;
+}
+
+/** [2, padded]: ones where the image is; ones where it may hold keypoints. */
+function frame(length: number, padded: number, border: number): Float32Array {
+  const rows = new Float32Array(2 * padded).fill(1, 0, length);
+  return rows.fill(1, padded + border, padded + Math.max(border, length - border));
+}
+
+const slots = (count: number) => ({ data: new Float32Array(count), shape: [count] });
 
 function checkOptions(name: string, { detection, sumDescriptors }: ExtractOptions): void {
   if (detection !== "attention") {

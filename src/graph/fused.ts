@@ -8,7 +8,7 @@ import { jit, type numpy as np } from "@jax-js/jax";
 export type FusedParams = Record<string, number | string | readonly number[]>;
 
 /** Operators that `lower/fused.ts` knows. */
-export type FusedOp = "resize" | "sigmoid" | "softplus" | "softmax";
+export type FusedOp = "resize" | "sample" | "sigmoid" | "softmax" | "softplus" | "topCells";
 
 const PATTERN = /^strata:(\w+):(\{.*\})$/;
 

@@ -56,8 +56,8 @@ export interface StrataOutputs {
   map4: Arr;
 }
 
-/** The dense pass on a normalised image [N, 3, H, W], H and W multiples of 16. */
-export function strataNetwork({ image, params }: { image: Arr; params: StrataParams<Conv> }): StrataOutputs {
+/** What the levels are turned into: attention [N, 2, H, W], score [N, 1, H, W] and the encoded maps of levels 1…4. */
+export function strataMaps({ image, params }: { image: Arr; params: StrataParams<Conv> }) {
   const maps: Arr[] = [];
   let x = image;
   for (const { a, b, skip } of params.levels) {
@@ -80,7 +80,13 @@ export function strataNetwork({ image, params }: { image: Arr; params: StrataPar
   const fused = relu(conv2d(joined, params.attention.fuse, { padding: 1 }));
   const attention = sigmoid(conv2d(fused, params.attention.out));
   const score = attention.ref.slice([], [0, 1]).mul(attention.ref.slice([], [1, 2]));
-  const [map1, map2, map3, map4] = encoded;
+  return { attention, score, maps: encoded };
+}
+
+/** The dense pass on a normalised image [N, 3, H, W], H and W multiples of 16. */
+export function strataNetwork(inputs: { image: Arr; params: StrataParams<Conv> }): StrataOutputs {
+  const { attention, score, maps } = strataMaps(inputs);
+  const [map1, map2, map3, map4] = maps;
   return { attention, score, map1, map2, map3, map4 };
 }
 

@@ -2,11 +2,12 @@
 import { UnsupportedError } from "../../errors.js";
 import { fusedName } from "../fused.js";
 import { type Atom, type Eqn, outShapeOf } from "../jaxpr.js";
+import { onnxTypeCode } from "../onnx.js";
 import { identityView } from "../views.js";
 import type { Lowering, Rule } from "./lowering.js";
 
-/** The argument of a fused function; before it come the constants that its definition closed over. */
-const argument = (eqn: Eqn): Atom => eqn.inputs[Number(eqn.params.numConsts)];
+/** An argument of a fused function; before the first come the constants that its definition closed over. */
+const argument = (eqn: Eqn, i = 0): Atom => eqn.inputs[Number(eqn.params.numConsts) + i];
 
 /** Bilinear resizing of the last two axes by whole factors; scales, not sizes, so that any map size fits. */
 const resize: Rule = (ctx, eqn) => {
@@ -35,7 +36,44 @@ const softmax: Rule = (ctx, eqn) => {
   ];
 };
 
-const RULES: Record<string, Rule> = { resize, sigmoid: unary("Sigmoid"), softplus: unary("Softplus"), softmax };
+/** Positions in cells become GridSample's coordinates: −1 and 1 are the outer edges of the first and last cell. */
+const sample: Rule = (ctx, eqn) => {
+  const { params } = fusedName(String(eqn.params.name)) as { params: Record<string, unknown> };
+  const { builder } = ctx;
+  const [map, points] = [ctx.full(argument(eqn)).name, ctx.full(argument(eqn, 1)).name];
+  const size = builder.node("Cast", [builder.node("Gather", [builder.node("Shape", [map]), builder.ints([3, 2])])], {
+    to: onnxTypeCode("float32"),
+  });
+  const [one, two] = [ctx.scalarName("float32", 1), ctx.scalarName("float32", 2)];
+  const doubled = builder.node("Add", [builder.node("Mul", [points, two]), one]);
+  const grid = builder.node("Sub", [builder.node("Div", [doubled, size]), one]);
+  const attributes = { mode: String(params.mode), padding_mode: "zeros", align_corners: 0 };
+  return [identityView({ name: builder.node("GridSample", [map, grid], attributes), shape: outShapeOf(eqn) })];
+};
+
+/** Flattened by Reshape with sizes left open, so that any map size fits; K is the length of the second argument. */
+const topCells: Rule = (ctx, eqn) => {
+  const { builder } = ctx;
+  const [score, slots] = [ctx.full(argument(eqn)).name, ctx.full(argument(eqn, 1)).name];
+  const flat = builder.node("Reshape", [score, builder.ints([0, -1])]);
+  const k = builder.node("Shape", [slots]);
+  const [values, cells] = builder.nodeMany("TopK", [flat, k], { axis: 1, largest: 1, sorted: 1 }, 2);
+  const width = builder.node("Gather", [builder.node("Shape", [score]), builder.ints([3])]);
+  const float = (name: string) => builder.node("Cast", [name], { to: onnxTypeCode("float32") });
+  const columns = [float(builder.node("Mod", [cells, width])), float(builder.node("Div", [cells, width])), values];
+  const last = builder.ints([2]);
+  const parts = columns.map((column) => builder.node("Unsqueeze", [column, last]));
+  return [identityView({ name: builder.node("Concat", parts, { axis: 2 }), shape: outShapeOf(eqn) })];
+};
+
+const RULES: Record<string, Rule> = {
+  resize,
+  sample,
+  sigmoid: unary("Sigmoid"),
+  softmax,
+  softplus: unary("Softplus"),
+  topCells,
+};
 
 const jit: Rule = (ctx: Lowering, eqn) => {
   const op = fusedName(String(eqn.params.name))?.op ?? "";

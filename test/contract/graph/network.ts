@@ -1,6 +1,7 @@
 /** What networks and losses are made of: indexing, sorting, normalisation, softmax; with gradients, vmap, jit. */
 import { grad, jit, jvp, lax, nn, numpy as np, valueAndGrad, vmap } from "@jax-js/jax";
 import { sigmoid, softplus, upsample } from "../../../src/model/layers.js";
+import { sampleLinear, sampleNearest, topCells } from "../../../src/model/sampling.js";
 import { bools, type Case, EDGES, GPU_EDGES, integers, twoWays, uniform, values, weigh } from "./case.js";
 
 const indexing: Case[] = [
@@ -268,4 +269,48 @@ const transformed: Case[] = [
   },
 ];
 
-export const networkCases: Case[] = [...indexing, ...sorting, ...norms, ...transformed];
+/** Points inside, on the edge, half outside and far outside of a 5 × 4 map. */
+const POINTS = values(
+  [0, 0, 4, 3, 1.25, 2.5, -0.5, 1, 4.75, 3.25, -3, 1, 2, 9, 3.999, 0.001, 2.5, -0.25, 0.1, 0.9],
+  "float32",
+  [1, 2, 5, 2],
+);
+const GRID = { ...POINTS, data: Float32Array.from(POINTS.data as Float32Array, Math.round) };
+
+const maps: Case[] = [
+  {
+    name: "bilinear samples of a map, zeros outside",
+    inputs: { a: uniform([1, 3, 4, 5]), p: POINTS },
+    fn: (x) => sampleLinear(x.a, x.p),
+  },
+  {
+    name: "nearest cells of a map, zeros outside",
+    inputs: { a: uniform([1, 3, 4, 5]), p: GRID },
+    fn: (x) => sampleNearest(x.a, x.p),
+  },
+  {
+    name: "samples of a batch, each of its own map",
+    inputs: { a: uniform([2, 3, 4, 5]), p: uniform([2, 1, 7, 2], -1, 5) },
+    fn: (x) => sampleLinear(x.a, x.p),
+  },
+  {
+    name: "gradient of bilinear samples",
+    inputs: { a: uniform([1, 2, 4, 5]), p: POINTS },
+    fn: (x) => {
+      const { p } = x;
+      return grad((a: np.Array) => weigh(np.square(sampleLinear(a, p.ref))))(x.a);
+    },
+  },
+  {
+    name: "the largest cells of two maps, in order, ties to the first",
+    inputs: { a: { ...TIES, shape: [2, 1, 2, 3] }, k: uniform([4]) },
+    fn: (x) => topCells(x.a, x.k),
+  },
+  {
+    name: "all cells of a map in order",
+    inputs: { a: distinct([1, 1, 4, 6]), k: uniform([24]) },
+    fn: (x) => topCells(x.a, x.k),
+  },
+];
+
+export const networkCases: Case[] = [...indexing, ...sorting, ...norms, ...maps, ...transformed];

@@ -147,6 +147,76 @@ describe("DenseExtractor", () => {
   });
 });
 
+describe("features read inside the graph", () => {
+  // The same model without its reading: features come from the maps.
+  const onMaps = (options: Partial<ExtractOptions>) =>
+    new DenseExtractor({ ...tiny.model, reading: undefined }, extractOptions(options, tiny.defaults), { runtime });
+
+  it.each<[Partial<ExtractOptions>, [number, number][]]>([
+    [
+      {},
+      [
+        [64, 48],
+        [61, 37],
+        [33, 80],
+        [8, 8],
+        [9, 9],
+        [3, 2],
+      ],
+    ],
+    [
+      { maxFeatures: 5 },
+      [
+        [64, 48],
+        [50, 50],
+        [50, 50],
+        [50, 50],
+      ],
+    ],
+    [{ maxFeatures: 1 }, [[40, 40]]],
+    [
+      { maxFeatures: 100_000 },
+      [
+        [40, 40],
+        [17, 90],
+      ],
+    ],
+    [
+      { threshold: 0.28 },
+      [
+        [64, 48],
+        [64, 48],
+      ],
+    ],
+    [{ threshold: 0.9 }, [[64, 48]]],
+    [
+      { maxEdge: 50 },
+      [
+        [64, 48],
+        [49, 30],
+      ],
+    ],
+  ])("are those that the maps give with %j", async (options, sizes) => {
+    const [inside, outside] = [open(options), onMaps(options)];
+    const images = sizes.map(([width, height], i) => noiseImage(width, height, i));
+    const [actual, expected] = [await inside.extractBatch(images), await outside.extractBatch(images)];
+    for (const [i, features] of actual.entries()) {
+      expect(checkFeatures("inside", features)).toBe(features);
+      expectSame(features, expected[i]);
+    }
+    await inside.dispose();
+    await outside.dispose();
+  });
+
+  it.each<Partial<ExtractOptions>>([{ nms: false }, { refine: "grid" }, { maxFeatures: null }])(
+    "not with %j, which the maps serve",
+    (options) => {
+      expect(tiny.model.reading?.(extractOptions({}, tiny.defaults))).not.toBeNull();
+      expect(tiny.model.reading?.(extractOptions(options, tiny.defaults))).toBeNull();
+    },
+  );
+});
+
 /** TINY with weights set by hand: its score is highest on the top left corner of something bright. */
 function cornerModel() {
   const tensors = strataTensors();

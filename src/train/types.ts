@@ -1,0 +1,73 @@
+/**
+ * What training works on: pairs of images whose points are known to correspond, whether by depth (MegaDepth) or by a
+ * homography (a folder of photographs). Every loss sees the same batch, so every loss works on both.
+ */
+import type { Image } from "../image/image.js";
+
+/** Where points of image 1 are found in image 2. Pixel centres on integers. */
+export type PairWarp = HomographyWarp | DepthWarp;
+
+export interface HomographyWarp {
+  kind: "homography";
+  /** Row-major 3×3, pixels of image 1 to pixels of image 2. */
+  matrix: Float64Array;
+}
+
+/** Two views of a scene with depth, cut to crops. SPEC §3. */
+export interface DepthWarp {
+  kind: "depth";
+  /** Per image: depth of the crop's pixels (0: unknown), row-major size × size. */
+  depths: [Float32Array, Float32Array];
+  /** Row-major 3×3 camera matrices of the whole images. */
+  intrinsics: [Float64Array, Float64Array];
+  /** Row-major 4×4, world to camera. */
+  poses: [Float64Array, Float64Array];
+  /** Row and column of each crop's first pixel in its whole image. */
+  boxes: [[number, number], [number, number]];
+}
+
+/** Two square crops of one size. */
+export interface TrainingPair {
+  /** Names the pair in messages: files, scene, draw. */
+  id: string;
+  images: [Image, Image];
+  warp: PairWarp;
+}
+
+/** Positions of a map's cells in pixels: cell·scale + shift. Three steps of p ← 2p + 0.5 are scale 8, shift 3.5. */
+export interface CellGrid {
+  width: number;
+  height: number;
+  scale: number;
+  shift: number;
+}
+
+/** For each cell of image 1's grid, row by row: where it lies in image 2's grid. */
+export interface Correspondences {
+  /** [height·width·2] x, y in cells of image 2; 0 where there is none. */
+  targets: Float32Array;
+  /** [height·width] 1 where the cell has a counterpart inside image 2. */
+  valid: Uint8Array;
+  count: number;
+}
+
+/** Pairs of a step with the correspondences on the grid that the losses work on. */
+export interface PairBatch {
+  pairs: TrainingPair[];
+  grid: CellGrid;
+  correspondences: Correspondences[];
+}
+
+/**
+ * An endless, seeded source of pairs. The n-th pair of epoch e depends on the seed, e and n only, so that a resumed run
+ * sees what an uninterrupted one would have seen.
+ */
+export interface PairSource {
+  /** What was read, for checkpoints: resuming on other data is refused. */
+  readonly digest: string;
+  /** Pairs in one epoch. */
+  readonly length: number;
+  /** The n-th pair of an epoch, or null where it has too few correspondences to be used (with the reason). */
+  pair(epoch: number, index: number): Promise<TrainingPair | { skipped: string }>;
+  dispose(): Promise<void>;
+}

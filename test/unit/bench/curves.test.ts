@@ -1,14 +1,20 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawDemoPair } from "../../../demo/draw.js";
 import { type Change, changedCanvas, changeImage, ROTATIONS, SCALES } from "../../../src/bench/change.js";
 import { covisibleFeatures, takeFeatures } from "../../../src/bench/covisible.js";
 import { type ChangeCurveOptions, changeCurve } from "../../../src/bench/curves.js";
 import type { PairScores, PairTruth } from "../../../src/bench/types.js";
 import { OptionError, ShapeError } from "../../../src/errors.js";
+import type { Extractor } from "../../../src/extract/extractor.js";
 import { emptyFeatures, type Features } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
+import { cornerError } from "../../../src/geometry/corner-error.js";
+import { verifyMatches } from "../../../src/geometry/homography.js";
 import { imageCorners, projectPoints } from "../../../src/geometry/matrix3.js";
 import type { Image } from "../../../src/image/image.js";
 import { warpMask } from "../../../src/image/warp.js";
+import { matchFeatures } from "../../../src/match/index.js";
+import { openExtractor } from "../../../src/node/extractor.js";
 import { drawImage, noiseImage } from "../../models.js";
 
 const close = (actual: ArrayLike<number>, expected: number[], digits = 9) => {
@@ -197,18 +203,18 @@ describe("covisibleFeatures", () => {
   });
 });
 
-describe("changeCurve", () => {
-  const scores = (matches: number, correct3: number, magsac: number | null): PairScores => ({
-    keypoints: [10, 10],
-    matches,
-    correct: Array.from({ length: 15 }, (_, i) => (i < 2 ? 0 : i === 2 ? correct3 : matches)),
-    refined: { matches: 0, correct: new Array(15).fill(0) },
-    covisible: [10, 10],
-    repeated: [0, 0],
-    cornerError: { magsac, ransac: 0, dlt: 0 },
-    seconds: { match: 0, score: 0 },
-  });
+const scores = (matches: number, correct3: number, magsac: number | null): PairScores => ({
+  keypoints: [10, 10],
+  matches,
+  correct: Array.from({ length: 15 }, (_, i) => (i < 2 ? 0 : i === 2 ? correct3 : matches)),
+  refined: { matches: 0, correct: new Array(15).fill(0) },
+  covisible: [10, 10],
+  repeated: [0, 0],
+  cornerError: { magsac, ransac: 0, dlt: 0 },
+  seconds: { match: 0, score: 0 },
+});
 
+describe("changeCurve", () => {
   /** A method that finds one keypoint in the middle and one in the corner, and writes down what it is asked. */
   function fake(results: PairScores[]) {
     const seen = {
@@ -316,5 +322,51 @@ describe("changeCurve", () => {
     expect(seen.loads).toEqual([]);
     const load = () => Promise.reject(new Error("no such photo"));
     await expect(changeCurve({ ...options, photos: [{ name: "x", load }] })).rejects.toThrow("no such photo");
+  });
+});
+
+describe("curves of the default model on a drawn photograph", () => {
+  let extractor: Extractor;
+  let photo: Image;
+  beforeAll(async () => {
+    extractor = await openExtractor({ maxFeatures: 500 });
+    photo = drawDemoPair(1).a;
+  });
+  afterAll(() => extractor?.dispose());
+
+  const curve = (change: Change, values: number[]) =>
+    changeCurve({
+      method: "strata",
+      protocol: "top-500",
+      photos: [{ name: "wall", load: () => photo }],
+      extract: (image) => extractor.extract(image),
+      change,
+      values,
+      score: async (a, b, { homography }) => {
+        const matches = await matchFeatures(a, b);
+        const expected = projectPoints(homography, a.keypoints);
+        const correct = Array.from({ length: matches.count }, (_, k) => {
+          const [i, j] = matches.pairs.subarray(2 * k, 2 * k + 2);
+          const [dx, dy] = [0, 1].map((axis) => expected[2 * i + axis] - b.keypoints[2 * j + axis]);
+          return Number(dx * dx + dy * dy <= 9);
+        }).reduce((sum, right) => sum + right, 0);
+        const { matrix } = await verifyMatches(a, b, matches);
+        return { scores: scores(matches.count, correct, matrix && cornerError(matrix, homography, a.imageSize)) };
+      },
+    });
+
+  it("are 1 where nothing changes, and above .9 where the model is at home", async () => {
+    const rotation = await curve("rotation", [0, 30, 90]);
+    const scale = await curve("scale", [1, 2 ** (1 / 3), 4]);
+    for (const { mma3, homography3, matches } of [rotation, scale]) {
+      expect(mma3[0]).toBeGreaterThan(0.999);
+      expect(homography3.slice(0, 2)).toEqual([1, 1]);
+      expect(matches[0]).toBeGreaterThan(490);
+      expect(mma3[1]).toBeGreaterThan(0.9);
+    }
+    expect(rotation.mma3[2]).toBeGreaterThan(0.95);
+    // Four times larger is beyond what one network scale bears.
+    expect(scale.mma3[2]).toBeLessThan(0.5);
+    expect(scale.matches[2]).toBeLessThan(250);
   });
 });

@@ -148,6 +148,13 @@ export class DenseExtractor implements Extractor {
     return this.pass(images, () => this.openDense());
   }
 
+  /** One image's maps, for pictures; `covered` is the share of them across and down that is the image, not its padding. */
+  async maps(image: Image): Promise<{ maps: Record<string, DenseMap>; covered: [number, number] }> {
+    const { scaled, fitted } = this.prepare(image);
+    const maps = sharesOf(await this.dense([fitted]), 0);
+    return { maps, covered: [scaled.width / fitted.width, scaled.height / fitted.height] };
+  }
+
   private async pass(
     images: readonly Image[],
     open: () => Promise<Compiled>,

@@ -1,0 +1,43 @@
+/** Small pieces of text: numbers as tables show them, names of runs. */
+import type { MethodRun, PairRecord, SequenceKind } from "../types.js";
+
+/** A dash stands for what is not there or is no number; nothing prints as NaN. */
+export const NOTHING = "–";
+
+/** `value` with so many decimals. */
+export function decimals(value: number | null | undefined, digits: number): string {
+  return typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : NOTHING;
+}
+
+/** A count with thin spaces between thousands, which no language reads as a decimal sign. */
+export function count(value: number | null | undefined): string {
+  return decimals(value, 0).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+}
+
+/** "1–2" */
+export const pairName = (images: readonly [number, number]): string => `${images[0]}–${images[1]}`;
+
+/** Method and protocol as people call them; the method's own keypoints need no mention. */
+export function runName({ method, protocol }: { method: string; protocol: string }): string {
+  return protocol === "own" ? method : `${method}, ${protocol.replace(/^top-(\d+)$/, "best $1")}`;
+}
+
+/** A name for each run, with its key where method and protocol alone would not tell two runs apart. */
+export function runNames(runs: readonly MethodRun[]): string[] {
+  const names = runs.map(({ info }) => runName(info));
+  return names.map((name, i) =>
+    names.indexOf(name) === names.lastIndexOf(name) ? name : `${name} (${runs[i].info.key})`,
+  );
+}
+
+/** Share of a pair's matches that are right within `threshold` whole pixels; 0 where there is no match. */
+export function accuracy({ matches, correct }: PairRecord, threshold: number): number {
+  return matches > 0 ? correct[threshold - 1] / matches : 0;
+}
+
+export const KIND_NAMES: Record<SequenceKind | "all", string> = {
+  all: "All",
+  illumination: "Illumination",
+  viewpoint: "Viewpoint",
+  other: "Other",
+};

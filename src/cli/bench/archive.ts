@@ -1,0 +1,127 @@
+/**
+ * The archive of a data set: found on the disk or fetched, its SHA-256 known, and compared with one that is given or
+ * lies beside it (ARCHIVE.sha256, as sha256sum writes it).
+ */
+import { stat } from "node:fs/promises";
+import { FormatError, IoError } from "../../errors.js";
+import { readFileChecked } from "../../node/atomic.js";
+import { checkSha256, downloadFile, downloadText, hashFile } from "../../node/download.js";
+import { checkUrl, shownAddress } from "../../node/http.js";
+import type { Context } from "../context.js";
+import { openProgress, type Progress } from "../progress.js";
+
+const MB = 1e6;
+
+/** What the user says about the archive, and about talking. */
+export interface ArchiveFlags {
+  archive?: string;
+  sha256?: string;
+  /** --no-verify: checksums beside the archive are not looked for. */
+  verify: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/**
+ * The checksum of the archive `flags.archive`, or of `archive` after it was fetched from `address` where it was not
+ * there, and by what it was checked (null: nothing). FormatError when it is another than expected.
+ */
+export async function fetchArchive(
+  archive: string,
+  address: string,
+  flags: ArchiveFlags,
+  context: Context,
+  signal: AbortSignal,
+): Promise<{ sha256: string; verifiedBy: string | null }> {
+  const local = flags.archive !== undefined;
+  const url = local ? null : checkUrl("bench download", address);
+  const given = flags.sha256 === undefined ? null : { sha256: checkSha256("--sha256", flags.sha256), by: "--sha256" };
+  const found = given ?? (flags.verify ? await findChecksum(archive, url, signal) : null);
+  const say = (line: string) => {
+    if (!flags.quiet) context.err(`strata: ${line}\n`);
+  };
+
+  const there = await stat(archive).catch(() => undefined);
+  if (url && !there) {
+    say(`fetching ${shownAddress(url)}`);
+    if (!found && url.protocol === "http:") say("note: neither the connection is protected nor a checksum known");
+    const meter = byteMeter(flags, context);
+    const done = await downloadFile({
+      url: url.href,
+      path: archive,
+      sha256: found?.sha256,
+      onProgress: ({ received, total, arrived }) => meter.update(received, total, arrived),
+      signal,
+    }).finally(() => meter.stop());
+    return { sha256: done.sha256, verifiedBy: found?.by ?? null };
+  }
+  if (url) say(`${archive} is there and is used; remove it to have it fetched again`);
+  const { sha256 } = await hashFile(archive);
+  if (found && found.sha256 !== sha256) {
+    throw new FormatError(`${archive}: expected SHA-256 ${found.sha256} (${found.by}), it has ${sha256}; not unpacked`);
+  }
+  return { sha256, verifiedBy: found?.by ?? null };
+}
+
+/** A checksum that lies beside the archive, on the disk or on the server, as sha256sum writes it. */
+async function findChecksum(
+  archive: string,
+  url: URL | null,
+  signal: AbortSignal,
+): Promise<{ sha256: string; by: string } | null> {
+  const file = `${archive}.sha256`;
+  const read = await readFileChecked(file, { limit: 4096 }).catch(() => undefined);
+  if (read) {
+    const sha256 = firstHash(new TextDecoder().decode(read));
+    // Somebody put it there to be checked.
+    if (sha256 === null) throw new FormatError(`${file}: expected a SHA-256 (64 hexadecimal digits) at its beginning`);
+    return { sha256, by: file };
+  }
+  if (!url) return null;
+  const beside = new URL(url);
+  beside.pathname += ".sha256";
+  const text = await downloadText(beside.href, { limit: 4096, signal }).catch((error: unknown) => {
+    if (error instanceof IoError) return null;
+    throw error;
+  });
+  // A server may answer with a page of its own where there is no such file.
+  const sha256 = text === null ? null : firstHash(text);
+  return sha256 === null ? null : { sha256, by: shownAddress(beside) };
+}
+
+function firstHash(text: string): string | null {
+  return /^\s*([0-9a-f]{64})\b/i.exec(text)?.[1].toLowerCase() ?? null;
+}
+
+export interface Meter {
+  update(done: number, total: number | null, worked: number): void;
+  stop(): void;
+}
+
+/** Progress in MB, opened when the total is known; without one nothing is shown. */
+export function byteMeter({ quiet, json }: ArchiveFlags, { terminal, err }: Context): Meter {
+  let opening = false;
+  let stopped = false;
+  let progress: Progress | undefined;
+  return {
+    update(done, total, worked) {
+      if (total === null || stopped) return;
+      if (!opening) {
+        opening = true;
+        const silent = (quiet ?? false) || (json ?? false);
+        openProgress({ total: Math.ceil(total / MB), unit: ["MB", "MB"], terminal, quiet: silent, write: err }).then(
+          (opened) => {
+            if (stopped) opened.stop();
+            else progress = opened;
+          },
+          () => {},
+        );
+      }
+      progress?.update(done === total ? Math.ceil(total / MB) : Math.floor(done / MB), worked / MB);
+    },
+    stop() {
+      stopped = true;
+      progress?.stop();
+    },
+  };
+}

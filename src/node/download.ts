@@ -1,0 +1,143 @@
+/**
+ * Large files from the web to the disk. What has arrived lies in PATH.part, with what is needed to go on (ETag or date)
+ * beside it in PATH.part.json; only a file that is whole, of the announced length and of the given SHA-256 gets its
+ * name. A connection that breaks is taken up where it broke, a file that changed meanwhile is begun anew.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { FormatError, OptionError } from "../errors.js";
+import { checkNumber, withDefaults } from "../options.js";
+import { ioError } from "./atomic.js";
+import { makeFolder } from "./folders.js";
+import { checkUrl, request, shownAddress, statusError, transferError } from "./http.js";
+import { type DownloadOptions, type DownloadSettings, transfer } from "./transfer.js";
+
+export type { DownloadOptions, DownloadProgress } from "./transfer.js";
+
+export interface Downloaded {
+  path: string;
+  bytes: number;
+  sha256: string;
+  /** Whether anything was fetched; false: the right file was there. */
+  fetched: boolean;
+}
+
+/**
+ * Fetches a file. IoError when the server refuses or the disk does; TransferError (an IoError) when the connection
+ * failed too often, PATH.part being kept for the next call; FormatError when the whole file has another length or
+ * SHA-256 than expected: it then lies in PATH.bad.
+ */
+export async function downloadFile(given: DownloadOptions): Promise<Downloaded> {
+  const settings = checkOptions(given);
+  const { path, sha256, signal } = settings;
+  const url = checkUrl("downloadFile", settings.url);
+  signal?.throwIfAborted();
+  if (sha256 !== undefined) {
+    const there = await hashIfThere(path);
+    if (there?.sha256 === sha256) return { path, ...there, fetched: false };
+  }
+  try {
+    await makeFolder(dirname(path));
+  } catch (cause) {
+    throw ioError("write into", dirname(path), cause);
+  }
+  await transfer(url, settings);
+  signal?.throwIfAborted();
+  const found = await hashFile(`${path}.part`);
+  await rm(`${path}.part.json`, { force: true });
+  const wrong = sha256 !== undefined && found.sha256 !== sha256;
+  const to = wrong ? `${path}.bad` : path;
+  try {
+    await rename(`${path}.part`, to);
+  } catch (cause) {
+    throw ioError("write", to, cause);
+  }
+  if (!wrong) return { path, ...found, fetched: true };
+  throw new FormatError(
+    `${shownAddress(url)}: expected SHA-256 ${sha256}, the file has ${found.sha256} (${found.bytes} bytes); ` +
+      `it is kept as ${to} and not used`,
+  );
+}
+
+/** A short text from the web; null when the server has none (404, 403, 410). One try. */
+export async function downloadText(
+  address: string,
+  options: { limit: number; stall?: number; signal?: AbortSignal; headers?: Record<string, string> },
+): Promise<string | null> {
+  const url = checkUrl("downloadText", address);
+  const { limit, stall = 30, signal, headers } = options;
+  const answer = await request(url, { headers, stallMs: stall * 1000, signal });
+  const status = answer.statusCode ?? 0;
+  if (status !== 200) {
+    answer.destroy();
+    if ([403, 404, 410].includes(status)) return null;
+    throw statusError(url, answer);
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      // Leaving the loop ends the connection.
+      if (length > limit) return null;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    throw transferError(url, cause, signal);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** SHA-256 in hex and length of a file. */
+export async function hashFile(path: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+  } catch (cause) {
+    throw ioError("read", path, cause);
+  }
+  return { sha256: hash.digest("hex"), bytes };
+}
+
+async function hashIfThere(path: string): Promise<{ sha256: string; bytes: number } | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  return info?.isFile() ? hashFile(path) : undefined;
+}
+
+function checkOptions(given: DownloadOptions): DownloadSettings {
+  const where = "downloadFile";
+  const settings = withDefaults<DownloadSettings>(
+    where,
+    {
+      url: "",
+      path: "",
+      sha256: undefined,
+      size: undefined,
+      headers: {},
+      onProgress: undefined,
+      signal: undefined,
+      retries: 5,
+      backoff: 1,
+      stall: 30,
+    },
+    given,
+  );
+  checkNumber(where, "retries", settings.retries, { min: 0, max: 1000, integer: true });
+  checkNumber(where, "backoff", settings.backoff, { min: 0, max: 60 });
+  checkNumber(where, "stall", settings.stall, { min: 0.01, max: 3600 });
+  if (settings.size !== undefined) checkNumber(where, "size", settings.size, { min: 0, integer: true });
+  if (settings.path === "") throw new OptionError(`${where}: "path" must name the file to write`);
+  return { ...settings, sha256: settings.sha256 === undefined ? undefined : checkSha256(where, settings.sha256) };
+}
+
+/** The checksum in lower case; an OptionError when it is none. */
+export function checkSha256(where: string, text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  throw new OptionError(`${where}: a SHA-256 has 64 hexadecimal digits, got "${text.slice(0, 100)}"`);
+}

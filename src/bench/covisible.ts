@@ -21,9 +21,13 @@ export function covisibleFeatures(a: Features, b: Features, homography: Matrix3)
 function landing(points: Float32Array, homography: Matrix3, size: readonly [number, number]): Uint32Array {
   const projected = projectPoints(homography, points);
   return Uint32Array.from({ length: points.length / 2 }, (_, i) => i).filter((i) => {
-    const [x, y] = [projected[2 * i], projected[2 * i + 1]];
-    return x >= -0.5 && y >= -0.5 && x <= size[0] - 0.5 && y <= size[1] - 0.5;
+    return isInside(projected[2 * i], projected[2 * i + 1], size);
   });
+}
+
+/** Whether (x, y) lies on a pixel of an image of that size: within half a pixel of a pixel's centre. */
+export function isInside(x: number, y: number, [width, height]: readonly [number, number]): boolean {
+  return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
 }
 
 /** The features at `indices`, in that order, in new memory. */

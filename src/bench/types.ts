@@ -76,6 +76,9 @@ export interface PairRecord extends PairScores {
   run: RunInfo;
 }
 
+/** A record without what it has in common with the others of its run. */
+export type ScoredPair = Omit<PairRecord, "run">;
+
 /** What the extraction of one image took. */
 export interface ImageRecord {
   sequence: string;
@@ -85,6 +88,8 @@ export interface ImageRecord {
   seconds: number | null;
   /** Peak resident memory of the process so far, in MB. */
   peakMB: number | null;
+  /** Threads that it had, null as above; other jobs may have run beside it. */
+  threads?: number | null;
 }
 
 /** A finished evaluation of one method under one protocol. */

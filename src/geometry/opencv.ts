@@ -20,6 +20,27 @@ export interface Mat extends Deletable {
   readonly data64F: Float64Array;
 }
 
+/** A keypoint: position in pixels, strength. */
+export interface CvKeyPoint {
+  pt: { x: number; y: number };
+  response: number;
+}
+
+export interface KeyPointVector extends Deletable {
+  size(): number;
+  get(index: number): CvKeyPoint;
+}
+
+/** A detector with its descriptor. */
+export interface Feature2D extends Deletable {
+  /** Keypoints and descriptors (a row each) of a grey image; an empty mask: the whole image. */
+  detectAndCompute(grey: Mat, mask: Mat, keypoints: KeyPointVector, descriptors: Mat): void;
+}
+
+export interface Orb extends Feature2D {
+  setMaxFeatures(count: number): void;
+}
+
 /** Parameters of the robust estimators of OpenCV's USAC framework. */
 export interface UsacParams extends Deletable {
   confidence: number;
@@ -31,46 +52,79 @@ export interface UsacParams extends Deletable {
   score: unknown;
 }
 
-/** The part of OpenCV's JavaScript interface that is used here (its published types lack most of it). */
-export interface OpenCv {
+/** What OpenCV 4 and 5 have in common, of what is used here (the published types lack most of it). */
+export interface OpenCvImages {
   Mat: {
     new (): Mat;
     new (rows: number, cols: number, type: number): Mat;
   };
+  KeyPointVector: new () => KeyPointVector;
+  cvtColor(from: Mat, to: Mat, code: number): void;
+  /** Text with the version and how it was built. */
+  getBuildInformation(): string;
+  readonly CV_8UC3: number;
+  readonly COLOR_RGB2GRAY: number;
+}
+
+/** OpenCV 5. */
+export interface OpenCv extends OpenCvImages {
+  ORB: new () => Orb;
   UsacParams: new () => UsacParams;
   /** The overload of findHomography that takes UsacParams: the one whose sampler can be seeded. */
   findHomography1(from: Mat, to: Mat, mask: Mat, params: UsacParams): Mat;
+  /** Points (two channels) through a 3×3 matrix. */
+  perspectiveTransform(from: Mat, to: Mat, matrix: Mat): void;
   readonly CV_32FC2: number;
+  readonly CV_64FC1: number;
+  readonly CV_64FC2: number;
   readonly LOCAL_OPTIM_INNER_LO: unknown;
   readonly LOCAL_OPTIM_SIGMA: unknown;
   readonly SCORE_METHOD_RANSAC: unknown;
   readonly SCORE_METHOD_MAGSAC: unknown;
 }
 
-let loading: Promise<OpenCv> | undefined;
-
-/** OpenCV, ready to use; every call gives the same instance. A failure is not kept: the next call tries again. */
-export function loadOpenCv(): Promise<OpenCv> {
-  if (!loading) {
-    loading = load();
-    loading.catch(() => {
-      loading = undefined;
-    });
-  }
-  return loading;
+/** OpenCV 4.12, for what 5 has dropped from its main modules. */
+export interface OpenCv4 extends OpenCvImages {
+  AKAZE: new () => Feature2D;
 }
 
-async function load(): Promise<OpenCv> {
-  // A promise of the module or, in older builds, the module before it is ready.
+/** OpenCV, ready to use; every call gives the same instance. A failure is not kept: the next call tries again. */
+export const loadOpenCv: () => Promise<OpenCv> = once(async () => {
   const { loaded } = await import("./opencv-module.js");
-  const cv = await loaded.opencv;
-  if (typeof cv !== "object" || cv === null) throw new StateError("@techstark/opencv-js did not export OpenCV");
+  return ready<OpenCv>("@techstark/opencv-js", loaded.opencv);
+});
+
+/** OpenCV 4.12 beside it: 11 MB of script more, so only for what needs it. */
+export const loadOpenCv4: () => Promise<OpenCv4> = once(async () => {
+  const { loaded } = await import("./opencv4-module.js");
+  return ready<OpenCv4>("opencv-js-4", loaded.opencv);
+});
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loading: Promise<T> | undefined;
+  return () => {
+    if (!loading) {
+      loading = load();
+      loading.catch(() => {
+        loading = undefined;
+      });
+    }
+    return loading;
+  };
+}
+
+/** Waits for the module: a promise of it (5) or the module before it has started (4). */
+async function ready<T>(name: string, module: unknown): Promise<T> {
+  const cv = module instanceof Promise ? ((await module) as unknown) : module;
+  if (typeof cv !== "object" || cv === null) throw new StateError(`${name} did not export OpenCV`);
   if (!("Mat" in cv)) {
     await new Promise<void>((resolve) => {
       Object.assign(cv, { onRuntimeInitialized: resolve });
     });
   }
-  return cv as OpenCv;
+  // 4's module is a thenable that gives itself: to await it never ends.
+  if ("then" in cv) delete cv.then;
+  return cv as T;
 }
 
 /**

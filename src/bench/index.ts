@@ -1,0 +1,17 @@
+/** Evaluation: features, pairs and truths in, scores out. */
+export { BASELINE_NAMES, type Baseline, type BaselineName, type BaselineOptions, openBaseline } from "./baselines.js";
+export { type CompareOptions, type Comparison, compareRuns, type MetricComparison } from "./compare.js";
+export { topFeatures } from "./features.js";
+export {
+  areaUnderShare,
+  countWithin,
+  matchingAccuracy,
+  matchingScore,
+  projectionErrors,
+  repeatability,
+  shareWithin,
+} from "./metrics.js";
+export { repeatedKeypoints } from "./repeat.js";
+export { type PairResult, type ScoringOptions, scorePair, scoringOf } from "./score-pair.js";
+export { summarize, summarizeByKind } from "./summary.js";
+export * from "./types.js";

@@ -65,11 +65,11 @@ function strideOf(flag: string) {
   };
 }
 
-/** Adds the shared options to a command. */
-export function addExtractionOptions(command: Command): Command {
+/** Adds the shared options to a command; without `limit` all but --max-features, which then is the command's own. */
+export function addExtractionOptions(command: Command, { limit = true } = {}): Command {
   const choice = (flags: string, text: string, choices: readonly string[]) =>
     new Option(flags, text).choices([...choices]);
-  return command
+  command
     .optionsGroup("Model:")
     .option("--model <name>", "a model's name, or the path of a .safetensors file, model folder or .ckpt")
     .option(
@@ -89,8 +89,12 @@ export function addExtractionOptions(command: Command): Command {
     .option("--thresh <score>", "drop keypoints with a lower score; 0 keeps all", numberOf("--thresh", { min: 0 }))
     .option("--nms", "keep only local maxima of the score")
     .option("--no-nms", "keep every position with a score")
-    .addOption(choice("--refine <how>", "positions between pixels, or on the grid", REFINEMENTS))
-    .option("--max-features <n>", 'at most this many, best first; "all" for no limit', countOrAll("--max-features"))
+    .addOption(choice("--refine <how>", "positions between pixels, or on the grid", REFINEMENTS));
+  if (limit) {
+    const text = 'at most this many, best first; "all" for no limit';
+    command.option("--max-features <n>", text, countOrAll("--max-features"));
+  }
+  return command
     .option("--d2net-localization", "D2-Net's hard detection on the descriptor maps")
     .option("--sum-descriptors", "weigh descriptor maps by their scores")
     .optionsGroup("Images:")

@@ -1,9 +1,10 @@
 /**
- * The command line: `strata extract`, `match` and `info`. This file has names, options and help; what a command does is
+ * The command line: `strata extract`, `match`, `bench` and `info`. This file has names, options and help; what a command does is
  * imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
 import { addExtractionOptions, numberOf } from "./arguments.js";
+import { addBench } from "./bench/command.js";
 import { type Context, EXIT, processInterrupt } from "./context.js";
 import { nodeEngine } from "./engine.js";
 import type { ExtractFlags } from "./extract.js";
@@ -63,12 +64,14 @@ Examples:
   strata match a.jpg b.jpg --out matches.svg
   strata extract photos/ --out features/
   strata extract --list images.txt --format h5 --out features.h5 --resume
+  strata bench hpatches --data hpatches-sequences-release
   strata info
 
 "strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed, 2 wrong command line, 130 interrupted.`,
     );
   addExtract(program, context, done);
   addMatch(program, context, done);
+  addBench(program, context, done);
   addInfo(program, context, done);
   return program;
 }

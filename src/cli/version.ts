@@ -1,7 +1,26 @@
-/** The package's version, from its package.json (two folders up, in src as in dist). */
+/** The package's version and those of what results depend on, from its package.json (two folders up, in src as in dist). */
 import { readFileSync } from "node:fs";
 
+interface PackageJson {
+  version: string;
+  dependencies: Record<string, string>;
+}
+
 export function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  return packageJson().version;
+}
+
+/** Versions of strata, Node, the runtime and OpenCV, for the records of a benchmark. Dependencies are pinned. */
+export function packageVersions(): Record<string, string> {
+  const { version, dependencies } = packageJson();
+  return {
+    strata: version,
+    node: process.versions.node,
+    onnxruntime: dependencies["onnxruntime-node"],
+    opencv: dependencies["@techstark/opencv-js"],
+  };
+}
+
+function packageJson(): PackageJson {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as PackageJson;
 }

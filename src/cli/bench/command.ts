@@ -1,0 +1,153 @@
+/** Names, options and help of `strata bench`; what a command does is imported when it is called. */
+import type { Command } from "commander";
+import { addExtractionOptions, numberOf } from "../arguments.js";
+import type { Context } from "../context.js";
+import type { CompareFlags } from "./compare.js";
+import { addBenchDownload } from "./download.js";
+import type { HpatchesFlags } from "./hpatches.js";
+import type { PublishedFlags } from "./published.js";
+
+/** Folder of everything that is kept, unless said otherwise. */
+const OUT = "strata-bench";
+const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
+
+export function addBench(program: Command, context: Context, done: (code: number) => void): void {
+  const bench = program
+    .command("bench")
+    .description("Measure features on image sequences with known homographies, and compare measurements.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench download hpatches --out data/
+  strata bench hpatches --data data/hpatches-sequences-release
+  strata bench compare strata-s0 orb
+  strata bench published`,
+    );
+  addHpatches(bench, context, done);
+  addCompare(bench, context, done);
+  addPublished(bench, context, done);
+  addBenchDownload(bench, context, done);
+}
+
+function addHpatches(bench: Command, context: Context, done: (code: number) => void): void {
+  const command = bench
+    .command("hpatches")
+    .description("Score methods on HPatches, or on any folder in its layout: SEQUENCE/1.ppm, 2.ppm, …, H_1_2, ….")
+    .optionsGroup("What is measured:")
+    .requiredOption("--data <dir>", "folder of sequences, or one sequence")
+    .option("--sequences <names>", "only these sequences, separated by commas")
+    .option("--skip-bad", "go on without sequences that are not whole or not readable")
+    .option(
+      "--method <spec>",
+      `may be given several times: a model's name or path, orb, akaze, files:.EXT (npz beside the images), h5:FILE (hloc)`,
+      collect,
+    )
+    .option(
+      "--max-features <k>",
+      "also score the best K keypoints; several, separated by commas (default: 2000)",
+      limitsOf,
+    )
+    .option("--curves", "also curves over rotation and scale, from the sequences' first images")
+    .option("--seed <n>", "seed of the robust estimations (default: 0)", numberOf("--seed", SEEDS))
+    .optionsGroup("Output:")
+    .option("--out <dir>", "where features and results are kept; what is there is not done again", OUT)
+    .option("--report <file>", "write a page with figures, tables and pictures (.html)")
+    .option("--csv <file>", "write every pair's scores")
+    .option(
+      "--cached <file>",
+      "show a METHOD.npy of the reference's cache beside the results; may be repeated",
+      collect,
+    )
+    .option("--write-cache <dir>", "write results as the reference caches them: METHOD.npy, METHOD_RANSAC.npy")
+    .option("--json", "print the result as JSON")
+    .option("--verbose", "also rows for illumination and viewpoint")
+    .option("--quiet", "print errors only")
+    .option("--jobs <n>", "images or pairs worked on at once (default: one per core)", jobsOf);
+  addExtractionOptions(command, { limit: false })
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench hpatches --data hpatches-sequences-release
+  strata bench hpatches --data hpatches-sequences-release --method strata-s0 --method orb --method akaze --report r.html
+  strata bench hpatches --data hpatches-sequences-release --method files:.d2-net --method h5:features.h5
+  strata bench hpatches --data sequences/ --model checkpoints/NAME.ckpt --thresh 0.3 --max-features 1000,5000
+  strata bench hpatches --data sequences/ --sequences v_graf,v_boat --curves --csv pairs.csv --json
+
+Columns: keypoints per image, mutual nearest neighbours per pair, MMA (share of matches right within 1, 3, 5 px, mean
+over pairs), the same after RANSAC, repeatability, matching score, share of pairs whose MAGSAC homography has a mean
+corner error up to 1, 3, 5 px, and the median time of an image. docs/benchmark.md has the definitions.
+
+A run that was interrupted keeps what is finished; the same command goes on. Results are kept by model checksum, options,
+versions, seed and a digest of the data: what was measured otherwise is never mixed in.`,
+    )
+    .action(async (flags: HpatchesFlags) => {
+      const { hpatchesCommand } = await import("./hpatches.js");
+      done(await hpatchesCommand(flags, commandLine(bench), context));
+    });
+}
+
+function addCompare(bench: Command, context: Context, done: (code: number) => void): void {
+  bench
+    .command("compare")
+    .description("Compare two runs pair by pair: differences of the means with 95 % bootstrap intervals.")
+    .argument("<A>", "a results file, a folder of a benchmark, or the beginning of a results file's name")
+    .argument("<B>", "the other one")
+    .option("--out <dir>", "folder that names are looked for in", OUT)
+    .option("--seed <n>", "seed of the bootstrap (default: 0)", numberOf("--seed", SEEDS))
+    .option("--json", "print the comparison as JSON")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench compare strata-s0 orb
+  strata bench compare before/ after/
+  strata bench compare a/results/RUN.jsonl b/results/RUN.jsonl --json`,
+    )
+    .action(async (a: string, b: string, flags: CompareFlags) => {
+      const { compareCommand } = await import("./compare.js");
+      done(await compareCommand(a, b, flags, context));
+    });
+}
+
+function addPublished(bench: Command, context: Context, done: (code: number) => void): void {
+  bench
+    .command("published")
+    .description("Show the figures on the full HPatches that others have published.")
+    .option("--report <file>", "write a page with their figures (.html)")
+    .option("--json", "print all curves as JSON")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench published
+  strata bench published --report published.html`,
+    )
+    .action(async (flags: PublishedFlags) => {
+      const { publishedCommand } = await import("./published.js");
+      done(await publishedCommand(flags, commandLine(bench), context));
+    });
+}
+
+/** "2000" or "1000,5000". */
+function limitsOf(text: string): number[] {
+  return text.split(",").map((part) => numberOf("--max-features", { min: 1, integer: true })(part.trim()));
+}
+
+function jobsOf(text: string): number {
+  return numberOf("--jobs", { min: 1, max: 64, integer: true })(text);
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+/** What the user typed, to be typed again. */
+function commandLine(bench: Command): string {
+  const words = ["strata", ...(bench.parent?.args ?? [])];
+  return words.map((word) => (/^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+}

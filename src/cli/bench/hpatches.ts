@@ -1,0 +1,239 @@
+/** `strata bench hpatches`: methods scored on image sequences with known homographies, told as table, data and report. */
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { ReportInput } from "../../bench/report/input.js";
+import type { ChangeCurve, MethodCurve, MethodRun } from "../../bench/types.js";
+import { OptionError, StrataError } from "../../errors.js";
+import { isHopeless, readFileChecked, writeFileAtomic } from "../../node/atomic.js";
+import { type MethodPlan, type MethodSpec, parseMethod, planMethod } from "../../node/bench/methods.js";
+import { openPool } from "../../node/bench/pool.js";
+import { type Bench, benchMethod } from "../../node/bench/run.js";
+import { describeBad, openSequences, type Sequences } from "../../node/bench/sequences.js";
+import { DEFAULT_MODEL } from "../../node/extractor.js";
+import { checkWritable } from "../../node/folders.js";
+import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
+import { type Context, EXIT, Interrupted } from "../context.js";
+import { openProgress } from "../progress.js";
+import { errorText, plainMessage } from "../report-error.js";
+import { packageVersions } from "../version.js";
+import { summaryTable } from "./summary-table.js";
+
+/** As commander hands them over; --max-features is a list here. */
+export interface HpatchesFlags extends Omit<ExtractionFlags, "maxFeatures"> {
+  data: string;
+  method?: string[];
+  sequences?: string;
+  skipBad?: boolean;
+  maxFeatures?: number[];
+  out: string;
+  jobs?: number;
+  seed?: number;
+  curves?: boolean;
+  cached?: string[];
+  report?: string;
+  csv?: string;
+  writeCache?: string;
+  json?: boolean;
+  verbose?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+/** Sequences of the full HPatches without its eight high-resolution ones. */
+const FULL = { illumination: 52, viewpoint: 56, images: 6 };
+
+/** `command`: how the user called it, for the report. */
+export async function hpatchesCommand(flags: HpatchesFlags, command: string, context: Context): Promise<number> {
+  const specs = methodSpecs(flags);
+  const cached = await Promise.all((flags.cached ?? []).map(readCached));
+  await checkWritable([
+    join(flags.out, "results", "any"),
+    ...[flags.report, flags.csv].filter((path) => path !== undefined),
+    ...(flags.writeCache === undefined ? [] : [join(flags.writeCache, "any")]),
+  ]);
+  const data = await openSequences(flags.data, {
+    skipBad: flags.skipBad ?? false,
+    only: flags.sequences === undefined ? null : flags.sequences.split(",").map((name) => name.trim()),
+  });
+  const notes: string[] = [];
+  if (data.bad.length > 0) notes.push(`left out of ${flags.data}: ${describeBad(data.bad)}`);
+  for (const note of notes) context.err(`strata: ${note}\n`);
+
+  const cores = availableParallelism();
+  const jobs = flags.jobs ?? cores;
+  const threads = flags.threads ?? Math.max(1, Math.floor(cores / jobs));
+  const { openExtractor } = context.engine;
+  const pool = openPool({ jobs, threads, openExtractor });
+  const interrupt = context.listenForInterrupt();
+  const bench: Bench = {
+    data,
+    out: flags.out,
+    loading: imageOptions({ ...flags, maxFeatures: undefined }),
+    seed: flags.seed ?? 0,
+    skipBad: flags.skipBad ?? false,
+    wantFeatures: flags.report !== undefined,
+    pool,
+    watch: {
+      race: interrupt.race,
+      note: (line) => context.err(`${line}\n`),
+      async stage(label, unit, total) {
+        const { terminal, err: write } = context;
+        return openProgress({ total, unit, label, terminal, quiet: flags.quiet ?? false, write });
+      },
+    },
+  };
+  const results: Results = { runs: [], changes: [], plans: [], failures: [] };
+  try {
+    for (const spec of specs) await runMethod(spec, flags, bench, results, context);
+    if (results.runs.length > 0 || results.failures.length === 0) {
+      const input = reportInput(data, command, results, cached, notes);
+      await writeOutputs(flags, input, bench, results, context);
+    }
+    for (const error of results.failures) context.err(errorText(error, flags.debug ?? false));
+    return results.failures.length > 0 ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    const kept = `what is finished is kept in ${flags.out}; the same command goes on from there`;
+    if (error instanceof Interrupted) {
+      context.err(`strata: interrupted; ${kept}\n`);
+      return EXIT.interrupted;
+    }
+    context.err(`strata: stopped; ${kept}\n`);
+    throw error;
+  } finally {
+    interrupt.release();
+    // A run that was interrupted leaves the runtime at work; the process ends anyway.
+    await pool.close(!interrupt.requested);
+  }
+}
+
+interface Results {
+  runs: MethodRun[];
+  changes: ChangeCurve[];
+  plans: MethodPlan[];
+  failures: unknown[];
+}
+
+/** One method's plans, scores and curves. What is wrong with one method does not keep the others from being scored. */
+async function runMethod(
+  spec: MethodSpec,
+  flags: HpatchesFlags,
+  bench: Bench,
+  results: Results,
+  { engine }: Context,
+): Promise<void> {
+  try {
+    const plans = await planMethod(spec, {
+      data: bench.data,
+      limits: flags.maxFeatures ?? null,
+      versions: packageVersions(),
+      orientation: flags.orientation,
+      openExtractor: engine.openExtractor,
+    });
+    for (const plan of plans) {
+      if (results.plans.some(({ key }) => key === plan.key)) continue;
+      results.plans.push(plan);
+      results.runs.push(...(await benchMethod(plan, bench)));
+    }
+    if (flags.curves) {
+      const { changeCurves } = await import("../../node/bench/change-curves.js");
+      results.changes.push(...(await changeCurves(plans[0], bench, engine.openExtractor, availableParallelism())));
+    }
+  } catch (error) {
+    if (!(error instanceof StrataError) || error instanceof OptionError || isHopeless(error)) throw error;
+    results.failures.push(error);
+  }
+}
+
+/** The methods that are named; --model and the like name one too. */
+export function methodSpecs(flags: HpatchesFlags): MethodSpec[] {
+  // Limits are protocols here, threads are the jobs'.
+  const { maxFeatures: _, threads: __, ...shared } = flags;
+  const options = openOptions(shared);
+  const named = (flags.method ?? []).map((text) => {
+    const { attentionCkpt: ___, ...others } = options;
+    return parseMethod(text, others);
+  });
+  const own = flags.model !== undefined || flags.attentionCkpt !== undefined;
+  if (own || named.length === 0)
+    named.unshift({ kind: "model", options: own ? options : { ...options, model: DEFAULT_MODEL } });
+  return named;
+}
+
+function reportInput(
+  data: Sequences,
+  command: string,
+  { runs, changes, failures }: Results,
+  cached: MethodCurve[],
+  notes: string[],
+): ReportInput {
+  return {
+    date: new Date().toISOString().slice(0, 16).replace("T", " "),
+    command,
+    full: isFull(data),
+    runs: runs.filter(({ records }) => records.length > 0),
+    cached,
+    changes,
+    notes: [...notes, ...failures.map(plainMessage)],
+  };
+}
+
+/** Whether these are as many sequences of each kind as the published figures are made on. */
+export function isFull({ sequences }: Sequences): boolean {
+  const count = (wanted: string) => sequences.filter(({ kind }) => kind === wanted).length;
+  return (
+    count("illumination") === FULL.illumination &&
+    count("viewpoint") === FULL.viewpoint &&
+    sequences.length === FULL.illumination + FULL.viewpoint &&
+    sequences.every(({ images }) => images.length === FULL.images)
+  );
+}
+
+async function writeOutputs(
+  flags: HpatchesFlags,
+  input: ReportInput,
+  bench: Bench,
+  results: Results,
+  context: Context,
+): Promise<void> {
+  if (flags.json) {
+    const { benchJson } = await import("../../bench/report/json.js");
+    context.out(benchJson(input));
+  } else if (!flags.quiet) {
+    const { sequences, name, digest } = bench.data;
+    const pairs = sequences.reduce((sum, sequence) => sum + sequence.pairs.length, 0);
+    context.out(`${name} (${digest.slice(0, 12)}): ${sequences.length} sequences, ${pairs} pairs\n\n`);
+    context.out(summaryTable(input.runs, flags.verbose ?? false));
+  }
+  if (flags.csv !== undefined) {
+    const { benchCsv } = await import("../../bench/report/csv.js");
+    await writeFileAtomic(flags.csv, benchCsv(input.runs));
+  }
+  if (flags.writeCache !== undefined) await writeCaches(flags.writeCache, input.runs);
+  if (flags.report !== undefined) {
+    const { writeReport } = await import("./report.js");
+    await bench.watch.race(writeReport(flags.report, input, { bench, plans: results.plans, engine: context.engine }));
+  }
+  const written = [flags.csv, flags.report, flags.writeCache].filter((path) => path !== undefined);
+  if (written.length > 0 && !flags.json && !flags.quiet) context.out(`\nwritten: ${written.join(", ")}\n`);
+}
+
+/** A method's results as the reference caches them: raw in NAME.npy, refined in NAME_RANSAC.npy. */
+async function writeCaches(folder: string, runs: readonly MethodRun[]): Promise<void> {
+  const { cacheOfRun } = await import("../../bench/cache.js");
+  const { writeHpatchesCache } = await import("../../formats/hpatches-cache.js");
+  const { runNames } = await import("../../bench/report/text.js");
+  for (const [i, name] of runNames(runs).entries()) {
+    const file = name.replace(/[^\w.-]+/g, "_").replace(/^\.+/, "");
+    for (const refined of [false, true]) {
+      const path = join(folder, `${file}${refined ? "_RANSAC" : ""}.npy`);
+      await writeFileAtomic(path, writeHpatchesCache(cacheOfRun(runs[i], refined)));
+    }
+  }
+}
+
+async function readCached(path: string): Promise<MethodCurve> {
+  const { curveOfCache } = await import("../../bench/cache.js");
+  const { readHpatchesCache } = await import("../../formats/hpatches-cache.js");
+  const name = path.replace(/^.*[\\/]/, "").replace(/\.npy$/, "");
+  return curveOfCache(name, readHpatchesCache(await readFileChecked(path), path), name.endsWith("_RANSAC"));
+}

@@ -1,0 +1,38 @@
+/** The results of an evaluation as a table for a terminal: a row per method and protocol, and per kind of sequence. */
+import { costsOf } from "../../bench/report/costs.js";
+import { decimals, KIND_NAMES, runNames } from "../../bench/report/text.js";
+import { summarizeByKind } from "../../bench/summary.js";
+import type { MethodRun, Summary } from "../../bench/types.js";
+import { textTable } from "./text-table.js";
+
+const HEADER = [
+  ...["method", "features", "matches", "MMA@1", "@3", "@5", "refined@3", "rep", "MS", "H@1", "@3", "@5", "ms/image"],
+] as const;
+
+/** With `kinds` also rows for illumination and viewpoint. */
+export function summaryTable(runs: readonly MethodRun[], kinds: boolean): string {
+  const names = runNames(runs);
+  const rows = runs.flatMap(({ records, images }, i) => {
+    const { all, illumination, viewpoint } = summarizeByKind(records);
+    const { seconds } = costsOf(images);
+    const first = row(names[i], all, seconds === null ? "–" : decimals(1000 * seconds, 0));
+    if (!kinds) return [first];
+    const more = ([kind, summary]: [keyof typeof KIND_NAMES, Summary | null]) =>
+      summary ? [row(`  ${KIND_NAMES[kind].toLowerCase()}`, summary, "")] : [];
+    return [first, ...more(["illumination", illumination]), ...more(["viewpoint", viewpoint])];
+  });
+  return textTable(HEADER, rows);
+}
+
+function row(name: string, summary: Summary, time: string): string[] {
+  const { features, matches, mma, refinedMma, repeatability, matchingScore, homography } = summary;
+  const share = (value: number) => decimals(value, 3);
+  return [
+    name,
+    decimals(features, 0),
+    decimals(matches, 0),
+    ...[mma[0], mma[2], mma[4], refinedMma[2], repeatability, matchingScore].map(share),
+    ...homography.magsac.accuracy.map((value) => decimals(value, 2)),
+    time,
+  ];
+}

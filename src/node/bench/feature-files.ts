@@ -1,0 +1,108 @@
+/**
+ * Features that others have made: npz files beside the images (`1.ppm.d2-net`) with `keypoints` [N, 2 or 3], `scores`
+ * [N] and `descriptors` [N, D], as the reference's notebooks write them, or one HDF5 file in hloc's layout. Descriptors
+ * are brought to length 1, for matching compares angles; without scores the file's order counts as best first.
+ */
+import { createHash } from "node:crypto";
+import { FormatError, IoError, OptionError, StrataError } from "../../errors.js";
+import { normalizeRows } from "../../extract/describe.js";
+import type { Features } from "../../features.js";
+import { arraysToFeatures } from "../../formats/feature-arrays.js";
+import { readHlocFeatures } from "../../formats/hloc.js";
+import { readNpz } from "../../formats/npz.js";
+import type { Image } from "../../image/image.js";
+import { readFileChecked } from "../atomic.js";
+import type { SequenceImage, Sequences } from "./sequences.js";
+
+/** The features of one image; `size` is asked for where the file does not say it. */
+export interface ForeignFeatures {
+  read(image: SequenceImage, load: () => Promise<Image>): Promise<Features>;
+}
+
+/** A file's ending as it is appended to the image's name: ".d2-net". */
+export function checkExtension(text: string): string {
+  if (!/^\.[^/\\]*[^/\\.]$/.test(text)) {
+    throw new OptionError(
+      `--method files:EXT needs the ending of files beside the images, with its dot (files:.d2-net), got "${text}"`,
+    );
+  }
+  return text;
+}
+
+/** SHA-256 over the feature files of all images; one that cannot be read counts as missing here and fails when read. */
+export async function digestFiles(extension: string, { sequences }: Sequences): Promise<string> {
+  const digest = createHash("sha256");
+  for (const image of sequences.flatMap(({ images }) => images)) {
+    const bytes = await readFileChecked(image.path + extension).catch((error: unknown) => {
+      if (error instanceof StrataError) return null;
+      throw error;
+    });
+    digest.update(`${image.name} ${bytes ? createHash("sha256").update(bytes).digest("hex") : "missing"}\n`);
+  }
+  return digest.digest("hex");
+}
+
+/** npz files beside the images. */
+export function featureFiles(extension: string): ForeignFeatures {
+  const same = sameLength();
+  return {
+    async read(image, load) {
+      const path = image.path + extension;
+      const arrays = named(path, await readFileChecked(path), readNpz);
+      if (Object.hasOwn(arrays, "keypoints") && !Object.hasOwn(arrays, "scores")) {
+        const count = arrays.keypoints.shape[0] ?? 0;
+        arrays.scores = { dtype: "float32", shape: [count], data: new Float32Array(count).fill(1) };
+      }
+      const { width, height } = await load();
+      return same(path, arraysToFeatures(path, arrays, [width, height]));
+    },
+  };
+}
+
+/** One HDF5 file with all images, read when the first is asked for. */
+export function hlocFile(path: string): ForeignFeatures {
+  let reading: Promise<Map<string, Features>> | undefined;
+  const same = sameLength();
+  return {
+    async read(image) {
+      reading ??= readFileChecked(path).then((bytes) => named(path, bytes, readHlocFeatures));
+      const all = await reading;
+      const features = all.get(image.name);
+      if (!features) {
+        const [first] = all.keys();
+        const example = first === undefined ? "it has no image at all" : `its images are named like "${first}"`;
+        throw new IoError(`${path} has no features of "${image.name}"; ${example}`);
+      }
+      return same(`${path}: "${image.name}"`, features);
+    },
+  };
+}
+
+/** Runs `read`; what it finds wrong is said with the file's path. */
+function named<T>(path: string, bytes: Uint8Array, read: (bytes: Uint8Array) => T): T {
+  const explain = (error: unknown): never => {
+    if (!(error instanceof StrataError) || error.message.includes(path)) throw error;
+    throw new FormatError(`${path}: ${error.message}`, { cause: error });
+  };
+  try {
+    const result = read(bytes);
+    return result instanceof Promise ? (result.catch(explain) as T) : result;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+/** Refuses descriptors of another length than those before, and makes them unit vectors. */
+function sameLength(): (where: string, features: Features) => Features {
+  let first: { where: string; dim: number } | undefined;
+  return (where, features) => {
+    if (features.count === 0) return features;
+    first ??= { where, dim: features.dim };
+    if (features.dim !== first.dim) {
+      throw new FormatError(
+        `${where}: its descriptors have ${features.dim} values, those of ${first.where} ${first.dim}; they must be by one method`,
+      );
+    }
+    return { ...features, descriptors: normalizeRows(features.descriptors.slice(), features.dim) };
+  };
+}

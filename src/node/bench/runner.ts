@@ -1,0 +1,140 @@
+/**
+ * The two kinds of work of an evaluation, done one task at a time: an image's features to a file, and the scores of a
+ * pair from two such files. A task and its result are plain data, so that the same runner serves this process and a job
+ * in another one.
+ */
+import { topFeatures } from "../../bench/features.js";
+import { scorePair } from "../../bench/score-pair.js";
+import type { ImageRecord, PairScores, PairTruth } from "../../bench/types.js";
+import type { Features } from "../../features.js";
+import { decodeRecord, encodeRecord, type Provenance } from "../../formats/record.js";
+import type { Runtime } from "../../graph/session.js";
+import { disposeMatching } from "../../match/index.js";
+import { readFileChecked, writeFileAtomic } from "../atomic.js";
+import { loadImage } from "../images.js";
+import { nodeRuntime } from "../runtime.js";
+import { type MethodSpec, type OpenExtractor, type OpenMethod, openMethod } from "./methods.js";
+import type { SequenceImage } from "./sequences.js";
+
+export interface ExtractTask {
+  type: "extract";
+  method: MethodSpec;
+  image: SequenceImage;
+  /** For `loadImage`. */
+  loading: { pixelLimit: number; orientation: boolean };
+  /** The npz to write, its folder being there, and what it says of itself beside the image's record. */
+  path: string;
+  provenance: Provenance;
+}
+
+export interface ScoreTask {
+  type: "score";
+  /** npz files of the pair's features, and how many of the best keypoints count. */
+  paths: [string, string];
+  limit: number | null;
+  truth: Omit<PairTruth, "homography"> & { homography: number[] };
+  seed: number;
+}
+
+export type Task = ExtractTask | ScoreTask;
+export type ResultOf<T extends Task> = T extends ExtractTask ? ImageRecord : PairScores;
+
+export interface Runner {
+  run<T extends Task>(task: T): Promise<ResultOf<T>>;
+  /** Settles once no file is being written. */
+  settled(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Files of features that are kept: image 1 of a sequence is in each of its pairs. */
+const KEPT_FILES = 2;
+
+/** The runtime with so many threads, for matching, which does not say how many it wants. */
+export function runtimeOf(threads: number): Runtime {
+  return { ...nodeRuntime, open: (model, options) => nodeRuntime.open(model, { threads, ...options }) };
+}
+
+export function openRunner(threads: number, openExtractor: OpenExtractor): Runner {
+  const runtime = runtimeOf(threads);
+  let method: { id: string; opened: Promise<OpenMethod>; warm: boolean } | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  const files = new Map<string, Promise<Features>>();
+
+  const open = async (spec: MethodSpec) => {
+    const id = JSON.stringify(spec);
+    if (method?.id !== id) {
+      const before = method;
+      method = { id, opened: openMethod(spec, threads, openExtractor), warm: false };
+      await (await before?.opened.catch(() => undefined))?.dispose();
+    }
+    return method;
+  };
+
+  const extract = async ({ method: spec, image, loading, path, provenance }: ExtractTask): Promise<ImageRecord> => {
+    const current = await open(spec);
+    const opened = await current.opened;
+    const load = () => loadImage(image.path, loading);
+    const record: ImageRecord = {
+      sequence: image.sequence,
+      image: image.number,
+      keypoints: 0,
+      seconds: null,
+      peakMB: null,
+      threads: null,
+    };
+    let features: Features;
+    if (opened.timed) {
+      const pixels = await load();
+      const given = async () => pixels;
+      // The first image pays for opening the session; its time is that of a second go.
+      if (!current.warm) await opened.features(image, given);
+      current.warm = true;
+      const started = performance.now();
+      features = await opened.features(image, given);
+      record.seconds = (performance.now() - started) / 1000;
+      record.peakMB = process.resourceUsage().maxRSS / 1024;
+      record.threads = threads;
+    } else {
+      features = await opened.features(image, load);
+    }
+    record.keypoints = features.count;
+    writing = writeFileAtomic(path, encodeRecord("npz", features, { ...provenance, image: image.name, record }));
+    await writing;
+    return record;
+  };
+
+  const read = (path: string): Promise<Features> => {
+    let reading = files.get(path);
+    if (!reading) {
+      reading = readFileChecked(path).then((bytes) => decodeRecord("npz", bytes).features);
+      files.set(path, reading);
+      if (files.size > KEPT_FILES) files.delete(files.keys().next().value as string);
+    } else {
+      // Used last: kept longest.
+      files.delete(path);
+      files.set(path, reading);
+    }
+    return reading;
+  };
+
+  const score = async ({ paths, limit, truth, seed }: ScoreTask): Promise<PairScores> => {
+    const [a, b] = await Promise.all([read(paths[0]), read(paths[1])]);
+    const homography = Float64Array.from(truth.homography);
+    const pair = await scorePair(
+      topFeatures(a, limit),
+      topFeatures(b, limit),
+      { ...truth, homography },
+      { seed, runtime },
+    );
+    return pair.scores;
+  };
+
+  return {
+    run: <T extends Task>(task: T) => (task.type === "extract" ? extract(task) : score(task)) as Promise<ResultOf<T>>,
+    settled: () => writing.catch(() => {}),
+    async dispose() {
+      await (await method?.opened.catch(() => undefined))?.dispose();
+      await disposeMatching();
+    },
+  };
+}

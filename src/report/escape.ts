@@ -1,7 +1,7 @@
 /** Names and data from outside, made safe to stand in XML, HTML and inline scripts. */
 
 /** Characters that XML 1.0 forbids, and line breaks, which a name has no use for; \p{Cs} is half a surrogate pair. */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu;
+export const FORBIDDEN = /[\p{Cc}\p{Cs}\uFFFE\uFFFF]/gu;
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 

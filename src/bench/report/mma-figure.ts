@@ -20,10 +20,13 @@ const SHOWN = { from: 1, to: 10 };
 export function mmaFigure(plotter: Plotter, id: string, caption: string, series: readonly Series[]): string {
   if (series.length === 0) return "";
   const panels = PANELS.map(({ name, title }) => {
-    const curves = series.flatMap(({ raw, refined, look }) => [
-      ...drawCurve(plotter, look, points(refined, name), { dashed: true, dots: raw === null }),
-      ...drawCurve(plotter, look, points(raw, name)),
-    ]);
+    // Own curves come first in the legend and are drawn last, over the others.
+    const curves = series
+      .toReversed()
+      .flatMap(({ raw, refined, look }) => [
+        ...drawCurve(plotter, look, points(refined, name), { dashed: true, dots: raw === null }),
+        ...drawCurve(plotter, look, points(raw, name)),
+      ]);
     const svg = plotter.svg(describe(title, name, series), {
       ...PANEL,
       x: { domain: [SHOWN.from, SHOWN.to], ticks: 10, tickFormat: "d", label: "threshold (px) →" },

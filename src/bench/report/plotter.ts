@@ -3,7 +3,7 @@
  * page's variables, so that they follow light and dark. Loaded at the first use, which takes 0.4 s.
  */
 import type * as PlotModule from "@observablehq/plot";
-import { escapeXml } from "../../report/escape.js";
+import { escapeXml, FORBIDDEN } from "../../report/escape.js";
 
 export type Plot = typeof PlotModule;
 
@@ -19,12 +19,10 @@ export async function openPlotter(): Promise<Plotter> {
   return {
     Plot,
     svg(description, options) {
-      const text = Plot.plot({ ...options, document: page }).outerHTML;
-      // Plot's own style sheet is in the page once (style.ts). Its label would be escaped by linkedom's looser rules.
-      const label = escapeXml(description);
-      return text
-        .replace(/<style>[\s\S]*?<\/style>/, "")
-        .replace("<svg ", () => `<svg role="img" aria-label="${label}" `);
+      const plot = Plot.plot({ ...options, document: page }).outerHTML;
+      // Plot's own style sheet is in the page once (style.ts). Escaping is linkedom's, which lets control characters pass.
+      const text = plot.replace(/<style>[\s\S]*?<\/style>/, "").replace(FORBIDDEN, "\uFFFD");
+      return text.replace("<svg ", () => `<svg role="img" aria-label="${escapeXml(description)}" `);
     },
   };
 }

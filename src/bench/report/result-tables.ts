@@ -100,7 +100,7 @@ const CURVES: Column[] = [
 export function publishedTable(curves: readonly MethodCurve[]): string {
   const groups = (
     [
-      ["Systems of others", comparedCurves(curves), peerLabel],
+      ["Systems of others, and the reference’s final model", comparedCurves(curves), peerLabel],
       ["The reference’s system by its training loss", publishedGroup(curves, "losses"), curveLabel],
       ["Its variants, and what is in the data twice", publishedGroup(curves, "variants"), curveLabel],
     ] as const

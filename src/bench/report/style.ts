@@ -93,6 +93,7 @@ summary { padding: 8px 0; cursor: pointer; font-weight: 600; overflow-wrap: anyw
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; }
+  h4, figcaption { font-size: 8.5pt; }
   .scroll { overflow: visible; border: 0; }
   table { font-size: 6.5pt; }
   th, td { padding: 2px 3px; }

@@ -19,7 +19,7 @@ export interface RowGroup {
 }
 
 /** More columns than this are set closer. */
-const MANY = 15;
+const MANY = 10;
 
 /** A `<table>` in a region that scrolls by itself, so that the page never does. `caption` and labels are plain text. */
 export function table(caption: string, first: string, columns: readonly Column[], groups: readonly RowGroup[]): string {

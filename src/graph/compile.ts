@@ -68,8 +68,11 @@ export interface Compiled {
   readonly onnx: Uint8Array;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** Runs the graph; inputs and outputs by their path in the function's arguments and result ("out" for a lone array). */
-  run(feeds: Record<string, Feed>): Promise<Record<string, Tensor>>;
+  /**
+   * Runs the graph; inputs and outputs by their path in the function's arguments and result ("out" for a lone array).
+   * Outputs named in `into` are written into those arrays (alone: vectors), which must not be fed in the same run.
+   */
+  run(feeds: Record<string, Feed>, into?: Record<string, Feed>): Promise<Record<string, Tensor>>;
   dispose(): Promise<void>;
 }
 
@@ -253,9 +256,9 @@ function bindSession(session: Session, graph: Lowered): Compiled {
     onnx: graph.onnx,
     inputNames: [...graph.fed.keys()],
     outputNames: graph.outputs.map(({ name }) => name),
-    async run(feeds) {
+    async run(feeds, into = {}) {
       if (disposed) throw new StateError("run: this compiled function was disposed");
-      const results = await session.run(checkFeeds(feeds, graph.fed));
+      const results = await session.run(checkFeeds(feeds, graph.fed), targetsOf(into, graph.outputs));
       return Object.fromEntries(graph.outputs.map(({ name, onnxName }) => [name, results[onnxName]]));
     },
     async dispose() {
@@ -264,6 +267,19 @@ function bindSession(session: Session, graph: Lowered): Compiled {
       await session.dispose();
     },
   };
+}
+
+/** Arrays to write outputs into, by the outputs' names in the ONNX model. */
+function targetsOf(into: Record<string, Feed>, outputs: readonly OutputPort[]): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(into).map(([name, feed]) => {
+      const port = outputs.find((output) => output.name === name);
+      if (!port)
+        throw new OptionError(`run: no output "${name}"; outputs: ${outputs.map((output) => output.name).join(", ")}`);
+      const { data, shape } = "data" in feed ? feed : { data: feed, shape: [feed.length] };
+      return [port.onnxName, { type: port.type, shape, data }];
+    }),
+  );
 }
 
 /** Feeds as tensors; names, lengths and named dimensions are checked. */

@@ -21,6 +21,8 @@ export interface OpenRequest {
   wanted: Backend;
   fallback: Backend;
   threads: number;
+  /** Whether the runtime writes outputs into arrays that it is given; otherwise they are copied there. */
+  writesInto: boolean;
   options: InferenceSession.SessionOptions;
   /** Throws where the wanted backend is known not to be there, before the runtime is asked. */
   check?: () => void | Promise<void>;
@@ -28,7 +30,7 @@ export interface OpenRequest {
 
 /** A session on the wanted backend, or on the fallback with the reason in its info. */
 export async function openOrtSession(ort: OrtModule, request: OpenRequest): Promise<Session> {
-  const { runtime, model, wanted, fallback, threads, options, check } = request;
+  const { runtime, model, wanted, fallback, threads, writesInto, options, check } = request;
   const create = (providers: Backend[]) =>
     ort.InferenceSession.create(model, { ...options, executionProviders: providers });
   const plain = async () => {
@@ -38,13 +40,14 @@ export async function openOrtSession(ort: OrtModule, request: OpenRequest): Prom
       throw new FormatError(`${runtime} refuses the model: ${firstLine(error)}`, { cause: error });
     }
   };
-  if (wanted === fallback) return new OrtSession(ort, await plain(), { runtime, backend: fallback, threads });
+  if (wanted === fallback)
+    return new OrtSession(ort, writesInto, await plain(), { runtime, backend: fallback, threads });
   try {
     await check?.();
-    return new OrtSession(ort, await create([wanted, fallback]), { runtime, backend: wanted, threads });
+    return new OrtSession(ort, writesInto, await create([wanted, fallback]), { runtime, backend: wanted, threads });
   } catch (error) {
     const reason = `${wanted} is not to be had here (${firstLine(error)}); using ${fallback}`;
-    return new OrtSession(ort, await plain(), { runtime, backend: fallback, threads, fallback: reason });
+    return new OrtSession(ort, writesInto, await plain(), { runtime, backend: fallback, threads, fallback: reason });
   }
 }
 
@@ -62,6 +65,7 @@ class OrtSession implements Session {
 
   constructor(
     private readonly ort: OrtModule,
+    private readonly writesInto: boolean,
     private readonly session: InferenceSession,
     readonly info: SessionInfo,
   ) {}
@@ -74,18 +78,30 @@ class OrtSession implements Session {
     return this.session.outputNames;
   }
 
-  async run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+  async run(inputs: Record<string, Tensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
     if (this.released) throw new StateError("run: this session was disposed");
-    const feeds: Record<string, OnnxValue> = {};
-    for (const [name, { type, data, shape }] of Object.entries(inputs)) {
-      feeds[name] = new this.ort.Tensor(type, data as Float32Array, [...shape]);
-    }
-    const results = await this.session.run(feeds);
+    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, this.value(tensor)]));
+    const results = await (this.writesInto && Object.keys(into).length > 0
+      ? this.session.run(feeds, this.fetches(into))
+      : this.session.run(feeds));
     const outputs: Record<string, Tensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
-      outputs[name] = { type: tensor.type as ElementType, shape: tensor.dims, data: plainData(tensor) };
+      const output = { type: tensor.type as ElementType, shape: tensor.dims, data: plainData(tensor) };
+      const target = into[name]?.data;
+      if (target && target !== output.data) target.set(output.data as Float32Array);
+      outputs[name] = target ? { ...output, data: target } : output;
     }
     return outputs;
+  }
+
+  private value({ type, data, shape }: Tensor): OnnxValue {
+    return new this.ort.Tensor(type, data as Float32Array, [...shape]);
+  }
+
+  /** All outputs by name, with the tensor to write into or null. */
+  private fetches(into: Record<string, Tensor>): Record<string, OnnxValue | null> {
+    const { outputNames } = this.session;
+    return Object.fromEntries(outputNames.map((name) => [name, into[name] ? this.value(into[name]) : null]));
   }
 
   async dispose(): Promise<void> {

@@ -41,8 +41,11 @@ export interface Session {
   readonly info: SessionInfo;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
-  /** Runs the graph once; inputs by name, all outputs by name. */
-  run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+  /**
+   * Runs the graph once; inputs by name, all outputs by name. An output named in `into` is written into that tensor's
+   * data, which must not be an input's.
+   */
+  run(inputs: Record<string, Tensor>, into?: Record<string, Tensor>): Promise<Record<string, Tensor>>;
   /** Frees native memory; a second call does nothing. */
   dispose(): Promise<void>;
 }

@@ -20,6 +20,7 @@ export const nodeRuntime: Runtime = {
       wanted,
       fallback: "cpu",
       threads,
+      writesInto: true,
       // A memory pattern is planned per shape; one graph serves all sizes, and without it the peak is a quarter lower.
       options: {
         intraOpNumThreads: threads,

@@ -37,6 +37,7 @@ export const webRuntime: Runtime = {
       wanted,
       fallback: "wasm",
       threads,
+      writesInto: false,
       options: { graphOptimizationLevel: "all", logSeverityLevel: 3 },
       check: async () => {
         if (wanted !== "webgpu") throw new UnsupportedError("onnxruntime-web offers wasm and webgpu");

@@ -1,0 +1,115 @@
+/**
+ * Pairs in batches, in the source's order, some of them ahead of the trainer. Where a run is in its data is a cursor of
+ * two numbers, so a resumed run goes on with the very next pair.
+ */
+import { StateError } from "../errors.js";
+import { correspond } from "./correspondences.js";
+import type { Task } from "./task.js";
+import type { Correspondences, PairBatch, PairSource, TrainingPair } from "./types.js";
+
+/** The next pair to be read. */
+export interface Cursor {
+  epoch: number;
+  index: number;
+}
+
+/** A pair that could not be used, and why. */
+export interface Skipped {
+  epoch: number;
+  index: number;
+  reason: string;
+}
+
+/** The batches of one update. */
+export interface Group {
+  batches: PairBatch[];
+  /** Pairs in all of them. */
+  pairs: number;
+  /** Where to go on after it; a new epoch begins with index 0. */
+  next: Cursor;
+  skipped: Skipped[];
+}
+
+export interface LoaderOptions {
+  /** Pairs in a batch, batches in a group. */
+  batch: number;
+  accumulate: number;
+  /** Pairs that are made before they are needed: what bounds the memory. Default: two groups. */
+  ahead?: number;
+}
+
+interface Usable {
+  pair: TrainingPair;
+  correspondences: Correspondences;
+}
+
+/**
+ * The groups of one epoch from `cursor` on; the last may be smaller. StateError when not one pair of a whole epoch can
+ * be used, with the first reasons.
+ */
+export async function* groupsOf(
+  source: PairSource,
+  task: Pick<Task, "grid" | "minCorrespondences">,
+  cursor: Cursor,
+  { batch, accumulate, ahead = 2 * batch * accumulate }: LoaderOptions,
+): AsyncGenerator<Group> {
+  const { epoch } = cursor;
+  const end = source.length;
+  const read = (index: number): Promise<Usable | string> => {
+    const usable = usablePair(source, task, epoch, index);
+    // Looked at when its turn comes; a failure before that is nobody's unhandled one.
+    usable.catch(() => {});
+    return usable;
+  };
+  const queue: Promise<Usable | string>[] = [];
+  let [ahead0, used] = [cursor.index, 0];
+  let kept: Usable[] = [];
+  let skipped: Skipped[] = [];
+  const reasons: string[] = [];
+  for (let index = cursor.index; index < end; index++) {
+    while (ahead0 < end && queue.length < Math.max(1, ahead)) queue.push(read(ahead0++));
+    const result = await (queue.shift() as Promise<Usable | string>);
+    if (typeof result === "string") {
+      skipped.push({ epoch, index, reason: result });
+      reasons.push(result);
+    } else {
+      kept.push(result);
+      used++;
+    }
+    const last = index === end - 1;
+    if (kept.length < batch * accumulate && !last) continue;
+    const next = last ? { epoch: epoch + 1, index: 0 } : { epoch, index: index + 1 };
+    if (kept.length > 0) {
+      yield { batches: batchesOf(kept, batch, task), pairs: kept.length, next, skipped };
+      kept = [];
+      skipped = [];
+    }
+  }
+  if (used === 0 && cursor.index === 0) {
+    throw new StateError(
+      `training: none of the ${end} pairs of an epoch can be used: ${[...new Set(reasons)].slice(0, 3).join("; ")}`,
+    );
+  }
+}
+
+async function usablePair(
+  source: PairSource,
+  { grid, minCorrespondences }: Pick<Task, "grid" | "minCorrespondences">,
+  epoch: number,
+  index: number,
+): Promise<Usable | string> {
+  const pair = await source.pair(epoch, index);
+  if ("skipped" in pair) return pair.skipped;
+  const correspondences = correspond(pair, grid);
+  if (correspondences.count < minCorrespondences) {
+    return `${pair.id}: ${correspondences.count} correspondences, at least ${minCorrespondences} are needed`;
+  }
+  return { pair, correspondences };
+}
+
+function batchesOf(usable: readonly Usable[], size: number, { grid }: Pick<Task, "grid">): PairBatch[] {
+  return Array.from({ length: Math.ceil(usable.length / size) }, (_, i) => {
+    const own = usable.slice(i * size, (i + 1) * size);
+    return { pairs: own.map(({ pair }) => pair), grid, correspondences: own.map((u) => u.correspondences) };
+  });
+}

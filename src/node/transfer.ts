@@ -36,7 +36,7 @@ export interface DownloadOptions {
   onProgress?: (progress: DownloadProgress) => void;
   /** Aborting keeps what has arrived; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Failed tries in a row, without a new byte, after which it gives up; default 5. */
+  /** New tries in a row that may fail without a new byte, before it gives up; default 5. */
   retries?: number;
   /** Wait before the first new try in seconds, doubled each time up to 30; default 1. */
   backoff?: number;
@@ -92,10 +92,10 @@ class Transfer {
           if (await this.attempt(file)) break;
         } catch (error) {
           if (!(error instanceof TransferError)) throw error;
-          failures = this.have > most ? 0 : failures + 1;
+          failures = this.have > most ? 1 : failures + 1;
           most = Math.max(most, this.have);
           if (failures > retries || tries >= MAX_TRIES) throw this.givenUp(error, tries);
-          const wait = Math.min(MAX_WAIT_MS, backoff * 1000 * 2 ** Math.max(0, failures - 1));
+          const wait = Math.min(MAX_WAIT_MS, backoff * 1000 * 2 ** (failures - 1));
           await sleep(Math.max(wait, error.retryAfterMs), undefined, { signal }).catch(() => {});
           signal?.throwIfAborted();
         }

@@ -9,6 +9,11 @@ import { ioError, readFileChecked, writeFileAtomic } from "../../node/atomic.js"
 /** Where HPatches' authors publish the sequences. */
 export const HPATCHES_URL = "http://icvl.ee.ic.ac.uk/vbalnt/hpatches/hpatches-sequences-release.tar.gz";
 
+/** Environment variable with another address of the archive. */
+export const URL_SETTING = "STRATA_HPATCHES_URL";
+
+export const DEFAULT_FOLDER = "hpatches-sequences-release";
+
 /** Sequences in that archive, and without those of high resolution. */
 export const HPATCHES_SEQUENCES = { all: 116, kept: 108 } as const;
 

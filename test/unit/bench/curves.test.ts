@@ -3,17 +3,15 @@ import { drawDemoPair } from "../../../demo/draw.js";
 import { type Change, changedCanvas, changeImage, ROTATIONS, SCALES } from "../../../src/bench/change.js";
 import { covisibleFeatures, takeFeatures } from "../../../src/bench/covisible.js";
 import { type ChangeCurveOptions, changeCurve } from "../../../src/bench/curves.js";
+import { scorePair } from "../../../src/bench/score-pair.js";
 import type { PairScores, PairTruth } from "../../../src/bench/types.js";
 import { OptionError, ShapeError } from "../../../src/errors.js";
 import type { Extractor } from "../../../src/extract/extractor.js";
 import { emptyFeatures, type Features } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
-import { cornerError } from "../../../src/geometry/corner-error.js";
-import { verifyMatches } from "../../../src/geometry/homography.js";
 import { imageCorners, projectPoints } from "../../../src/geometry/matrix3.js";
 import type { Image } from "../../../src/image/image.js";
 import { warpMask } from "../../../src/image/warp.js";
-import { matchFeatures } from "../../../src/match/index.js";
 import { openExtractor } from "../../../src/node/extractor.js";
 import { drawImage, noiseImage } from "../../models.js";
 
@@ -342,17 +340,7 @@ describe("curves of the default model on a drawn photograph", () => {
       extract: (image) => extractor.extract(image),
       change,
       values,
-      score: async (a, b, { homography }) => {
-        const matches = await matchFeatures(a, b);
-        const expected = projectPoints(homography, a.keypoints);
-        const correct = Array.from({ length: matches.count }, (_, k) => {
-          const [i, j] = matches.pairs.subarray(2 * k, 2 * k + 2);
-          const [dx, dy] = [0, 1].map((axis) => expected[2 * i + axis] - b.keypoints[2 * j + axis]);
-          return Number(dx * dx + dy * dy <= 9);
-        }).reduce((sum, right) => sum + right, 0);
-        const { matrix } = await verifyMatches(a, b, matches);
-        return { scores: scores(matches.count, correct, matrix && cornerError(matrix, homography, a.imageSize)) };
-      },
+      score: scorePair,
     });
 
   it("are 1 where nothing changes, and above .9 where the model is at home", async () => {

@@ -27,6 +27,8 @@ export interface Protocol {
   name: string;
   /** The best this many; null: all. */
   limit: number | null;
+  /** Left out where no image has more keypoints: it would be "own" again. */
+  optional?: boolean;
 }
 
 export interface MethodPlan {
@@ -147,10 +149,12 @@ export async function planMethod(spec: MethodSpec, options: PlanOptions): Promis
   }
 }
 
-/** "own" and the "top-K" beside it. */
+/** "own" and the "top-K" beside it; 2000 unasked, unless the method never has more. */
 export function protocolsOf(own: number | null, limits: readonly number[] | null): Protocol[] {
-  const wanted = limits ?? (own !== null && own <= DEFAULT_LIMIT ? [] : [DEFAULT_LIMIT]);
-  return [{ name: "own", limit: own }, ...[...new Set(wanted)].map((limit) => ({ name: `top-${limit}`, limit }))];
+  const top = (limit: number): Protocol => ({ name: `top-${limit}`, limit });
+  const wanted = limits ? [...new Set(limits)].map(top) : [{ ...top(DEFAULT_LIMIT), optional: true }];
+  const more = wanted.filter(({ limit, optional }) => !(optional && own !== null && own <= (limit ?? 0)));
+  return [{ name: "own", limit: own }, ...more];
 }
 
 /** A readable name with a hash of everything that matters. */

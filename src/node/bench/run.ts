@@ -59,12 +59,14 @@ export async function benchMethod(plan: MethodPlan, bench: Bench): Promise<Metho
   await makeFolder(join(bench.out, "results"));
   const books = await Promise.all(plan.protocols.map((protocol) => openResults(plan, protocol, bench)));
   const images = await openImages(plan, bench);
-  const complete = books.every((book) => book.missing(bench.data.sequences).length === 0) && images.complete;
+  const isWanted = ({ protocol: { optional, limit } }: Results) => !(optional && images.most() <= (limit ?? 0));
+  const complete =
+    images.complete && books.filter(isWanted).every((book) => book.missing(bench.data.sequences).length === 0);
   const bad = complete && !bench.wantFeatures ? [] : await exportFeatures(plan, images, bench);
   const sequences = leaveOut(plan, bad, bench);
 
   const runs: MethodRun[] = [];
-  for (const book of books) runs.push(await scorePairs(plan, book, images, sequences, bench));
+  for (const book of books.filter(isWanted)) runs.push(await scorePairs(plan, book, images, sequences, bench));
   return runs;
 }
 
@@ -85,6 +87,8 @@ async function openImages(plan: MethodPlan, { out, data }: Bench) {
   return {
     all,
     get: (image: SequenceImage) => records.get(`${image.sequence}/${image.number}`),
+    /** Keypoints of the image that has most. */
+    most: () => Math.max(0, ...[...records.values()].map(({ keypoints }) => keypoints)),
     complete: all.every((image) => records.has(`${image.sequence}/${image.number}`)),
     async add(record: ImageRecord) {
       records.set(`${record.sequence}/${record.image}`, record);

@@ -21,7 +21,11 @@ beforeAll(async () => {
 afterAll(() => folder.remove());
 
 const image = (k: number) => data.sequences[0].images[k - 1];
-const floats = (shape: number[], values: number[]) => ({ dtype: "float32" as const, shape, data: Float32Array.from(values) });
+const floats = (shape: number[], values: number[]) => ({
+  dtype: "float32" as const,
+  shape,
+  data: Float32Array.from(values),
+});
 type Arrays = Parameters<typeof writeNpz>[0];
 const GOOD: Arrays = {
   keypoints: floats([2, 3], [1, 2, 1, 3, 4, 1]),

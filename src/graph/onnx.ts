@@ -7,6 +7,7 @@ import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
   TensorProto_DataType as DataType,
+  type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
@@ -30,7 +31,7 @@ const DATA_TYPES: Record<OnnxType, DataType> = {
   bool: DataType.BOOL,
 };
 
-export type Attribute = number | string | readonly number[] | { float: number };
+export type Attribute = number | string | readonly number[] | { float: number } | { body: OnnxBuilder };
 export type ConstantData =
   | Float32Array
   | Float64Array
@@ -79,13 +80,27 @@ export class OnnxBuilder {
   private readonly constants = new Map<string, string>();
   private readonly byName = new Map<string, Initializer>();
   private readonly makers = new Map<string, Node>();
-  private readonly names = new Set<string>();
+  private readonly names: Set<string>;
+
+  /** `parent` makes a graph inside another one, the body of a Loop: its names must differ from all names outside. */
+  constructor(
+    parent?: OnnxBuilder,
+    private readonly prefix = "",
+  ) {
+    this.names = parent?.names ?? new Set();
+  }
+
+  /** The graph of a Loop's body, to be given as its attribute `body`. It reads its own inputs and constants only. */
+  body(): OnnxBuilder {
+    return new OnnxBuilder(this, `${this.fresh("body")}.`);
+  }
 
   /** A graph input; its name is how the session is fed. */
   input(name: string, type: OnnxType, shape: readonly (number | string)[]): string {
-    this.claim(name);
-    this.inputs.push({ name, type, shape });
-    return name;
+    const own = this.prefix + name;
+    this.claim(own);
+    this.inputs.push({ name: own, type, shape });
+    return own;
   }
 
   /**
@@ -93,7 +108,7 @@ export class OnnxBuilder {
    * called `name`, or something close where an input has that name already; the name it got is returned.
    */
   output(name: string, value: string, type: OnnxType, shape: readonly (number | string)[]): string {
-    let own = name;
+    let own = this.prefix + name;
     while (this.names.has(own)) own += "_out";
     this.claim(own);
     this.nodes.push({ op: "Identity", inputs: [value], outputs: [own], attributes: {} });
@@ -170,32 +185,49 @@ export class OnnxBuilder {
 
   /** The model as ONNX protobuf bytes. */
   toBytes(graphName: string): Uint8Array {
-    const { nodes, initializers } = this.live();
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(IR_VERSION),
       producerName: "strata-features",
       opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) })],
-      graph: create(GraphProtoSchema, {
-        name: graphName,
-        node: nodes.map((node) =>
-          create(NodeProtoSchema, {
-            opType: node.op,
-            name: node.outputs[0],
-            input: node.inputs,
-            output: node.outputs,
-            attribute: Object.entries(node.attributes).map(([name, value]) => attributeProto(name, value)),
-          }),
-        ),
-        initializer: initializers.map(tensorProto),
-        input: this.inputs.map(portProto),
-        output: this.outputs.map(portProto),
-      }),
+      graph: this.toProto(graphName),
     });
     return toBinary(ModelProtoSchema, model);
   }
 
+  /** The graph as a message: of the model, or of a body inside it. */
+  toProto(name: string): GraphProto {
+    const { nodes, initializers } = this.live();
+    return create(GraphProtoSchema, {
+      name,
+      node: nodes.map((node) =>
+        create(NodeProtoSchema, {
+          opType: node.op,
+          name: node.outputs[0],
+          input: node.inputs,
+          output: node.outputs,
+          attribute: Object.entries(node.attributes).map(([key, value]) => attributeProto(key, value)),
+        }),
+      ),
+      initializer: initializers.map(tensorProto),
+      input: this.inputs.map(portProto),
+      output: this.outputs.map(portProto),
+    });
+  }
+
+  /** What two graphs are compared by where one is an attribute; constants count by value, those that are large by length. */
+  toJSON(): unknown {
+    const { nodes, initializers } = this.live();
+    const constants = initializers.map(({ name, type, shape, data }) => [
+      name,
+      type,
+      shape,
+      data.length <= SMALL_CONSTANT ? Array.from(data as ArrayLike<number | bigint>, String) : data.length,
+    ]);
+    return { nodes, constants, inputs: this.inputs, outputs: this.outputs };
+  }
+
   private fresh(hint: string): string {
-    const name = `${hint}_${this.counter++}`;
+    const name = `${this.prefix}${hint}_${this.counter++}`;
     if (this.names.has(name)) return this.fresh(hint);
     this.names.add(name);
     return name;
@@ -213,6 +245,8 @@ function attributeProto(name: string, value: Attribute) {
   }
   if (typeof value === "number")
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if ("body" in value)
+    return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: value.body.toProto(name) });
   if ("float" in value) return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.float });
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map((v) => BigInt(v)) });
 }

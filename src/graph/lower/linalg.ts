@@ -1,37 +1,17 @@
 /**
  * Small linear algebra: Fourier transforms by ONNX's DFT or a matrix; triangular systems and Cholesky factors written out row by
  * row, for ONNX has no operator for them. What is written out is limited in size: its nodes grow with the matrix.
+ * LU factors and eigenvectors have files of their own.
  */
 import type { DType } from "@jax-js/jax";
-import { LimitError } from "../../errors.js";
 import { dtypeOf, outShapeOf } from "../jaxpr.js";
-import { identityView, transposeView, type View } from "../views.js";
+import { identityView, type View } from "../views.js";
+import { jacobiEigh } from "./linalg-eigh.js";
+import { lu } from "./linalg-lu.js";
 import type { Lowering, Rule } from "./lowering.js";
+import { block, checkSize, swapLast } from "./matrix.js";
 import { concatViews, padView, sliceView } from "./movement.js";
 import { reduceView } from "./reduce.js";
-
-/** Largest matrix that is written out: about ten nodes a row. */
-export const MAX_UNROLLED = 64;
-
-function checkSize(primitive: string, n: number): void {
-  if (n > MAX_UNROLLED) {
-    throw new LimitError(
-      `${primitive} is written out for matrices up to ${MAX_UNROLLED}×${MAX_UNROLLED}, got ${n}×${n}`,
-    );
-  }
-}
-
-/** A block of the last two axes. */
-function block(ctx: Lowering, view: View, rows: [number, number], columns: [number, number]): View {
-  const leading = view.shape.slice(0, -2).map((size): [number, number] => [0, size]);
-  return sliceView(ctx, view, [...leading, rows, columns]);
-}
-
-/** The last two axes swapped. */
-function swapLast(view: View): View {
-  const rank = view.shape.length;
-  return transposeView(view, [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2]);
-}
 
 /** Longest transform that is a product with the matrix of all roots of unity. */
 const MAX_DFT_MATRIX = 512;
@@ -135,4 +115,10 @@ const cholesky: Rule = (ctx, eqn) => {
   return [columns.length ? concatViews(ctx, columns, rest.shape.length - 1) : rest];
 };
 
-export const linalgRules: Record<string, Rule> = { fft, triangular_solve: triangularSolve, cholesky };
+export const linalgRules: Record<string, Rule> = {
+  fft,
+  triangular_solve: triangularSolve,
+  cholesky,
+  lu,
+  jacobi_eigh: jacobiEigh,
+};

@@ -6,14 +6,23 @@
 import type { DType } from "@jax-js/jax";
 import { dtypeOf, type Eqn } from "../jaxpr.js";
 import { onnxTypeCode } from "../onnx.js";
-import { identityView, type View } from "../views.js";
+import { identityView, sizeOf, type View } from "../views.js";
 import type { Lowering, Rule } from "./lowering.js";
-import { flipView } from "./movement.js";
+import { flipView, sliceView } from "./movement.js";
 
 /** The `k` smallest (ascending) of the last axis: values and int32 indices. */
 function smallest(ctx: Lowering, view: View, k: number, largest: boolean): [View, View] {
   const { builder } = ctx;
   const stored = ctx.materialise(view, true);
+  if (sizeOf(view.shape) === 0) {
+    // ONNX Runtime's TopK divides by the number of rows: without any the process would end.
+    const none = sliceView(
+      ctx,
+      identityView(stored),
+      view.shape.map((size, i): [number, number] => [0, i === view.shape.length - 1 ? k : size]),
+    );
+    return [none, ctx.unary(none, "Cast", { to: onnxTypeCode("int32") })];
+  }
   const attributes = { axis: stored.shape.length - 1, largest: largest ? 1 : 0, sorted: 1 };
   const [values, indices] = builder.nodeMany("TopK", [stored.name, builder.ints([k])], attributes, 2);
   const shape = [...stored.shape.slice(0, -1), k];

@@ -53,6 +53,23 @@ export function integers(
   return { type, shape, data: type === "int32" ? Int32Array.from(numbers) : Uint32Array.from(numbers) };
 }
 
+/** Well-conditioned symmetric positive definite matrices. */
+export function definite(batch: readonly number[], n: number): Value {
+  const value = uniform([...batch, n, n], -1, 1);
+  const { data } = value;
+  for (let at = 0; at < data.length; at += n * n) {
+    const a = Float64Array.from(data.subarray(at, at + n * n) as Float32Array);
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = i === j ? 1 : 0;
+        for (let k = 0; k < n; k++) sum += (a[i * n + k] * a[j * n + k]) / n;
+        data[at + i * n + j] = sum;
+      }
+    }
+  }
+  return value;
+}
+
 /** Bools, about half of them true. */
 export function bools(shape: readonly number[]): Value {
   return { type: "bool", shape, data: Uint8Array.from({ length: sizeOf(shape) }, () => random.integer(2)) };

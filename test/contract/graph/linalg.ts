@@ -1,23 +1,7 @@
 /** Small linear algebra: Fourier transforms, triangular systems, Cholesky factors; half and double precision. */
 import { grad, lax, numpy as np, vmap } from "@jax-js/jax";
-import { type Case, NO_DOUBLE, twoWays, uniform, type Value, values, weigh } from "./case.js";
-
-/** Well-conditioned symmetric positive definite matrices. */
-function definite(batch: readonly number[], n: number): Value {
-  const value = uniform([...batch, n, n], -1, 1);
-  const { data } = value;
-  for (let at = 0; at < data.length; at += n * n) {
-    const a = Float64Array.from(data.subarray(at, at + n * n) as Float32Array);
-    for (let i = 0; i < n; i++) {
-      for (let j = 0; j < n; j++) {
-        let sum = i === j ? 1 : 0;
-        for (let k = 0; k < n; k++) sum += (a[i * n + k] * a[j * n + k]) / n;
-        data[at + i * n + j] = sum;
-      }
-    }
-  }
-  return value;
-}
+import { type Case, definite, NO_DOUBLE, twoWays, uniform, type Value, values, weigh } from "./case.js";
+import { factorCases } from "./factors.js";
 
 const transforms: Case[] = [
   ...[[1], [8], [2, 5], [3, 2, 12], [2, 64], [360]].flatMap((shape): Case[] => [
@@ -155,4 +139,4 @@ const precisions: Case[] = [
   },
 ];
 
-export const linalgCases: Case[] = [...transforms, ...systems, ...precisions];
+export const linalgCases: Case[] = [...transforms, ...systems, ...factorCases, ...precisions];

@@ -4,17 +4,15 @@
  * features of each image, matches of each pair]. They are pickles; the reader knows NumPy's names as data and no others.
  */
 import { FormatError } from "../errors.js";
-import { encodeUtf8 } from "./bytes.js";
 import { NumpyArray, readNpyObjects } from "./pickle/numpy.js";
 import type { PickleValue } from "./pickle/values.js";
 import {
-  pickle,
+  npyOfObjects,
   pickleDict,
   pickleFloat64,
   pickleInt64,
   pickleInt64Array,
   pickleList,
-  pickleObjectArray,
   pickleTextArray,
 } from "./pickle/write.js";
 
@@ -72,9 +70,7 @@ export function writeHpatchesCache(cache: HpatchesCache): Uint8Array {
   const sums = (values: readonly number[]) =>
     pickleDict(values.map((sum, k) => [pickleInt64(cache.thresholds[k]), pickleFloat64(sum)]));
   const counts = [pickleTextArray(cache.types), pickleInt64Array(cache.features), pickleInt64Array(cache.matches)];
-  const content = pickle(pickleObjectArray([sums(cache.illumination), sums(cache.viewpoint), pickleList(counts)]));
-  const header = encodeUtf8(`${"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }".padEnd(117)}\n`);
-  return Uint8Array.of(0x93, ...encodeUtf8("NUMPY"), 1, 0, header.length, 0, ...header, ...content);
+  return npyOfObjects([sums(cache.illumination), sums(cache.viewpoint), pickleList(counts)]);
 }
 
 /** What holds for every cache, whether it was read or is to be written. */

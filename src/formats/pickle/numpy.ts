@@ -155,7 +155,8 @@ export function readNpyObjects(bytes: Uint8Array, where = "readNpyObjects"): Obj
   if (!/^[|<=]?O8?$/.test(descr)) {
     throw new FormatError(`${where}: expected an array of Python objects, got values of type "${descr.slice(0, 80)}"`);
   }
-  const { value } = unpickle(bytes, { where, names: numpyNames(where) }, offset);
+  // As many opcodes as bytes: a large scene has tens of millions.
+  const { value } = unpickle(bytes, { where, names: numpyNames(where), maxOpcodes: bytes.length }, offset);
   if (!(value instanceof NumpyArray) || !Array.isArray(value.data)) {
     throw new FormatError(`${where}: the pickle holds no array of objects`);
   }

@@ -1,6 +1,6 @@
 /**
- * Writes pickles of plain data and NumPy's arrays and scalars (protocol 3, which every Python 3 reads): what the
- * reference's result caches are made of, and no more. The memo is not used: values that are shared are written twice.
+ * Writes pickles of plain data and NumPy's arrays and scalars: what the reference's result caches and MegaDepth's scene
+ * files are made of, and no more. The memo is not used: values that are shared are written twice.
  */
 import { ShapeError, UnsupportedError } from "../../errors.js";
 import { encodeUtf8 } from "../bytes.js";
@@ -9,12 +9,35 @@ import { OP } from "./opcodes.js";
 /** NumPy's name of its core before version 2; version 2 still reads it. */
 const CORE = "numpy.core.multiarray";
 
+/** Every Python 3 reads it. */
+const PROTOCOL = 3;
+
 /** A value to be pickled: its opcodes. */
 export type Pickled = readonly number[];
 
-/** A whole pickle with its beginning and end. */
-export function pickle(value: Pickled): Uint8Array {
-  return Uint8Array.from([OP.PROTO, 3, ...value, OP.STOP]);
+/**
+ * A `.npy` file that holds a flat array of objects, each given as its opcodes; typed arrays where there are many.
+ */
+export function npyOfObjects(objects: readonly ArrayLike<number>[]): Uint8Array {
+  const sizes = `'shape': (${objects.length},), }`;
+  // 118 characters, so that the pickle begins at a multiple of 64.
+  const header = encodeUtf8(`${`{'descr': '|O', 'fortran_order': False, ${sizes}`.padEnd(117)}\n`);
+  // 63: the flags of a type whose values are references.
+  const type = dataType("O8", "|", -1, -1, 63);
+  const parts = [
+    Uint8Array.of(0x93, ...encodeUtf8("NUMPY"), 1, 0, header.length, 0),
+    header,
+    [OP.PROTO, PROTOCOL, ...arrayHead([objects.length], type), OP.EMPTY_LIST, OP.MARK],
+    ...objects,
+    [OP.APPENDS, ...ARRAY_END, OP.STOP],
+  ];
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 export function pickleDict(entries: Iterable<readonly [Pickled, Pickled]>): Pickled {
@@ -24,6 +47,9 @@ export function pickleDict(entries: Iterable<readonly [Pickled, Pickled]>): Pick
 export function pickleList(items: readonly Pickled[]): Pickled {
   return [OP.EMPTY_LIST, OP.MARK, ...items.flat(), OP.APPENDS];
 }
+
+/** Python's `None`. */
+export const PICKLE_NONE: Pickled = [OP.NONE];
 
 /** `numpy.int64(value)`. */
 export function pickleInt64(value: number): Pickled {
@@ -52,17 +78,24 @@ export function pickleTextArray(values: readonly string[]): Pickled {
   return array([values.length], type, bytes(data));
 }
 
-/** A flat NumPy array of objects. */
-export function pickleObjectArray(items: readonly Pickled[]): Pickled {
-  // 63: the flags of a type whose values are references.
-  return array([items.length], dataType("O8", "|", -1, -1, 63), pickleList(items));
+/** A NumPy array of doubles. */
+export function pickleFloat64Array(values: Float64Array, shape: readonly number[]): Pickled {
+  return array(shape, numberType("f8"), bytes(values));
 }
 
 function array(shape: readonly number[], type: Pickled, content: Pickled): Pickled {
+  return [...arrayHead(shape, type), ...content, ...ARRAY_END];
+}
+
+/** An empty array and the state that BUILD will give it, up to its content. */
+function arrayHead(shape: readonly number[], type: Pickled): Pickled {
   const empty = [...global(CORE, "_reconstruct"), ...global("numpy", "ndarray"), ...whole(0), OP.TUPLE1, ...bytes(B)];
   const sizes = tuple(shape.map(whole));
-  return [...empty, OP.TUPLE3, OP.REDUCE, ...tuple([whole(1), sizes, type, [OP.NEWFALSE], content]), OP.BUILD];
+  return [...empty, OP.TUPLE3, OP.REDUCE, OP.MARK, ...whole(1), ...sizes, ...type, OP.NEWFALSE];
 }
+
+/** Ends an array's state and sets it. */
+const ARRAY_END: Pickled = [OP.TUPLE, OP.BUILD];
 
 /** The code for bytes that `_reconstruct` is given, "b". */
 const B = Uint8Array.of(0x62);
@@ -76,9 +109,9 @@ function numberType(code: string): Pickled {
 }
 
 function dataType(code: string, order: string, size: number, alignment: number, flags: number): Pickled {
-  const made = [...global("numpy", "dtype"), ...text(code), OP.NEWFALSE, OP.NEWTRUE, OP.TUPLE3, OP.REDUCE];
+  const made = [...global("numpy", "dtype"), ...pickleText(code), OP.NEWFALSE, OP.NEWTRUE, OP.TUPLE3, OP.REDUCE];
   const none = [OP.NONE];
-  const state = [whole(3), text(order), none, none, none, whole(size), whole(alignment), whole(flags)];
+  const state = [whole(3), pickleText(order), none, none, none, whole(size), whole(alignment), whole(flags)];
   return [...made, ...tuple(state), OP.BUILD];
 }
 
@@ -90,7 +123,7 @@ function global(module: string, name: string): Pickled {
   return [OP.GLOBAL, ...encodeUtf8(`${module}\n${name}\n`)];
 }
 
-function text(value: string): Pickled {
+export function pickleText(value: string): Pickled {
   const encoded = encodeUtf8(value);
   return [OP.BINUNICODE, ...word(encoded.length), ...encoded];
 }

@@ -1,0 +1,56 @@
+/**
+ * What losses are computed on: one level of a batch of pairs. Shapes never depend on how many cells correspond: each
+ * cell of image 1 has a target, `valid` says whether it counts, `pairWeights` whether its pair does.
+ *
+ * Like the layers of a network, losses consume the arrays they are given; whoever needs them again passes `referencesOf(…)`.
+ */
+import { numpy as np } from "@jax-js/jax";
+import type { Arr } from "../../model/layers.js";
+
+export interface DescribedPairs {
+  /** Descriptors of both images [N, C, h, w], of any length. */
+  maps: readonly [Arr, Arr];
+  /** [N, h·w, 2] for each cell of image 1, row by row: x, y in cells of image 2. */
+  targets: Arr;
+  /** [N, h·w] 1 where the cell has a counterpart, 0 elsewhere. */
+  valid: Arr;
+  /** [N] 1 for pairs that count, 0 for those with too few correspondences. */
+  pairWeights: Arr;
+}
+
+export interface ScoredPairs extends DescribedPairs {
+  /** Scores of both images [N, 1, h, w], not negative. */
+  scores: readonly [Arr, Arr];
+}
+
+/** A scalar to minimise, and what it is made of, for the log. */
+export interface LossValue {
+  loss: Arr;
+  parts: Record<string, Arr>;
+}
+
+/** References of one's own to all arrays. */
+export function referencesOf<P extends DescribedPairs>(pairs: P): P {
+  const entries = Object.entries(pairs).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.map((array: Arr) => array.ref) : (value as Arr).ref,
+  ]);
+  return Object.fromEntries(entries) as P;
+}
+
+/** Σ weight·value / Σ weight; values and weights [N], and 0 where no pair counts. */
+export function meanOverPairs(values: Arr, pairWeights: Arr): Arr {
+  const total = np.sum(pairWeights.ref);
+  return np.sum(values.mul(pairWeights)).div(nonZero(total));
+}
+
+/** Mean of [N, P] over the cells that count → [N]; 0 for a pair without any. */
+export function meanOverCells(values: Arr, valid: Arr): Arr {
+  const count = np.sum(valid.ref, 1);
+  return np.sum(values.mul(valid), 1).div(nonZero(count));
+}
+
+/** A sum of weights as a divisor: 1 in place of 0, where what is divided is 0 as well. */
+export function nonZero(sum: Arr): Arr {
+  return np.where(np.equal(sum.ref, 0), 1, sum);
+}

@@ -4,7 +4,7 @@
  * matcher serves all methods, and equal distances are equal similarities.
  *
  * OpenCV's pixel centres lie on integers, as ours do. (ORB takes a keypoint of a smaller octave to p·scale, not to
- * (p + 0.5)·scale − 0.5, and so is up to a pixel off there; a baseline is measured as it is.)
+ * (p + 0.5)·scale − 0.5, and so is (scale − 1)/2 pixels off there, 0.1 to 1.3; a baseline is measured as it is.)
  */
 import { OptionError, StateError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";

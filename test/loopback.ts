@@ -38,6 +38,8 @@ export interface FileOptions {
   lastModified?: string;
   /** Breaks the connection after so many bytes of this answer. */
   breakAfter?: number;
+  /** Bytes of the file that the client has kept: it breaks when these are all, as a slow machine may lose the last. */
+  received?: () => number;
   /** Stalls, without an end, after so many. */
   stallAfter?: number;
   /** Answers ranges; default true. */
@@ -46,7 +48,7 @@ export interface FileOptions {
 
 /** Serves bytes as a careful server does: ranges, If-Range, 416. */
 export function file(bytes: Uint8Array, options: FileOptions = {}): Answer {
-  const { etag, lastModified, breakAfter, stallAfter, ranges = true } = options;
+  const { etag, lastModified, breakAfter, stallAfter, received, ranges = true } = options;
   return ({ headers }, response) => {
     if (etag !== undefined) response.setHeader("etag", etag);
     if (lastModified !== undefined) response.setHeader("last-modified", lastModified);
@@ -69,10 +71,15 @@ export function file(bytes: Uint8Array, options: FileOptions = {}): Answer {
       response.end(body);
       return;
     }
-    response.write(body.subarray(0, stop), () => {
-      // Later, so that the client has read what was sent.
-      if (breakAfter !== undefined) setTimeout(() => response.destroy(), 20);
-    });
+    response.write(body.subarray(0, stop));
+    if (breakAfter !== undefined) {
+      const end = bytes.length - body.length + stop;
+      const watch = setInterval(() => {
+        if ((received?.() ?? end) < end && !response.closed) return;
+        clearInterval(watch);
+        response.destroy();
+      }, 20);
+    }
     if (stop === 0) response.flushHeaders();
   };
 }

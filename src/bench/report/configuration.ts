@@ -39,11 +39,15 @@ function runHtml({ name, run: { info } }: SummarizedRun): string {
 
 const entry = (name: string, value: string): string => `<div><dt>${name}</dt><dd>${escapeXml(value)}</dd></div>`;
 
-/** "nms true, maxFeatures 2000"; nested values as JSON. */
+/** "nms true, maxFeatures 2000", and what is nested in brackets: "ransac (threshold 3, seed 0)". */
 function settings(values: Readonly<Record<string, unknown>>): string {
   const said = Object.entries(values).map(([name, value]) => {
-    const shown = typeof value === "string" ? value : (JSON.stringify(value) ?? "not set");
-    return `${name} ${shown}`;
+    if (isNested(value)) return `${name} (${settings(value)})`;
+    return `${name} ${typeof value === "string" ? value : (JSON.stringify(value) ?? "not set")}`;
   });
   return said.length > 0 ? said.join(", ") : "none";
+}
+
+function isNested(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

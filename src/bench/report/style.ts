@@ -32,8 +32,7 @@ figure { margin: 18px 0 30px; }
 figcaption { margin-top: 8px; font-size: 0.9rem; max-width: 90ch; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 14px; }
 .panels > div { min-width: 0; max-width: 460px; padding: 10px 10px 6px; border: 1px solid var(--edge); border-radius: 8px; background: var(--panel); }
-.panels.two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
-.panels.two > div { max-width: 440px; }
+.panels.two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 440px)); }
 .panels svg { display: block; width: 100%; height: auto; overflow: visible; }
 .panels svg { font-size: 11px; }
 svg text { white-space: pre; }

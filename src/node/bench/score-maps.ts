@@ -45,7 +45,7 @@ export function namedMaps(
   ];
   const norms = [1, 2, 3, 4].flatMap((level) => {
     const map = maps[`map${level}`];
-    return map ? [withTop(`level ${level}: share of the descriptor`, crop(normsOf(map), covered))] : [];
+    return map ? [withTop(`level ${level}: added length`, crop(normsOf(map), covered))] : [];
   });
   // The levels are summed, so that one scale for all of them shows which one speaks.
   const top = norms.reduce((most, one) => Math.max(most, one.top), 0);

@@ -130,7 +130,15 @@ describe("runs", () => {
     expect(cells).toHaveLength(8);
     expect(page.querySelector("#pair-figure title")?.textContent).toBe("i_one 1–2: 50 of 100 matches right");
     expect(page.querySelector("pre")?.textContent).toBe("strata bench hpatches --data D");
-    for (const text of ["ab".repeat(32), "cd".repeat(32), "maxFeatures null", "strata 0.1.0", "7.8 GiB", "2026-01-02"])
+    for (const text of [
+      "ab".repeat(32),
+      "cd".repeat(32),
+      "maxFeatures null",
+      "magsac (threshold 3), trials 10000",
+      "strata 0.1.0",
+      "7.8 GiB",
+      "2026-01-02",
+    ])
       expect(html.includes(text), text).toBe(true);
     expect(page.querySelector("header p")?.textContent).toContain("4 pairs of 2 sequences");
   });

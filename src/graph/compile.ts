@@ -187,7 +187,13 @@ function build(
     }
   }
   const arguments_ = specs.map(([path]) => views.get(path) as View);
-  const constants = closed.consts.map((array) => constantView(builder, array as unknown as np.Array));
+  // Differentiation leaves zeros as large as its operands that nothing reads; their values are never made.
+  const read = new Set([...program.eqns.flatMap((eqn) => eqn.inputs), ...program.outputs]);
+  const constants = closed.consts.map((array, i) =>
+    read.has(program.inputs[i])
+      ? constantView(builder, array as unknown as np.Array)
+      : identityView({ name: "", shape: [...array.shape] }),
+  );
   let lowered: ReturnType<typeof lowerProgram>;
   try {
     lowered = lowerProgram(builder, program, [...constants, ...arguments_]);

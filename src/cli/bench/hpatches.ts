@@ -202,7 +202,7 @@ async function writeOutputs(
     const { sequences, name, digest } = bench.data;
     const pairs = sequences.reduce((sum, sequence) => sum + sequence.pairs.length, 0);
     context.out(`${name} (${digest.slice(0, 12)}): ${sequences.length} sequences, ${pairs} pairs\n\n`);
-    context.out(summaryTable(input.runs, flags.verbose ?? false));
+    context.out(summaryTable(input.runs, input.cached ?? [], flags.verbose ?? false));
   }
   if (flags.csv !== undefined) {
     const { benchCsv } = await import("../../bench/report/csv.js");

@@ -2,15 +2,15 @@
 import { costsOf } from "../../bench/report/costs.js";
 import { decimals, KIND_NAMES, runNames } from "../../bench/report/text.js";
 import { summarizeByKind } from "../../bench/summary.js";
-import type { MethodRun, Summary } from "../../bench/types.js";
+import type { MethodCurve, MethodRun, Summary } from "../../bench/types.js";
 import { textTable } from "./text-table.js";
 
 const HEADER = [
   ...["method", "features", "matches", "MMA@1", "@3", "@5", "refined@3", "rep", "MS", "H@1", "@3", "@5", "ms/image"],
 ] as const;
 
-/** With `kinds` also rows for illumination and viewpoint. */
-export function summaryTable(runs: readonly MethodRun[], kinds: boolean): string {
+/** With `kinds` also rows for illumination and viewpoint; curves from the reference's cache have what they have. */
+export function summaryTable(runs: readonly MethodRun[], cached: readonly MethodCurve[], kinds: boolean): string {
   const names = runNames(runs);
   const rows = runs.flatMap(({ records, images }, i) => {
     const { all, illumination, viewpoint } = summarizeByKind(records);
@@ -21,7 +21,7 @@ export function summaryTable(runs: readonly MethodRun[], kinds: boolean): string
       summary ? [row(`  ${KIND_NAMES[kind].toLowerCase()}`, summary, "")] : [];
     return [first, ...more(["illumination", illumination]), ...more(["viewpoint", viewpoint])];
   });
-  return textTable(HEADER, rows);
+  return textTable(HEADER, [...rows, ...cached.map(cachedRow)]);
 }
 
 function row(name: string, summary: Summary, time: string): string[] {
@@ -35,4 +35,10 @@ function row(name: string, summary: Summary, time: string): string[] {
     ...homography.magsac.accuracy.map((value) => decimals(value, 2)),
     time,
   ];
+}
+
+function cachedRow({ name, refined, thresholds, overall, meanFeatures, meanMatches }: MethodCurve): string[] {
+  const at = (threshold: number) => decimals(overall[thresholds.indexOf(threshold)], 3);
+  const raw = refined ? ["", "", "", at(3)] : [at(1), at(3), at(5), ""];
+  return [`${name} (cached)`, decimals(meanFeatures, 0), decimals(meanMatches, 0), ...raw, "", "", "", "", "", ""];
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ReportInput } from "../../bench/report/input.js";
 import type { ChangeCurve, MethodCurve, MethodRun } from "../../bench/types.js";
-import { OptionError, StrataError } from "../../errors.js";
+import { OptionError, StateError, StrataError } from "../../errors.js";
 import { isHopeless, readFileChecked, writeFileAtomic } from "../../node/atomic.js";
 import { type MethodPlan, type MethodSpec, parseMethod, planMethod } from "../../node/bench/methods.js";
 import { openPool } from "../../node/bench/pool.js";
@@ -139,7 +139,9 @@ async function runMethod(
       results.changes.push(...(await changeCurves(plans[0], bench, engine.openExtractor, availableParallelism())));
     }
   } catch (error) {
-    if (!(error instanceof StrataError) || error instanceof OptionError || isHopeless(error)) throw error;
+    // A wrong command line, a dead job, a full disk and bugs end the run.
+    const isEnd = error instanceof OptionError || error instanceof StateError || isHopeless(error);
+    if (isEnd || !(error instanceof StrataError)) throw error;
     results.failures.push(error);
   }
 }

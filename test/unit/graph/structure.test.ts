@@ -2,7 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { grad, init, lax, makeJaxpr, numpy as np } from "@jax-js/jax";
 import { ModelProtoSchema } from "onnx-buf";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Compiled, compile, type InputSpec, input, lower } from "../../../src/graph/compile.js";
 import { flattenJaxpr } from "../../../src/graph/jaxpr.js";
 import { lowerProgram } from "../../../src/graph/lower/index.js";
@@ -107,6 +107,16 @@ describe("operators of a graph", () => {
     const { stats } = await lower(twice, { x: input([1000]), w: { shape: [1000], data } });
     expect(stats.operators).toEqual({ Mul: 1, Add: 1, Identity: 2 });
     expect(stats.bytes).toBeLessThan(4000 + 1000);
+  });
+
+  it("constants that nothing reads are not even computed", async () => {
+    const read = vi.spyOn(np.Array.prototype, "dataSync");
+    // A gradient takes what it is not to differentiate along with zeros of the same shape.
+    const slope: Fn = ({ x, w }) => grad((k: np.Array) => np.sum(np.square(x.ref.mul(k))))(w);
+    await lower(slope, { x: input([50, 40]), w: input([1, 40]) });
+    const sizes = read.mock.contexts.map((array) => (array as np.Array).size);
+    read.mockRestore();
+    expect(Math.max(0, ...sizes)).toBeLessThan(50 * 40);
   });
 });
 

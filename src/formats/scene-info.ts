@@ -6,6 +6,7 @@
 import { FormatError, LimitError } from "../errors.js";
 import { countOf, type TypedArray, viewOf } from "./ndarray.js";
 import { readNpy, readNpyHeader } from "./npy.js";
+import { FlatDict } from "./pickle/flat-dict.js";
 import { NumpyArray, readNpyObjects } from "./pickle/numpy.js";
 import type { PickleValue } from "./pickle/values.js";
 import { readZip, type ZipOptions } from "./zip.js";
@@ -92,11 +93,11 @@ function read(where: string, files: Map<string, Uint8Array>): SceneInfo {
   const poses = checked("poses", column("poses", [4, 4]));
   const matrix = (name: SceneArray) => readMatrix(at(name), file(name), count);
   const [overlap, scaleRatio, angles] = [matrix("overlap_matrix"), matrix("scale_ratio_matrix"), matrix("angles")];
-  // One after the other, for the pickled dictionaries of a large scene take gigabytes.
-  const observed = checked("points3D_id_to_2D", column("points3D_id_to_2D", [])).map((value, i) =>
+  const dictionaries = (name: SceneArray) => checked(name, readDictionaries(at(name), file(name)));
+  const observed = dictionaries("points3D_id_to_2D").map((value, i) =>
     pointsOf(`${at("points3D_id_to_2D")} of image ${i}`, value),
   );
-  const depths = checked("points3D_id_to_ndepth", column("points3D_id_to_ndepth", [])).map((value, i) =>
+  const depths = dictionaries("points3D_id_to_ndepth").map((value, i) =>
     depthsOf(`${at("points3D_id_to_ndepth")} of image ${i}`, value, observed[i].pointIds),
   );
   const views = observed.map(
@@ -183,44 +184,72 @@ function matrixOf(where: string, value: PickleValue, size: number): Float64Array
   return data;
 }
 
+/** One dictionary per image; compact ones where nothing in them is referred to from elsewhere, as Python writes them. */
+function readDictionaries(where: string, bytes: Uint8Array): PickleValue[] {
+  const read = (flatDicts: boolean) => {
+    const { shape, items } = readNpyObjects(bytes, where, { flatDicts });
+    if (shape.length === 1) return items;
+    throw new FormatError(`${where} must be a flat array, got shape [${shape}]`);
+  };
+  try {
+    return read(true);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return read(false);
+  }
+}
+
 /** A dictionary id → [x, y]. */
 function pointsOf(where: string, value: PickleValue): { pointIds: Float64Array; points: Float64Array } {
-  const map = dictionary(where, value);
-  const pointIds = new Float64Array(map.size);
-  const points = new Float64Array(2 * map.size);
-  let k = 0;
-  for (const [id, position] of map) {
-    const pair = position instanceof NumpyArray ? position.data : position;
-    const isPair = (Array.isArray(pair) || pair instanceof Float64Array) && pair.length === 2;
-    const [x, y] = isPair ? [Number(pair[0]), Number(pair[1])] : [NaN, NaN];
-    if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 0 || !Number.isFinite(x + y)) {
-      throw new FormatError(`${where}: entry ${k} is no point's id with its [x, y]`);
-    }
-    pointIds[k] = id;
-    points[2 * k] = x;
-    points[2 * k + 1] = y;
-    k++;
+  const { keys, values } = flat(where, value, 2);
+  let last = -1;
+  let rises = true;
+  for (const [k, id] of keys.entries()) {
+    if (!Number.isSafeInteger(id) || id < 0) throw new FormatError(`${where}: entry ${k} has no point's id`);
+    rises = rises && id > last;
+    last = id;
   }
-  return { pointIds, points };
+  if (!rises && new Set(keys).size < keys.length) throw new FormatError(`${where}: a point occurs twice`);
+  return { pointIds: keys, points: values };
 }
 
 /** A dictionary id → depth, in the order of `pointIds`; an empty one stands for an image without depth. */
 function depthsOf(where: string, value: PickleValue, pointIds: Float64Array): Float64Array {
-  const map = dictionary(where, value);
-  if (map.size === 0) return new Float64Array(0);
-  if (map.size !== pointIds.length) {
-    throw new FormatError(`${where}: ${map.size} depths, but ${pointIds.length} points`);
+  const { keys, values } = flat(where, value, 1);
+  if (keys.length === 0) return values;
+  if (keys.length !== pointIds.length) {
+    throw new FormatError(`${where}: ${keys.length} depths, but ${pointIds.length} points`);
   }
+  if (keys.every((id, k) => id === pointIds[k])) return values;
+  const place = new Map(Array.from(keys, (id, k) => [id, k]));
   return pointIds.map((id) => {
-    const depth = map.get(id);
-    if (typeof depth !== "number" || !Number.isFinite(depth)) {
-      throw new FormatError(`${where}: point ${id} has no depth`);
-    }
-    return depth;
+    const k = place.get(id);
+    if (k === undefined) throw new FormatError(`${where}: point ${id} has no depth`);
+    return values[k];
   });
 }
 
-function dictionary(where: string, value: PickleValue): Map<PickleValue, PickleValue> {
-  if (value instanceof Map) return value;
-  throw new FormatError(`${where} is no dictionary`);
+/** The dictionary with typed keys and values, all finite. */
+function flat(where: string, value: PickleValue, width: 1 | 2): { keys: Float64Array; values: Float64Array } {
+  const found = value instanceof Map ? flatOfMap(where, value, width) : value;
+  if (!(found instanceof FlatDict) || found.width !== width) {
+    throw new FormatError(`${where} is no dictionary of ${width === 1 ? "numbers" : "positions [x, y]"} by point`);
+  }
+  const { keys, values } = found;
+  if (!values.every(Number.isFinite)) throw new FormatError(`${where} has values that are no finite numbers`);
+  return { keys, values };
+}
+
+function flatOfMap(where: string, map: Map<PickleValue, PickleValue>, width: 1 | 2): FlatDict {
+  const values = new Float64Array(width * map.size);
+  let k = 0;
+  for (const value of map.values()) {
+    const items = value instanceof NumpyArray ? value.data : Array.isArray(value) ? value : [value];
+    const fits = items.length === width && Array.from(items as unknown[]).every((item) => typeof item === "number");
+    if (!fits) throw new FormatError(`${where}: entry ${k} has not ${width} numbers`);
+    for (let i = 0; i < width; i++) values[width * k + i] = items[i] as number;
+    k++;
+  }
+  const keys = Float64Array.from(map.keys(), (key) => (typeof key === "number" ? key : NaN));
+  return new FlatDict(keys, values, width);
 }

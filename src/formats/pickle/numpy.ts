@@ -148,15 +148,17 @@ export interface ObjectArray {
 
 /**
  * The values of a `.npy` file that holds an array of Python objects, read as data only. FormatError for damage, for
- * arrays of plain numbers (`readNpy` reads those), and for a pickle that names anything but NumPy's arrays.
+ * arrays of plain numbers (`readNpy` reads those), and for a pickle that names anything but NumPy's arrays. `flatDicts`
+ * as in `unpickle`.
  */
-export function readNpyObjects(bytes: Uint8Array, where = "readNpyObjects"): ObjectArray {
+export function readNpyObjects(bytes: Uint8Array, where = "readNpyObjects", { flatDicts = false } = {}): ObjectArray {
   const { descr, offset, shape } = readNpyHeader(bytes, where);
   if (!/^[|<=]?O8?$/.test(descr)) {
     throw new FormatError(`${where}: expected an array of Python objects, got values of type "${descr.slice(0, 80)}"`);
   }
   // As many opcodes as bytes: a large scene has tens of millions.
-  const { value } = unpickle(bytes, { where, names: numpyNames(where), maxOpcodes: bytes.length }, offset);
+  const options = { where, names: numpyNames(where), maxOpcodes: bytes.length, flatDicts };
+  const { value } = unpickle(bytes, options, offset);
   if (!(value instanceof NumpyArray) || !Array.isArray(value.data)) {
     throw new FormatError(`${where}: the pickle holds no array of objects`);
   }

@@ -8,6 +8,7 @@
  * ever, BUILD assigns to any object on the stack, and integers above 8 bytes (PyTorch's own magic number) fail.
  */
 import { FormatError, LimitError } from "../../errors.js";
+import { readFlatDict } from "./flat-dict.js";
 import { OP, PickleBytes } from "./opcodes.js";
 import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./values.js";
 
@@ -20,6 +21,8 @@ export interface PickleOptions {
   persistent?: (id: PickleValue) => PickleValue;
   /** Most opcodes that are read; default 4 million (a ResNet-50's checkpoint has 13 thousand). */
   maxOpcodes?: number;
+  /** Dictionaries of numbers become FlatDicts; then nothing in them can be referred to from elsewhere. */
+  flatDicts?: boolean;
 }
 
 /**
@@ -37,6 +40,8 @@ class PickleReader {
   private stack: PickleValue[] = [];
   private readonly outer: PickleValue[][] = [];
   private readonly memo = new Map<number, PickleValue>();
+  /** Values on record that are not kept: those inside of FlatDicts. */
+  private unkept = 0;
 
   constructor(
     bytes: Uint8Array,
@@ -101,7 +106,7 @@ class PickleReader {
         memo.set(reader.u32("number"), this.top());
         return;
       case OP.MEMOIZE:
-        memo.set(memo.size, this.top());
+        memo.set(memo.size + this.unkept, this.top());
         return;
       case OP.GET:
         return this.recall(Number(reader.decimal()));
@@ -191,8 +196,13 @@ class PickleReader {
         for (const item of items) list.push(item);
         return;
       }
-      case OP.EMPTY_DICT:
-        return new Map();
+      case OP.EMPTY_DICT: {
+        const flat = this.options.flatDicts ? readFlatDict(reader.bytes, reader.offset) : null;
+        if (!flat) return new Map();
+        reader.skip(flat.end - reader.offset, "dictionary");
+        this.unkept += flat.memoized;
+        return flat.dict;
+      }
       case OP.DICT:
         return this.setItems(new Map(), this.popMark());
       case OP.SETITEM: {

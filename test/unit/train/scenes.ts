@@ -45,7 +45,7 @@ export async function writeScene(
   base: string,
   scene: string,
   model: RawModel,
-  { binary = false, size = [WIDTH, HEIGHT] as const, depthSize = size } = {},
+  { binary = false, depthSize = [WIDTH, HEIGHT] } = {},
 ): Promise<void> {
   const folder = join(base, "Undistorted_SfM", scene);
   const depths = join(base, "phoenix/S6/zl548/MegaDepth_v1", scene, "dense0", "depths");
@@ -55,7 +55,7 @@ export async function writeScene(
   for (const [name, bytes] of Object.entries(files) as [keyof ColmapModelFiles, Uint8Array][]) {
     await writeFile(join(sparse, `${name}.${binary ? "bin" : "txt"}`), bytes);
   }
-  const [width, height] = size;
+  const [width, height] = [WIDTH, HEIGHT];
   const depth = new Float32Array(depthSize[0] * depthSize[1]).fill(DEPTH);
   depth[0] = -1; // The sky.
   const h5 = await createHdf5("test", null, (file) =>

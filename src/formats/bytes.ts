@@ -86,18 +86,26 @@ export function parseJson(where: string, bytes: Uint8Array): unknown {
   }
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let c = byte;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  return c;
-});
+/** The table of a 32-bit cyclic redundancy check by bytes, from its polynomial with the bits reversed. */
+export function crcTable(polynomial: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let c = byte;
+    for (let bit = 0; bit < 8; bit++) c = c & 1 ? polynomial ^ (c >>> 1) : c >>> 1;
+    return c;
+  });
+}
 
-/** CRC-32 as in zip, gzip and PNG. */
-export function crc32(bytes: Uint8Array): number {
+/** The check of `bytes` by a table of `crcTable`. */
+export function crcOf(table: Uint32Array, bytes: Uint8Array): number {
   let crc = -1;
-  for (let i = 0; i < bytes.length; i++) crc = CRC_TABLE[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
+  for (let i = 0; i < bytes.length; i++) crc = table[(crc ^ bytes[i]) & 255] ^ (crc >>> 8);
   return ~crc >>> 0;
 }
+
+const CRC_TABLE = crcTable(0xedb88320);
+
+/** CRC-32 as in zip, gzip and PNG. */
+export const crc32 = (bytes: Uint8Array): number => crcOf(CRC_TABLE, bytes);
 
 /** Adler-32 as in zlib; sums are reduced every 5552 bytes, the most that fit 32 bits. */
 export function adler32(bytes: Uint8Array): number {

@@ -123,6 +123,42 @@ export function openReference(
   };
 }
 
+/** Whether a configuration is that of a trained network of the reference: `"kind": "reference"`. */
+export const isReferenceConfig = (json: unknown): json is Record<string, unknown> =>
+  typeof json === "object" && json !== null && "kind" in json && json.kind === "reference";
+
+/**
+ * A network of the reference that was trained here, from its tensors and its configuration, whose preprocessing is the
+ * one it was trained with. A choice that is given goes before what the configuration says.
+ */
+export function openTrained(
+  where: string,
+  tensors: Tensors,
+  config: Record<string, unknown>,
+  choices: ReferenceChoices,
+  sha256: string,
+): OpenedModel {
+  const { name, preprocessing, sha256: expected } = config;
+  const kinds = PREPROCESSINGS.join(", ");
+  if (typeof name !== "string" || name === "") throw new FormatError(`${where}, its configuration: "name" is missing`);
+  const own = PREPROCESSINGS.find((known) => known === preprocessing);
+  if (!own) {
+    throw new FormatError(`${where}, its configuration: "preprocessing" must be one of ${kinds}, got ${preprocessing}`);
+  }
+  if (sha256 && expected !== sha256) {
+    throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${expected}`);
+  }
+  const opened = openReference(
+    where,
+    name,
+    tensors,
+    { ...choices, preprocessing: choices.preprocessing ?? own },
+    sha256,
+  );
+  const { recipe, training } = config;
+  return { ...opened, config: { ...opened.config, recipe, training } };
+}
+
 /** Throws an OptionError when choices that only the reference knows are given with a model of another kind. */
 export function refuseReferenceChoices(where: string, choices: ReferenceChoices): void {
   const given = Object.entries(choices).find(([, value]) => value !== undefined);

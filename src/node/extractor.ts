@@ -8,9 +8,11 @@ import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
 import {
   hasBackbone,
+  isReferenceConfig,
   type OpenedModel,
   openReference,
   openStrata,
+  openTrained,
   type ReferenceChoices,
   refuseReferenceChoices,
   type Tensors,
@@ -142,7 +144,6 @@ function locateCheckpoint(name: string): string {
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 async function openSafetensors(path: string, choices: ReferenceChoices): Promise<Files> {
-  refuseReferenceChoices(path, choices);
   const bytes = await readFileChecked(path);
   const beside = path.replace(/\.safetensors$/, ".json");
   const configPath = existsSync(beside) ? beside : join(dirname(path), "config.json");
@@ -151,7 +152,12 @@ async function openSafetensors(path: string, choices: ReferenceChoices): Promise
   }
   const tensors = readNamed(path, bytes);
   const json = parseJson(configPath, await readFileChecked(configPath));
-  return { opened: openStrata(path, tensors, json, sha256(bytes)), tensors, path, bytes: bytes.length };
+  const digest = sha256(bytes);
+  if (isReferenceConfig(json)) {
+    return { opened: openTrained(path, tensors, json, choices, digest), tensors, path, bytes: bytes.length };
+  }
+  refuseReferenceChoices(path, choices);
+  return { opened: openStrata(path, tensors, json, digest), tensors, path, bytes: bytes.length };
 }
 
 /** Tensors of a safetensors file; what is wrong with it is said with its path. */

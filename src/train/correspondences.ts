@@ -13,12 +13,12 @@ export const MIN_CORRESPONDENCES = 128;
 const DEPTH_TOLERANCE = 0.05;
 
 /** Pixel of image 1 → pixel of image 2 in `out` (x, y); false where there is none. */
-type Carry = (x: number, y: number, out: Float64Array) => boolean;
+export type Carry = (x: number, y: number, out: Float64Array) => boolean;
 
 /** Correspondences of all cells of `grid`, which lies on both images. */
 export function correspond(pair: TrainingPair, grid: CellGrid): Correspondences {
   const { width, height, scale, shift } = checkGrid(grid);
-  const carry = pair.warp.kind === "depth" ? byDepth(pair, pair.warp) : byHomography(pair, pair.warp);
+  const carry = carryOf(pair);
   const targets = new Float32Array(2 * width * height);
   const valid = new Uint8Array(width * height);
   const found = new Float64Array(2);
@@ -37,6 +37,11 @@ export function correspond(pair: TrainingPair, grid: CellGrid): Correspondences 
     count++;
   }
   return { targets, valid, count };
+}
+
+/** Where any point of image 1 is found in image 2. */
+export function carryOf(pair: TrainingPair): Carry {
+  return pair.warp.kind === "depth" ? byDepth(pair, pair.warp) : byHomography(pair, pair.warp);
 }
 
 function checkGrid(grid: CellGrid): CellGrid {

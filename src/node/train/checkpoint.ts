@@ -152,6 +152,25 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
 /** Options that may change when a run is resumed: they say when to end and what to keep, not what a step does. */
 const MAY_CHANGE = ["epochs", "steps", "patience", "checkpointEvery"];
 
+/** Throws an OptionError that names the first thing in which a run differs from the one that is to be resumed. */
+export function checkIdentity(was: RunIdentity, { options, ...fixed }: RunIdentity): void {
+  const compare = (what: string, old: unknown, now: unknown): void => {
+    if (canonicalJson(old) !== canonicalJson(now)) {
+      throw new OptionError(
+        `resume: the checkpoint was made with another ${what}: ${canonicalJson(old)}, now ${canonicalJson(now)}; use the same, or another output folder`,
+      );
+    }
+  };
+  compare("task", was.task, fixed.task);
+  compare("recipe", was.recipe, fixed.recipe);
+  compare("data set (digest)", was.data, fixed.data);
+  // A schedule that runs down to the end depends on where the end is.
+  const mayChange = options.schedule === "constant" ? MAY_CHANGE : MAY_CHANGE.slice(2);
+  for (const name of new Set([...Object.keys(options), ...Object.keys(was.options)])) {
+    if (!mayChange.includes(name)) compare(`option "${name}"`, was.options[name], options[name]);
+  }
+}
+
 /** The snapshot of a checkpoint for a run of that identity; an OptionError names the first thing that differs. */
 export function resumeFrom(
   checkpoint: Checkpoint,
@@ -159,23 +178,7 @@ export function resumeFrom(
   layout: Layout,
   stateLayout: Layout,
 ): Snapshot {
-  const { options, ...fixed } = identity;
-  const compare = (what: string, was: unknown, is: unknown): void => {
-    if (canonicalJson(was) !== canonicalJson(is)) {
-      throw new OptionError(
-        `resume: the checkpoint was made with another ${what}: ${canonicalJson(was)}, now ${canonicalJson(is)}; use the same, or another output folder`,
-      );
-    }
-  };
-  compare("task", checkpoint.identity.task, fixed.task);
-  compare("recipe", checkpoint.identity.recipe, fixed.recipe);
-  compare("data set (digest)", checkpoint.identity.data, fixed.data);
-  // A schedule that runs down to the end depends on where the end is.
-  const mayChange = options.schedule === "constant" ? MAY_CHANGE : MAY_CHANGE.slice(2);
-  const old = checkpoint.identity.options;
-  for (const name of new Set([...Object.keys(options), ...Object.keys(old)])) {
-    if (!mayChange.includes(name)) compare(`option "${name}"`, old[name], options[name]);
-  }
+  checkIdentity(checkpoint.identity, identity);
   const take = (prefix: string, of: Layout, minimum = 0): Float32Array => {
     const flat = new Float32Array(Math.max(of.length, minimum));
     for (const { name, offset, length } of of.entries) {

@@ -1,0 +1,215 @@
+/**
+ * A training in a folder: run.json says what it is, checkpoints/ where it is, model/ holds the best network at the end.
+ * A run that was killed goes on from its last checkpoint, and only as the run that it was.
+ */
+import { createHash } from "node:crypto";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { FormatError, OptionError } from "../../errors.js";
+import { parseJson } from "../../formats/bytes.js";
+import { toFloat32 } from "../../formats/ndarray.js";
+import { writeSafetensors } from "../../formats/safetensors.js";
+import type { CompileOptions } from "../../graph/compile.js";
+import { type TrainOptions, trainOptions } from "../../train/options.js";
+import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
+import { plannedSteps, type Snapshot, type TrainHooks, type TrainOutcome, train } from "../../train/trainer.js";
+import type { PairSource } from "../../train/types.js";
+import { readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkWritable, makeFolder } from "../folders.js";
+import {
+  bestCheckpoint,
+  checkIdentity,
+  latestCheckpoint,
+  openCheckpoints,
+  type RunIdentity,
+  readCheckpoint,
+  resumeFrom,
+} from "./checkpoint.js";
+import type { ReferenceTask } from "./reference-task.js";
+
+/** What to do with a run that the folder holds already. */
+export const EXISTING = ["refuse", "resume", "overwrite"] as const;
+
+/** Where a run begins, for those who watch it. */
+export interface RunStart {
+  /** Updates done before: 0, or those of the checkpoint that it goes on from. */
+  step: number;
+  epoch: number;
+  /** Updates of the whole run, as far as they are known. */
+  total: number;
+  identity: RunIdentity;
+}
+
+/** Hooks of one run, and their end. */
+export interface RunWatch extends TrainHooks {
+  close?(): Promise<void>;
+}
+
+export interface RunRequest {
+  /** The folder; it is made where it is not there. */
+  out: string;
+  task: ReferenceTask;
+  train: PairSource;
+  validation: PairSource | null;
+  options: Partial<TrainOptions>;
+  /** Default "refuse". */
+  existing?: (typeof EXISTING)[number];
+  runtime?: Pick<CompileOptions, "runtime" | "backend" | "threads">;
+  /** Of strata, Node and the runtime, for the records. */
+  versions: Record<string, string>;
+  /** Further facts for run.json: the command line, paths. */
+  facts?: Record<string, unknown>;
+  /** Opens what shows and logs the run, once it is known where it begins. */
+  watch?(start: RunStart): Promise<RunWatch>;
+  /** Told about damaged checkpoints that are passed over. */
+  note?(message: string): void;
+  /** Whether to end now, in order. */
+  shouldStop?(): boolean;
+}
+
+export interface RunResult {
+  ended: TrainOutcome["ended"];
+  step: number;
+  epoch: number;
+  best: Snapshot["best"];
+  /** Updates that were done before; null for a run from the beginning. */
+  resumedFrom: number | null;
+  /** The model's folder; null where the run was stopped. */
+  model: string | null;
+}
+
+const RUN = "run.json";
+const CHECKPOINTS = "checkpoints";
+/** Everything that belongs to a run. */
+const OWN = [RUN, CHECKPOINTS, "log.jsonl", "model"];
+
+/** Trains in `out`. OptionErrors for a folder with another run, and for resuming what is not the same run. */
+export async function runTraining(request: RunRequest): Promise<RunResult> {
+  const { out, task, validation, versions, existing = "refuse", watch, shouldStop } = request;
+  const options = trainOptions(request.options);
+  const identity: RunIdentity = {
+    task: task.name,
+    recipe: task.recipe,
+    options: { ...options },
+    data: { train: request.train.digest, validation: validation?.digest ?? null },
+  };
+  const layout = layoutOf(task.parameters(options.seed));
+  const stateLayout = layoutOf(task.state());
+  const resume = await begin(out, existing, identity, layout, stateLayout, request.note ?? (() => {}));
+  await writeRun(request, identity, layout.length);
+  const directory = join(out, CHECKPOINTS);
+  const store = await openCheckpoints(directory, { identity, layout, stateLayout, versions });
+  const start: RunStart = {
+    step: resume?.step ?? 0,
+    epoch: resume?.cursor.epoch ?? 0,
+    total: plannedSteps(options, request.train.length),
+    identity,
+  };
+  const watching = (await watch?.(start)) ?? {};
+  let outcome: TrainOutcome;
+  try {
+    outcome = await train({
+      task,
+      train: request.train,
+      validation,
+      options,
+      resume: resume ?? undefined,
+      runtime: request.runtime,
+      hooks: {
+        onStep: watching.onStep,
+        onValidation: watching.onValidation,
+        async onCheckpoint(snapshot, best) {
+          // The log first: a checkpoint never knows of steps that the log does not.
+          await watching.onCheckpoint?.(snapshot, best);
+          await store.save(snapshot, best);
+        },
+        shouldStop: () => (shouldStop?.() ?? false) || (watching.shouldStop?.() ?? false),
+      },
+    });
+  } finally {
+    await watching.close?.();
+  }
+  const { snapshot, ended } = outcome;
+  const result = { ended, step: snapshot.step, epoch: snapshot.cursor.epoch, best: snapshot.best };
+  const model = ended === "stopped" ? null : await writeModel(request, identity, layout, stateLayout);
+  return { ...result, resumedFrom: resume ? resume.step : null, model };
+}
+
+/** The snapshot to go on from; null for a beginning. */
+async function begin(
+  out: string,
+  existing: (typeof EXISTING)[number],
+  identity: RunIdentity,
+  layout: Layout,
+  stateLayout: Layout,
+  note: (message: string) => void,
+): Promise<Snapshot | null> {
+  const directory = join(out, CHECKPOINTS);
+  const holdsRun = (await isThere(join(out, RUN))) || (await readdir(directory).catch(() => [])).length > 0;
+  if (holdsRun && existing === "refuse") {
+    throw new OptionError(
+      `${out} holds a training already; --resume goes on with it, --overwrite throws it away, or choose another folder`,
+    );
+  }
+  await checkWritable([join(out, RUN)]);
+  if (existing === "overwrite") for (const name of OWN) await rm(join(out, name), { recursive: true, force: true });
+  if (!holdsRun || existing !== "resume") return null;
+  const found = await latestCheckpoint(directory);
+  for (const damaged of found?.damaged ?? []) note(`passed over a damaged checkpoint, ${damaged}`);
+  if (found) return resumeFrom(found.checkpoint, identity, layout, stateLayout);
+  // Killed before its first checkpoint: it begins again, but only as what it was.
+  const file = join(out, RUN);
+  if (await isThere(file)) checkIdentity(readIdentity(file, parseJson(file, await readFileChecked(file))), identity);
+  return null;
+}
+
+function readIdentity(file: string, json: unknown): RunIdentity {
+  const { task, recipe, options, data } = json as Partial<RunIdentity>;
+  if (!task || !recipe || !options || !data) throw new FormatError(`${file}: fields are missing or wrong`);
+  return { task, recipe, options, data };
+}
+
+async function writeRun(
+  { out, versions, facts, train: source }: RunRequest,
+  identity: RunIdentity,
+  parameters: number,
+) {
+  const run = { format: 1, ...identity, parameters, pairs: source.length, versions, ...facts };
+  await writeFileAtomic(join(out, RUN), `${JSON.stringify(run, null, 2)}\n`);
+}
+
+/** The model of the best checkpoint, as a folder that `strata extract --model` opens. */
+async function writeModel(
+  { out, task, versions }: RunRequest,
+  identity: RunIdentity,
+  layout: Layout,
+  stateLayout: Layout,
+): Promise<string> {
+  const path = await bestCheckpoint(join(out, CHECKPOINTS));
+  if (path === null) throw new FormatError(`${join(out, CHECKPOINTS)}: there is no checkpoint to make a model of`);
+  const { tensors, step, best } = await readCheckpoint(path);
+  const take = (prefix: string, { entries }: Layout): Parameter[] =>
+    entries.map(({ name, shape }) => {
+      const tensor = tensors.get(prefix + name);
+      if (!tensor) throw new FormatError(`${path}: the tensor "${prefix}${name}" is missing`);
+      return { name, shape, data: toFloat32(tensor) };
+    });
+  const weights = writeSafetensors(task.checkpoint(take("", layout), take("state.", stateLayout), step));
+  const folder = join(out, "model");
+  await makeFolder(folder);
+  await writeFileAtomic(join(folder, "model.safetensors"), weights);
+  const config = {
+    kind: "reference",
+    name: task.name,
+    preprocessing: task.preprocessing,
+    sha256: createHash("sha256").update(weights).digest("hex"),
+    recipe: task.recipe,
+    training: { step, validationLoss: best?.loss ?? null, options: identity.options, data: identity.data, versions },
+  };
+  await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  return folder;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}

@@ -158,18 +158,17 @@ function weightGradient(
   const contracted = lhs.shape[1];
   const pixels = rhs.shape.slice(2);
   const swap = (view: View) => transposeView(view, [1, 0, ...pixels.map((_, i) => i + 2)]);
-  const map = padView(ctx, swap(lhs), [[0, 0], [0, 0], ...padding], dtype);
+  const map = windowsOf(ctx, swap(lhs), padding, rhsDilation, dtype);
   const [n, p] = [contracted, sizeOf(pixels)];
   const grad = reshapeTo(ctx, ctx.materialise(swap(rhs), true).name, [n, outB, p]).source.name;
   const perm = [0, 2, 1];
   const gradT = ctx.builder.node("Transpose", [grad], { perm });
   const parts = Array.from({ length: sizeOf(positions) }, (_, k) => {
-    const slices = pixels.map((size, i): Pair => {
+    const starts = pixels.map((_, i) => {
       const position = Math.floor(k / sizeOf(positions.slice(i + 1))) % positions[i];
-      const start = position * strides[i];
-      return [start, start + (size - 1) * rhsDilation[i] + 1];
+      return position * strides[i];
     });
-    const window = sliceView(ctx, map, [[0, n], [0, outA], ...slices], [1, 1, ...rhsDilation]);
+    const window = map(starts, pixels);
     const flat = reshapeTo(ctx, ctx.materialise(window, true).name, [n, outA, p]).source.name;
     const product = ctx.builder.node("MatMul", [flat, gradT]);
     return n === 1 ? product : ctx.builder.node("ReduceSum", [product, ctx.builder.ints([0])], { keepdims: 1 });
@@ -178,6 +177,44 @@ function weightGradient(
   const stored = reshapeTo(ctx, joined, [...positions, outA, outB]);
   const q = positions.length;
   return transposeView(stored, [q, q + 1, ...positions.map((_, i) => i)]);
+}
+
+/** Cuts windows of the given size out of a padded map [n, c, …], their pixels `dilation` apart, the first one at `starts`. */
+type Windows = (starts: readonly number[], size: readonly number[]) => View;
+
+/**
+ * Reading every second pixel is as slow as reading one at a time. Where both axes are dilated alike, SpaceToDepth sorts
+ * the map into its phases once, and windows are contiguous.
+ */
+function windowsOf(
+  ctx: Lowering,
+  bare: View,
+  padding: readonly Pair[],
+  dilation: readonly number[],
+  dtype: DType,
+): Windows {
+  const [n, c, ...spatial] = bare.shape;
+  const d = dilation[0];
+  const padded = (widths: readonly Pair[]) => padView(ctx, bare, [[0, 0], [0, 0], ...widths], dtype);
+  if (d === 1 || spatial.length !== 2 || dilation[1] !== d || !["float32", "float64"].includes(dtype)) {
+    const map = padded(padding);
+    return (starts, size) => {
+      const slices = size.map((s, i): Pair => [starts[i], starts[i] + (s - 1) * dilation[i] + 1]);
+      return sliceView(ctx, map, [[0, n], [0, c], ...slices], [1, 1, ...dilation]);
+    };
+  }
+  const upToWhole = padding.map(([before, after], i): Pair => {
+    const size = spatial[i] + before + after;
+    return [before, after + ((d - (size % d)) % d)];
+  });
+  const whole = ctx.materialise(padded(upToWhole), true);
+  const name = ctx.builder.node("SpaceToDepth", [whole.name], { blocksize: d });
+  const phases = identityView({ name, shape: [n, d * d * c, ...whole.shape.slice(2).map((s) => s / d)] });
+  return (starts, size) => {
+    const phase = (starts[0] % d) * d + (starts[1] % d);
+    const slices = size.map((s, i): Pair => [Math.floor(starts[i] / d), Math.floor(starts[i] / d) + s]);
+    return sliceView(ctx, phases, [[0, n], [phase * c, (phase + 1) * c], ...slices]);
+  };
 }
 
 /** The kernel before its spatial axes were flipped, when that is how it was made. */

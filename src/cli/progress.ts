@@ -15,8 +15,8 @@ export interface ProgressOptions {
   total: number;
   /** Default: images. */
   unit?: Unit;
-  /** Said before the count: "orb: "; default nothing. */
-  label?: string;
+  /** Said before the count: "orb: "; default nothing. A function is asked each time. */
+  label?: string | (() => string);
   /** Whether a bar can be drawn. */
   terminal: boolean;
   /** Only what is logged is shown. */
@@ -66,6 +66,8 @@ export function describeSeconds(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const said = (label: string | (() => string)): string => (typeof label === "string" ? label : label());
+
 function lines({ total, unit, label = "", now = Date.now }: ProgressOptions, log: (line: string) => void): Progress {
   const start = now();
   let last = start;
@@ -75,7 +77,7 @@ function lines({ total, unit, label = "", now = Date.now }: ProgressOptions, log
       if (time - last < LINE_SECONDS * 1000 && done < total) return;
       if (done === total && last === start) return; // A short run needs no progress.
       last = time;
-      log(label + describeProgress(done, worked, total, (time - start) / 1000, unit));
+      log(said(label) + describeProgress(done, worked, total, (time - start) / 1000, unit));
     },
     log,
     stop: () => {},
@@ -98,7 +100,7 @@ async function bar({ total, unit, label = "", write, now = Date.now }: ProgressO
     stream: process.stderr,
   });
   const text = (done: number, worked: number) =>
-    label + describeProgress(done, worked, total, (now() - start) / 1000, unit);
+    said(label) + describeProgress(done, worked, total, (now() - start) / 1000, unit);
   single.start(total, 0, { text: text(0, 0) });
   return {
     update: (done, worked) => single.update(done, { text: text(done, worked) }),

@@ -6,6 +6,7 @@
  * `targets` [N, h·w, 2], `valid` [N, h·w], `pairWeights` [N] on the grid of `early`. The maps are taps of the frozen
  * backbone, or, where the encoder is frozen as well, its descriptors (see frozen.ts).
  */
+import { OptionError } from "../../errors.js";
 import { type InputSpec, input } from "../../graph/compile.js";
 import { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";
@@ -45,6 +46,11 @@ export function referenceTraining(
   channels: TapChannels,
   grid: Pick<CellGrid, "width" | "height"> = REFERENCE_GRID,
 ): ReferenceTraining {
+  if (![grid.width, grid.height].every((size) => Number.isInteger(size) && size > 0 && size % 4 === 0)) {
+    throw new OptionError(
+      `referenceTraining: the grid's sides must be multiples of 4, got ${grid.width}×${grid.height}; crops are multiples of 32 pixels`,
+    );
+  }
   const maps = recipe.kind === "attention" && !recipe.backprop ? "descriptors" : "taps";
   return {
     maps,

@@ -1,5 +1,6 @@
 /** What was run, so that it can be repeated: the command, the machine, and each run's configuration. */
 import { escapeXml } from "../../report/escape.js";
+import { factList, settings } from "../../report/facts.js";
 import type { ReportInput } from "./input.js";
 import type { SummarizedRun } from "./series.js";
 
@@ -15,7 +16,7 @@ export function configurationHtml({ command, runs, date }: ReportInput, summariz
   const shown = facts.filter(([, values]) => values.length > 0);
   return `<p>This command repeats it:</p>
 <pre><code>${escapeXml(command)}</code></pre>
-<dl>${shown.map(([name, values]) => entry(name, values.join("; "))).join("\n")}</dl>
+${factList(shown.map(([name, values]) => [name, values.join("; ")]))}
 ${summarized.map(runHtml).join("\n")}`;
 }
 
@@ -25,29 +26,14 @@ export function machineName({ cpu, cores, memoryGiB, platform }: SummarizedRun["
 }
 
 function runHtml({ name, run: { info } }: SummarizedRun): string {
-  const entries = [
-    entry("Key", info.key),
-    entry("Protocol", info.protocol === "own" ? "the keypoints that the method gives by itself" : info.protocol),
-    entry("Model, SHA-256", info.model ?? "none"),
-    entry("Extraction", settings(info.options)),
-    entry("Matching and estimation", settings(info.scoring)),
-    entry("Versions", settings(info.versions)),
-    entry("Seed", String(info.seed)),
+  const entries: [string, string][] = [
+    ["Key", info.key],
+    ["Protocol", info.protocol === "own" ? "the keypoints that the method gives by itself" : info.protocol],
+    ["Model, SHA-256", info.model ?? "none"],
+    ["Extraction", settings(info.options)],
+    ["Matching and estimation", settings(info.scoring)],
+    ["Versions", settings(info.versions)],
+    ["Seed", String(info.seed)],
   ];
-  return `<details><summary>${escapeXml(name)}</summary><dl>${entries.join("\n")}</dl></details>`;
-}
-
-const entry = (name: string, value: string): string => `<div><dt>${name}</dt><dd>${escapeXml(value)}</dd></div>`;
-
-/** "nms true, maxFeatures 2000", and what is nested in brackets: "ransac (threshold 3, seed 0)". */
-function settings(values: Readonly<Record<string, unknown>>): string {
-  const said = Object.entries(values).map(([name, value]) => {
-    if (isNested(value)) return `${name} (${settings(value)})`;
-    return `${name} ${typeof value === "string" ? value : (JSON.stringify(value) ?? "not set")}`;
-  });
-  return said.length > 0 ? said.join(", ") : "none";
-}
-
-function isNested(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return `<details><summary>${escapeXml(name)}</summary>${factList(entries)}</details>`;
 }

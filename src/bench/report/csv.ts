@@ -1,7 +1,6 @@
 /** Every pair of every run as comma-separated values (RFC 4180), for spreadsheets and other programs. */
+import { type Cell, csvText } from "../../report/csv.js";
 import { ESTIMATORS, type MethodRun, THRESHOLDS } from "../types.js";
-
-type Cell = string | number | null;
 
 /** One row per pair and protocol, below a row of names. A corner error that is empty: no homography was found. */
 export function benchCsv(runs: readonly MethodRun[]): string {
@@ -28,10 +27,5 @@ export function benchCsv(runs: readonly MethodRun[]): string {
       ...[pair.seconds.match, pair.seconds.score],
     ]),
   );
-  return [header, ...rows].map((cells) => `${cells.map(field).join(",")}\r\n`).join("");
-}
-
-function field(cell: Cell): string {
-  const text = cell === null || (typeof cell === "number" && !Number.isFinite(cell)) ? "" : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvText([header, ...rows]);
 }

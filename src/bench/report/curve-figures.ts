@@ -1,7 +1,7 @@
 /** Figures over other axes: share of homographies against the corner error allowed, scores against rotation and scale. */
-import { escapeXml } from "../../report/escape.js";
+import { figure, legend } from "../../report/figure.js";
+import { curveLook, drawCurve, PANEL, type Plotter, SHARES } from "../../report/plotter.js";
 import type { ChangeCurve, Estimator, PairRecord, SequenceKind } from "../types.js";
-import { type CurveLook, curveLook, drawCurve, PANEL, type Plotter, SHARES, swatch } from "./plotter.js";
 import type { SummarizedRun } from "./series.js";
 import { decimals, KIND_NAMES, runName } from "./text.js";
 
@@ -46,7 +46,7 @@ export function homographyFigure(plotter: Plotter, id: string, runs: readonly Su
   return figure(
     id,
     panels,
-    legend(plotter, names, true),
+    legend(plotter, names, { dashed: true }),
     "Homographies: share of pairs whose estimated homography moves the image’s corners by at most so many pixels on average. Solid: MAGSAC, dashed: RANSAC.",
   );
 }
@@ -100,7 +100,7 @@ export function changeFigure(plotter: Plotter, id: string, curves: readonly Chan
   return figure(
     id,
     panels,
-    legend(plotter, entries, false),
+    legend(plotter, entries),
     "Single photographs against themselves, turned or zoomed: what a method bears. Means over the photographs.",
   );
 }
@@ -124,19 +124,4 @@ function describeChange(heading: string, score: "mma3" | "homography3", curves: 
     return `${runName(curve)} from ${decimals(Math.min(...values), 2)} to ${decimals(Math.max(...values), 2)}`;
   });
   return `${heading}: ${said.join("; ")}.`;
-}
-
-function legend(plotter: Plotter, entries: readonly { name: string; look: CurveLook }[], dashed: boolean): string {
-  const items = entries.map(({ name, look }) => {
-    const samples = `${swatch(plotter, look)}${dashed ? swatch(plotter, look, { dashed: true, dots: false }) : ""}`;
-    return `<li><span class="samples">${samples}</span><span><b>${escapeXml(name)}</b></span></li>`;
-  });
-  return `<ul class="legend">${items.join("\n")}</ul>`;
-}
-
-function figure(id: string, panels: readonly string[], legendHtml: string, caption: string): string {
-  const columns = panels.length % 3 === 0 ? "" : " two";
-  return `<figure id="${id}"><div class="panels${columns}">${panels.join("\n")}</div>
-${legendHtml}
-<figcaption>${caption}</figcaption></figure>`;
 }

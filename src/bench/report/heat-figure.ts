@@ -1,6 +1,6 @@
 /** Every pair at a glance: one cell for each, coloured by the share of its matches that are right within 3 px. */
 import { escapeXml, shorten } from "../../report/escape.js";
-import { PANEL, type Plotter } from "./plotter.js";
+import { PANEL, type Plotter } from "../../report/plotter.js";
 import type { SummarizedRun } from "./series.js";
 import { accuracy, pairName } from "./text.js";
 

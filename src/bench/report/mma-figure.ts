@@ -3,7 +3,7 @@
  * panels; solid as matched, dashed after RANSAC; a legend with numbers of features and matches.
  */
 import { escapeXml } from "../../report/escape.js";
-import { drawCurve, PANEL, type Plotter, SHARES, swatch } from "./plotter.js";
+import { drawCurve, PANEL, type Plotter, SHARES, swatch } from "../../report/plotter.js";
 import { at, type Curve, type Series } from "./series.js";
 import { count, decimals } from "./text.js";
 

@@ -1,8 +1,6 @@
-/**
- * The report of a benchmark: one HTML page that is whole by itself. It needs no script, its security policy allows no
- * request, it follows the reader's light or dark, and it can be read on a telephone and on paper.
- */
-import { escapeXml } from "../../report/escape.js";
+/** The report of a benchmark: what its one page says, chapter by chapter. */
+import { type Chapter, reportPage } from "../../report/document.js";
+import { openPlotter, type Plotter } from "../../report/plotter.js";
 import { summarizeByKind } from "../summary.js";
 import type { PairRecord } from "../types.js";
 import { configurationHtml, machineName } from "./configuration.js";
@@ -11,18 +9,9 @@ import { galleryHtml, LINE_KEY } from "./gallery-html.js";
 import { heatFigures } from "./heat-figure.js";
 import { checkReport, type ReportInput } from "./input.js";
 import { mmaFigure } from "./mma-figure.js";
-import { openPlotter, type Plotter } from "./plotter.js";
 import { cachedTable, homographyTable, matchingTable, publishedTable } from "./result-tables.js";
 import { comparedCurves, peerLabel, publishedGroup, type SummarizedRun, seriesOf, summarizeRuns } from "./series.js";
 import { STYLE } from "./style.js";
-
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
-interface Chapter {
-  id: string;
-  title: string;
-  body: string;
-}
 
 /**
  * The page as HTML text. Runs without pairs, curves whose lengths differ and pictures that are not data URIs are refused
@@ -39,31 +28,9 @@ export async function benchReportHtml(input: ReportInput): Promise<string> {
     { id: "pairs", title: "Every pair", body: heatFigures(plotter, "pair-figure", runs) },
     sequencesChapter(input),
     { id: "configuration", title: "How it was made", body: configurationHtml(input, runs) },
-  ].filter(({ body }) => body !== "");
-  const title = escapeXml(input.title ?? defaultTitle(input));
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="faint">${escapeXml(subtitle(input))}</p>
-${(input.notes ?? []).map((note) => `<p class="notes">${escapeXml(note)}</p>`).join("\n")}
-<nav aria-label="Chapters">${chapters.map(({ id, title }) => `<a href="#${id}">${title}</a>`).join("")}</nav>
-</header>
-<main>
-${chapters.map(({ id, title, body }) => `<section><h2 id="${id}">${title}</h2>\n${body}</section>`).join("\n")}
-</main>
-</body>
-</html>
-`;
+  ];
+  const title = input.title ?? defaultTitle(input);
+  return reportPage({ title, subtitle: subtitle(input), notes: input.notes ?? [], chapters, style: STYLE });
 }
 
 function defaultTitle({ runs }: ReportInput): string {

@@ -1,8 +1,9 @@
 /** The tables of the report: means of the runs, and published figures. */
+
+import { type Column, type RowGroup, table } from "../../report/table.js";
 import { CORNER_THRESHOLDS, ESTIMATORS, type Estimator, type MethodCurve, type Summary } from "../types.js";
 import { costsOf } from "./costs.js";
 import { comparedCurves, curveLabel, peerLabel, publishedGroup, type SummarizedRun } from "./series.js";
-import { type Column, type RowGroup, table } from "./table.js";
 import { count, decimals, KIND_NAMES } from "./text.js";
 
 const share = (value: number): string => decimals(value, 3);

@@ -1,7 +1,8 @@
 /** Curves for the MMA figures: runs, cached and published ones in one form, raw and refined of a method together. */
+
+import { type CurveLook, curveLook } from "../../report/plotter.js";
 import { FINAL_MODEL, FINAL_MODEL_REFINED, type PublishedGroup, publishedName } from "../published-names.js";
 import { type KindSummaries, type MethodCurve, type MethodRun, THRESHOLDS } from "../types.js";
-import { type CurveLook, curveLook } from "./plotter.js";
 import { runNames } from "./text.js";
 
 /** MMA over thresholds; null where no pair of that kind was scored. */

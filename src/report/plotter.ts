@@ -3,7 +3,7 @@
  * page's variables, so that they follow light and dark. Loaded at the first use, which takes 0.4 s.
  */
 import type * as PlotModule from "@observablehq/plot";
-import { escapeXml, FORBIDDEN } from "../../report/escape.js";
+import { escapeXml, FORBIDDEN } from "./escape.js";
 
 export type Plot = typeof PlotModule;
 
@@ -20,7 +20,7 @@ export async function openPlotter(): Promise<Plotter> {
     Plot,
     svg(description, options) {
       const plot = Plot.plot({ ...options, document: page }).outerHTML;
-      // Plot's own style sheet is in the page once (style.ts). Escaping is linkedom's, which lets control characters pass.
+      // Plot's own style sheet is in the page once (document-style.ts). Escaping is linkedom's, which lets control characters pass.
       const text = plot.replace(/<style>[\s\S]*?<\/style>/, "").replace(FORBIDDEN, "\uFFFD");
       return text.replace("<svg ", () => `<svg role="img" aria-label="${escapeXml(description)}" `);
     },

@@ -6,15 +6,23 @@
 import type { Image } from "../image/image.js";
 import { warpImage } from "../image/warp.js";
 import { checkChoice, checkNumber } from "../options.js";
+import type { Change } from "./types.js";
 
-export const CHANGES = ["rotation", "scale"] as const;
-export type Change = (typeof CHANGES)[number];
+export const CHANGES = ["rotation", "scale"] as const satisfies readonly Change[];
 
 /** Degrees, clockwise as seen on the screen: a whole turn by 15°. */
 export const ROTATIONS: readonly number[] = Array.from({ length: 25 }, (_, i) => 15 * i);
 
 /** Zoom factors 2^(k/3), k = −6…6: ¼ to 4, three to an octave. */
 export const SCALES: readonly number[] = Array.from({ length: 13 }, (_, i) => 2 ** ((i - 6) / 3));
+
+export const CHANGE_VALUES: Readonly<Record<Change, readonly number[]>> = { rotation: ROTATIONS, scale: SCALES };
+
+/**
+ * Longer edge of a photograph in pixels, for curves: larger ones are shrunk before they are changed, for the canvas of a
+ * turned one has up to twice its pixels and a curve has three dozen values.
+ */
+export const CURVE_EDGE = 640;
 
 /** Smallest and largest zoom: what `warpImage` shrinks without aliasing, and as much the other way. */
 const [LEAST_ZOOM, MOST_ZOOM] = [1 / 16, 16];

@@ -21,19 +21,27 @@ export interface ScoringOptions {
   runtime?: Runtime | null;
 }
 
-export interface PairResult {
-  scores: PairScores;
+/** The matches of a pair, and the homographies in them by the estimators that were asked for. */
+export interface MatchedPair<E extends Estimator = Estimator> {
   /** Mutual nearest neighbours. */
   matches: Matches;
   /** Distance in pixels of image b of each match from where the true homography wants it. */
   errors: Float64Array;
   /** What each estimator found; `inliers` are indices into `matches`. */
-  homographies: Record<Estimator, Homography>;
+  homographies: Record<E, Homography>;
+  /** Mean distance in pixels of the four corners under the estimated and the true homography; null: none was found. */
+  cornerError: Record<E, number | null>;
+}
+
+export interface PairResult extends Omit<MatchedPair, "cornerError"> {
+  scores: PairScores;
   /** The RANSAC to whose inliers the refined matches are cut. */
   refined: Homography;
 }
 
 type Estimation = Pick<HomographyOptions, "method" | "threshold" | "maxIterations" | "restarts" | "polish">;
+
+const MATCHING = "mutual nearest neighbours";
 
 /** The reference's refinement, residual 4 px and 10 000 trials, by our estimator with its restarts and polish. */
 const REFINEMENT: Estimation = { method: "ransac", threshold: 4, maxIterations: 10_000, restarts: 4, polish: true };
@@ -55,8 +63,37 @@ export async function scorePair(
   truth: PairTruth,
   options: ScoringOptions = {},
 ): Promise<PairResult> {
+  const { seed } = checkOptions(options);
+  const started = performance.now();
+  const { seconds, cornerError: corners, ...pair } = await matchPair(a, b, truth, ESTIMATORS, options);
+  const { matches, errors } = pair;
+  const refined = await verifyMatches(a, b, matches, { ...REFINEMENT, seed });
+  const kept = Float64Array.from(refined.inliers, (m) => errors[m]);
+  const repeated = repeatedKeypoints(a, b, truth.homography);
+  const scores: PairScores = {
+    keypoints: [a.count, b.count],
+    matches: matches.count,
+    correct: countWithin(errors),
+    refined: { matches: kept.length, correct: countWithin(kept) },
+    ...repeated,
+    cornerError: corners,
+    seconds: { match: seconds, score: (performance.now() - started) / 1000 - seconds },
+  };
+  return { scores, ...pair, refined };
+}
+
+/**
+ * The part of `scorePair` that is about matches and homographies, by these estimators only: where most matches are wrong,
+ * each takes longer than matching. `seconds` are of matching; errors as in `scorePair`.
+ */
+export async function matchPair<E extends Estimator>(
+  a: Features,
+  b: Features,
+  { homography, sequence, images }: PairTruth,
+  estimators: readonly E[],
+  options: ScoringOptions = {},
+): Promise<MatchedPair<E> & { seconds: number }> {
   const { seed, runtime } = checkOptions(options);
-  const { homography, sequence, images } = truth;
   if (!(homography.length === 9 && homography.every(Number.isFinite) && inverse3x3(homography))) {
     throw new FormatError(
       `scorePair: the true homography of ${sequence} ${images.join("-")} must be 9 finite numbers of an invertible ` +
@@ -65,42 +102,37 @@ export async function scorePair(
   }
   const started = performance.now();
   const matches = await matchFeatures(a, b, runtime === undefined ? {} : { runtime });
-  const matched = performance.now();
+  const seconds = (performance.now() - started) / 1000;
 
   const errors = projectionErrors(a, b, matches, homography);
-  const refined = await verifyMatches(a, b, matches, { ...REFINEMENT, seed });
-  const homographies = {} as Record<Estimator, Homography>;
-  const corners = {} as PairScores["cornerError"];
-  for (const estimator of ESTIMATORS) {
+  const homographies = {} as Record<E, Homography>;
+  const corners = {} as Record<E, number | null>;
+  for (const estimator of estimators) {
     const found = await verifyMatches(a, b, matches, { ...ESTIMATIONS[estimator], seed });
     homographies[estimator] = found;
     const error = cornerError(found.matrix, homography, a.imageSize);
     corners[estimator] = Number.isFinite(error) ? error : null;
   }
-  const kept = Float64Array.from(refined.inliers, (m) => errors[m]);
-  const repeated = repeatedKeypoints(a, b, homography);
-  const scores: PairScores = {
-    keypoints: [a.count, b.count],
-    matches: matches.count,
-    correct: countWithin(errors),
-    refined: { matches: kept.length, correct: countWithin(kept) },
-    ...repeated,
-    cornerError: corners,
-    seconds: { match: (matched - started) / 1000, score: (performance.now() - matched) / 1000 },
-  };
-  return { scores, matches, errors, homographies, refined };
+  return { matches, errors, homographies, cornerError: corners, seconds };
 }
 
 /** How pairs are scored under these options, for a run's record: what changes scores changes it. */
 export function scoringOf(options: ScoringOptions = {}): Record<string, unknown> {
   const { seed } = checkOptions(options);
   return {
-    matching: "mutual nearest neighbours",
+    matching: MATCHING,
     repeatDistance: REPEAT_DISTANCE,
     refinement: REFINEMENT,
     estimators: ESTIMATIONS,
     seed,
   };
+}
+
+/** The same for what `matchPair` finds with these estimators. */
+export function matchingOf(estimators: readonly Estimator[], options: ScoringOptions = {}): Record<string, unknown> {
+  const { seed } = checkOptions(options);
+  const chosen = Object.fromEntries(estimators.map((name) => [name, ESTIMATIONS[name]]));
+  return { matching: MATCHING, estimators: chosen, seed };
 }
 
 function checkOptions(options: ScoringOptions) {

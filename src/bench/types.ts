@@ -137,11 +137,30 @@ export interface MethodCurve {
   meanMatches: number;
 }
 
-/** Scores over a change that is made to single photographs: a turn in degrees or a zoom factor. */
+/** What is made of single photographs: a turn in degrees, or a zoom by a factor. */
+export type Change = "rotation" | "scale";
+
+/** Scores of a photograph's features against those of the same photograph changed. */
+export interface ChangeScores extends Pick<PairScores, "matches" | "correct"> {
+  cornerError: Pick<PairScores["cornerError"], "magsac">;
+}
+
+/** One line of a file of curves. */
+export interface ChangeRecord extends ChangeScores {
+  /** "v_graf/1.png" */
+  photo: string;
+  change: Change;
+  value: number;
+  run: RunInfo;
+}
+
+/** Scores over a change that is made to single photographs. */
 export interface ChangeCurve {
   method: string;
   protocol: string;
-  change: "rotation" | "scale";
+  change: Change;
+  /** Names of the photographs. */
+  photos: string[];
   values: number[];
   /** Means over the photographs, one per value. */
   mma3: number[];

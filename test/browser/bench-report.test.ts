@@ -174,7 +174,16 @@ async function fullInput(): Promise<ReportInput> {
     const changes = (["rotation", "scale"] as const).map((change) => {
       const at = change === "rotation" ? values : zooms;
       const scores = at.map((_, i) => Math.abs(Math.cos(i / 4)));
-      return { method: "alpha", protocol: "own", change, values: at, mma3: scores, homography3: scores, matches: at };
+      return {
+        method: "alpha",
+        protocol: "own",
+        change,
+        photos: ["v_x/1.png"],
+        values: at,
+        mma3: scores,
+        homography3: scores,
+        matches: at,
+      };
     });
     return {
       date: "2026-01-02",

@@ -48,7 +48,12 @@ function addHpatches(bench: Command, context: Context, done: (code: number) => v
       "also score the best K keypoints; several, separated by commas (default: 2000)",
       limitsOf,
     )
-    .option("--curves", "also curves over rotation and scale, from the sequences' first images")
+    .option("--curves", "also curves over rotation and scale, from first images of the sequences")
+    .option(
+      "--curve-photos <n>",
+      "first images of how many sequences, evenly taken (default: 3)",
+      numberOf("--curve-photos", { min: 1, integer: true }),
+    )
     .option("--seed <n>", "seed of the robust estimations (default: 0)", numberOf("--seed", SEEDS))
     .optionsGroup("Output:")
     .option("--out <dir>", "where features and results are kept; what is there is not done again", OUT)

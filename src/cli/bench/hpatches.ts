@@ -29,6 +29,7 @@ export interface HpatchesFlags extends Omit<ExtractionFlags, "maxFeatures"> {
   jobs?: number;
   seed?: number;
   curves?: boolean;
+  curvePhotos?: number;
   cached?: string[];
   report?: string;
   csv?: string;
@@ -132,11 +133,14 @@ async function runMethod(
     for (const plan of plans) {
       if (results.plans.some(({ key }) => key === plan.key)) continue;
       results.plans.push(plan);
-      results.runs.push(...(await benchMethod(plan, bench)));
-    }
-    if (flags.curves) {
+      const runs = await benchMethod(plan, bench);
+      results.runs.push(...runs);
+      if (!flags.curves || plan !== plans[0]) continue;
       const { changeCurves } = await import("../../node/bench/change-curves.js");
-      results.changes.push(...(await changeCurves(plans[0], bench, engine.openExtractor, availableParallelism())));
+      // Sequences that were left out have no readable photograph, perhaps.
+      const scored = new Set(runs.flatMap(({ records }) => records.map(({ sequence }) => sequence)));
+      const sequences = bench.data.sequences.filter(({ name }) => scored.has(name));
+      results.changes.push(...(await changeCurves(plan, bench, sequences, flags.curvePhotos)));
     }
   } catch (error) {
     // A wrong command line, a dead job, a full disk and bugs end the run.

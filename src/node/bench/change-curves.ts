@@ -1,83 +1,93 @@
-/** Rotation and scale curves of a planned method on the sequences' first images, kept like any result. */
-import { existsSync } from "node:fs";
+/**
+ * Rotation and scale curves of a planned method on some of the sequences' first images. A line for each photograph,
+ * change and value is kept as pairs' scores are, so that more photographs, or a run that was stopped, only add to them.
+ */
 import { join } from "node:path";
-import { CHANGES, ROTATIONS, SCALES } from "../../bench/change.js";
-import { changeCurve } from "../../bench/curves.js";
-import { topFeatures } from "../../bench/features.js";
-import { scorePair } from "../../bench/score-pair.js";
-import type { ChangeCurve } from "../../bench/types.js";
-import { FormatError } from "../../errors.js";
-import { parseJson } from "../../formats/bytes.js";
-import { sameProvenance } from "../../formats/record.js";
-import { readFileChecked, writeFileAtomic } from "../atomic.js";
-import { loadImage } from "../images.js";
-import { type MethodPlan, type OpenExtractor, openMethod } from "./methods.js";
-import { type Bench, resultsName, runInfo } from "./run.js";
-import { runtimeOf } from "./runner.js";
+import { CHANGES } from "../../bench/change.js";
+import { changeCurve, changeScoringOf, plainValues } from "../../bench/curves.js";
+import type { Change, ChangeCurve, ChangeRecord } from "../../bench/types.js";
+import { openJsonLines } from "./json-lines.js";
+import type { MethodPlan } from "./methods.js";
+import { parseChangeRecord } from "./records.js";
+import { type Bench, isOfRun, resultsName, runInfo } from "./run.js";
+import type { ChangeTask } from "./runner.js";
+import type { Sequence } from "./sequences.js";
 
-/** Photographs at most; of more sequences these many are taken, spread evenly over their names. */
-export const CURVE_PHOTOS = 12;
+/** Photographs unless asked for otherwise. */
+export const CURVE_PHOTOS = 3;
 
-/** The curves under the plan's first protocol; none for features out of files, which know no turned images. */
+/**
+ * The curves under the plan's first protocol, on the first images of `count` of the sequences, evenly taken; none for
+ * features out of files, which know no turned images.
+ */
 export async function changeCurves(
   plan: MethodPlan,
   bench: Bench,
-  openExtractor: OpenExtractor,
-  threads: number,
+  sequences: readonly Sequence[],
+  count = CURVE_PHOTOS,
 ): Promise<ChangeCurve[]> {
-  const { out, data, loading, seed, watch } = bench;
-  if (plan.spec.kind === "files" || plan.spec.kind === "h5") return [];
+  const { out, loading, seed, pool, watch } = bench;
+  const { spec } = plan;
+  if (spec.kind === "files" || spec.kind === "h5" || sequences.length === 0) return [];
   const [protocol] = plan.protocols;
-  const photos = spread(data.sequences.map(({ images }) => images[0]));
-  const names = photos.map(({ name }) => name);
-  const path = join(out, "results", `${resultsName(runInfo(plan, protocol, bench))}.curves.json`);
-  const kept = await readKept(path, names);
-  if (kept) return kept;
+  const base = runInfo(plan, protocol, bench);
+  const info = { ...base, scoring: { ...changeScoringOf({ seed }), maxFeatures: protocol.limit } };
+  const lines = await openJsonLines(join(out, "results", `${resultsName(info)}.curves.jsonl`), parseChangeRecord);
+  const records = new Map<string, ChangeRecord>();
+  for (const record of lines.values) if (isOfRun(record, info)) records.set(idOf(record), record);
 
-  const method = await openMethod(plan.spec, threads, openExtractor);
-  const runtime = runtimeOf(threads);
-  const curves: ChangeCurve[] = [];
+  const photos = spread(sequences, count).map(({ images }) => images[0]);
+  const all = photos.flatMap((image) =>
+    CHANGES.flatMap((change) =>
+      plainValues(change).map(
+        (value): ChangeTask => ({
+          type: "change",
+          method: spec,
+          image,
+          loading,
+          limit: protocol.limit,
+          change,
+          value,
+          seed,
+        }),
+      ),
+    ),
+  );
+  const tasks = all.filter(({ image, change, value }) => !records.has(idOf({ photo: image.name, change, value })));
+  let worked = 0;
+  const before = all.length - tasks.length;
+  const stage = await watch.stage(`${plan.name} rotation and scale: `, ["pair", "pairs"], all.length);
   try {
-    for (const change of CHANGES) {
-      const values = change === "rotation" ? ROTATIONS : SCALES;
-      const stage = await watch.stage(`${plan.name} ${change}: `, ["pair", "pairs"], photos.length * values.length);
-      const curve = changeCurve({
-        method: plan.name,
-        protocol: protocol.name,
-        change,
-        values,
-        photos: photos.map((image) => ({ name: image.name, load: () => loadImage(image.path, loading) })),
-        extract: async (pixels) => topFeatures(await method.features(photos[0], async () => pixels), protocol.limit),
-        score: (a, b, truth) => scorePair(a, b, truth, { seed, runtime }),
-        onProgress: (done) => stage.update(done, done),
-      });
-      try {
-        curves.push(await watch.race(curve));
-      } finally {
-        stage.stop();
-      }
-    }
+    await watch.race(
+      pool.map(tasks, async ({ image, change, value }, outcome) => {
+        if ("error" in outcome) throw outcome.error;
+        const record: ChangeRecord = { photo: image.name, change, value, ...outcome.value, run: info };
+        records.set(idOf(record), record);
+        await lines.append(record);
+        stage.update(before + ++worked, worked);
+        // What is done is kept before a wish to stop is heard.
+        await watch.race(Promise.resolve());
+      }),
+    );
   } finally {
-    await method.dispose();
+    stage.stop();
   }
-  await writeFileAtomic(path, `${JSON.stringify({ photos: names, curves })}\n`);
-  return curves;
+  return CHANGES.map((change) =>
+    changeCurve({
+      method: plan.name,
+      protocol: protocol.name,
+      change,
+      photos: photos.map(({ name }) => name),
+      scores: (photo, value) => records.get(idOf({ photo, change, value })) as ChangeRecord,
+    }),
+  );
 }
 
-/** At most `CURVE_PHOTOS` of them. */
-function spread<T>(all: readonly T[]): T[] {
-  if (all.length <= CURVE_PHOTOS) return [...all];
-  return Array.from({ length: CURVE_PHOTOS }, (_, i) => all[Math.floor((i * all.length) / CURVE_PHOTOS)]);
-}
+const idOf = ({ photo, change, value }: { photo: string; change: Change; value: number }): string =>
+  `${photo} ${change} ${value}`;
 
-/** Curves that an earlier run kept for the same photographs; null where there are none, or damaged ones. */
-async function readKept(path: string, photos: readonly string[]): Promise<ChangeCurve[] | null> {
-  if (!existsSync(path)) return null;
-  try {
-    const kept = parseJson(path, await readFileChecked(path)) as { photos?: unknown; curves?: ChangeCurve[] };
-    return sameProvenance(kept.photos, photos) && Array.isArray(kept.curves) ? kept.curves : null;
-  } catch (error) {
-    if (error instanceof FormatError) return null;
-    throw error;
-  }
+/** `count` of them at most, at even distances. */
+function spread<T>(all: readonly T[], count: number): T[] {
+  if (all.length <= count) return [...all];
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);
 }

@@ -34,7 +34,7 @@ async function findResults(named: string, out: string): Promise<string[]> {
 
 async function resultsIn(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => []);
-  const results = names.filter((name) => name.endsWith(".jsonl") && !name.endsWith(".images.jsonl"));
+  const results = names.filter((name) => name.endsWith(".jsonl") && !/\.(images|curves)\.jsonl$/.test(name));
   return results.sort().map((name) => join(folder, name));
 }
 

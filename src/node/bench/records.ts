@@ -1,5 +1,7 @@
 /** Records of results as they come out of files: checked, for files are edited, torn and made by other versions. */
+import { CHANGES } from "../../bench/change.js";
 import {
+  type ChangeRecord,
   ESTIMATORS,
   type ImageRecord,
   type PairRecord,
@@ -42,6 +44,21 @@ export function parseImageRecord(value: unknown): ImageRecord | null {
     isCount(keypoints) &&
     [seconds, peakMB].every((amount) => amount === null || isAmount(amount));
   return fits ? (value as unknown as ImageRecord) : null;
+}
+
+/** The record of a changed photograph, or null for anything else. */
+export function parseChangeRecord(value: unknown): ChangeRecord | null {
+  if (!isRecord(value) || !isRunInfo(value.run)) return null;
+  const { photo, change, matches, correct, cornerError } = value;
+  const fits =
+    typeof photo === "string" &&
+    CHANGES.some((name) => name === change) &&
+    isAmount(value.value) &&
+    isCount(matches) &&
+    isCounts(correct, THRESHOLDS.length) &&
+    isRecord(cornerError) &&
+    (cornerError.magsac === null || isAmount(cornerError.magsac));
+  return fits ? (value as unknown as ChangeRecord) : null;
 }
 
 function isRunInfo(value: unknown): value is RunInfo {

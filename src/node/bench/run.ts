@@ -6,6 +6,7 @@
  *   OUT/features/KEY/SEQUENCE/N.npz            features of image N
  *   OUT/results/KEY.images.jsonl               a line per image: keypoints, seconds, memory
  *   OUT/results/KEY.PROTOCOL-HASH.jsonl        a line per pair; the hash is of scoring, seed and versions
+ *   OUT/results/KEY.PROTOCOL-HASH.curves.jsonl a line per photograph, change and value (change-curves.ts)
  */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -288,7 +289,7 @@ export function resultsName({ key, protocol, scoring, seed, versions }: RunInfo)
 }
 
 /** Whether a record is of this run, on whatever machine it was made: a file may have been edited or mixed. */
-function isOfRun({ run }: PairRecord, info: RunInfo): boolean {
+export function isOfRun({ run }: { run: RunInfo }, info: RunInfo): boolean {
   return sameProvenance({ ...run, machine: null }, { ...info, machine: null });
 }
 

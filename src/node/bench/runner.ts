@@ -1,14 +1,17 @@
 /**
- * The two kinds of work of an evaluation, done one task at a time: an image's features to a file, and the scores of a
- * pair from two such files. A task and its result are plain data, so that the same runner serves this process and a job
+ * The kinds of work of an evaluation, done one task at a time: an image's features to a file, the scores of a pair from
+ * two such files, and those of a photograph against itself turned or zoomed. A task and its result are plain data, so that the same runner serves this process and a job
  * in another one.
  */
+import { curvePhoto, scoreChange } from "../../bench/curves.js";
 import { topFeatures } from "../../bench/features.js";
 import { scorePair } from "../../bench/score-pair.js";
-import type { ImageRecord, PairScores, PairTruth } from "../../bench/types.js";
+import type { Change, ChangeScores, ImageRecord, PairScores, PairTruth } from "../../bench/types.js";
 import type { Features } from "../../features.js";
 import { decodeRecord, encodeRecord, type Provenance } from "../../formats/record.js";
+import { loadOpenCv } from "../../geometry/opencv.js";
 import type { Runtime } from "../../graph/session.js";
+import type { Image } from "../../image/image.js";
 import { disposeMatching } from "../../match/index.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
@@ -36,8 +39,23 @@ export interface ScoreTask {
   seed: number;
 }
 
-export type Task = ExtractTask | ScoreTask;
-export type ResultOf<T extends Task> = T extends ExtractTask ? ImageRecord : PairScores;
+export interface ChangeTask {
+  type: "change";
+  method: MethodSpec;
+  image: SequenceImage;
+  loading: { pixelLimit: number; orientation: boolean };
+  limit: number | null;
+  change: Change;
+  value: number;
+  seed: number;
+}
+
+export type Task = ExtractTask | ScoreTask | ChangeTask;
+export type ResultOf<T extends Task> = T extends ExtractTask
+  ? ImageRecord
+  : T extends ScoreTask
+    ? PairScores
+    : ChangeScores;
 
 export interface Runner {
   run<T extends Task>(task: T): Promise<ResultOf<T>>;
@@ -118,6 +136,7 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
   };
 
   const score = async ({ paths, limit, truth, seed }: ScoreTask): Promise<PairScores> => {
+    startOpenCv();
     const [a, b] = await Promise.all([read(paths[0]), read(paths[1])]);
     const homography = Float64Array.from(truth.homography);
     const pair = await scorePair(
@@ -129,12 +148,44 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
     return pair.scores;
   };
 
+  /** The photograph of the task before: its other changes follow. */
+  let photo: { id: string; image: Image; features: Features } | undefined;
+
+  const change = async ({ method: spec, image, loading, limit, change, value, seed }: ChangeTask) => {
+    startOpenCv();
+    const opened = await (await open(spec)).opened;
+    const extract = async (pixels: Image) => topFeatures(await opened.features(image, async () => pixels), limit);
+    const id = JSON.stringify([spec, image.path, loading, limit]);
+    if (photo?.id !== id) {
+      const pixels = curvePhoto(await loadImage(image.path, loading));
+      photo = { id, image: pixels, features: await extract(pixels) };
+    }
+    const { image: pixels, features } = photo;
+    return scoreChange({ name: image.name, photo: pixels, features, extract, change, value, seed, runtime });
+  };
+
+  const run = (task: Task): Promise<ImageRecord | PairScores | ChangeScores> => {
+    switch (task.type) {
+      case "extract":
+        return extract(task);
+      case "score":
+        return score(task);
+      case "change":
+        return change(task);
+    }
+  };
+
   return {
-    run: <T extends Task>(task: T) => (task.type === "extract" ? extract(task) : score(task)) as Promise<ResultOf<T>>,
+    run: <T extends Task>(task: T) => run(task) as Promise<ResultOf<T>>,
     settled: () => writing.catch(() => {}),
     async dispose() {
       await (await method?.opened.catch(() => undefined))?.dispose();
       await disposeMatching();
     },
   };
+}
+
+/** Loads OpenCV while files are read and descriptors multiplied; whoever needs it waits for it, and hears of a failure. */
+function startOpenCv(): void {
+  loadOpenCv().catch(() => {});
 }

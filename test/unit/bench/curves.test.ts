@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../../demo/draw.js";
-import { type Change, changedCanvas, changeImage, ROTATIONS, SCALES } from "../../../src/bench/change.js";
+import { changedCanvas, changeImage, ROTATIONS, SCALES } from "../../../src/bench/change.js";
 import { covisibleFeatures, takeFeatures } from "../../../src/bench/covisible.js";
-import { type ChangeCurveOptions, changeCurve } from "../../../src/bench/curves.js";
-import { scorePair } from "../../../src/bench/score-pair.js";
-import type { PairScores, PairTruth } from "../../../src/bench/types.js";
+import {
+  type ChangeOptions,
+  changeCurve,
+  changeScoringOf,
+  curvePhoto,
+  plainValues,
+  scoreChange,
+} from "../../../src/bench/curves.js";
+import type { Change, ChangeScores } from "../../../src/bench/types.js";
 import { OptionError, ShapeError } from "../../../src/errors.js";
 import type { Extractor } from "../../../src/extract/extractor.js";
 import { emptyFeatures, type Features } from "../../../src/features.js";
@@ -201,125 +207,134 @@ describe("covisibleFeatures", () => {
   });
 });
 
-const scores = (matches: number, correct3: number, magsac: number | null): PairScores => ({
-  keypoints: [10, 10],
-  matches,
-  correct: Array.from({ length: 15 }, (_, i) => (i < 2 ? 0 : i === 2 ? correct3 : matches)),
-  refined: { matches: 0, correct: new Array(15).fill(0) },
-  covisible: [10, 10],
-  repeated: [0, 0],
-  cornerError: { magsac, ransac: 0, dlt: 0 },
-  seconds: { match: 0, score: 0 },
+describe("scoreChange", () => {
+  const photo = noiseImage(40, 30);
+  /** A method that finds nine keypoints on a grid, wherever it looks, and writes down the sizes of what it is shown. */
+  function fake() {
+    const sizes: number[][] = [];
+    const extract = async ({ width, height }: Image): Promise<Features> => {
+      sizes.push([width, height]);
+      const at = (edge: number, k: number) => ((edge - 1) * k) / 2;
+      const points = Array.from({ length: 18 }, (_, i) =>
+        i % 2 === 0 ? at(width, (i >> 1) % 3) : at(height, Math.floor((i >> 1) / 3)),
+      );
+      const descriptors = Float32Array.from({ length: 81 }, (_, i) => (i % 10 === 0 ? 1 : 0));
+      return { ...featuresAt([width, height], points), dim: 9, descriptors };
+    };
+    const options = async (change: Change, value: number): Promise<ChangeOptions> => {
+      const features = await extract(photo);
+      return { name: "p", photo, features, extract, change, value, runtime: null };
+    };
+    return { sizes, options };
+  }
+
+  it("is what the photograph and its changed self have in common, by MAGSAC alone", async () => {
+    const { sizes, options } = fake();
+    const same = await scoreChange(await options("scale", 1));
+    expect(same).toMatchObject({ matches: 9, correct: Array(15).fill(9) });
+    expect(same.cornerError.magsac).toBeLessThan(1e-3);
+    expect(Object.keys(same.cornerError)).toEqual(["magsac"]);
+    // Shrunk to 20×15 the grid spans 0…19 where the photograph's lands at −0.25…19.25, 0…14 and −0.25…14.25: right.
+    expect(await scoreChange(await options("scale", 0.5))).toMatchObject({ matches: 9, correct: Array(15).fill(9) });
+    expect(sizes).toEqual([
+      [40, 30],
+      [40, 30],
+      [40, 30],
+      [20, 15],
+    ]);
+  });
+
+  it("leaves out what the other image does not see", async () => {
+    const { options } = fake();
+    // Twice as large only the middle is in sight; what was found there is in the middle too.
+    const { matches, correct, cornerError } = await scoreChange(await options("scale", 2));
+    expect([matches, correct[0], cornerError.magsac]).toEqual([1, 1, null]);
+    // Turned by 180° keypoint k lands on keypoint 8 − k: all in sight, all matched, only the middle one right.
+    const turned = await scoreChange(await options("rotation", 180));
+    expect([turned.matches, turned.correct[2]]).toEqual([9, 1]);
+    // The corners of a canvas turned by 45° show nothing of the photograph.
+    expect((await scoreChange(await options("rotation", 45))).matches).toBeLessThan(9);
+  });
+
+  it("refuses values and options that are not offered", async () => {
+    const { options } = fake();
+    await expect(scoreChange(await options("scale", 0))).rejects.toThrow('"factor"');
+    await expect(scoreChange(await options("shear" as Change, 1))).rejects.toThrow('"change"');
+    await expect(scoreChange({ ...(await options("scale", 1)), seed: -1 })).rejects.toThrow('"seed"');
+    await expect(scoreChange({ ...(await options("scale", 1)), trials: 1 } as never)).rejects.toThrow(/"trials"/);
+  });
+
+  it("is said whole in a run's record, with the size of photographs", () => {
+    expect(changeScoringOf({ seed: 4 })).toEqual({
+      matching: "mutual nearest neighbours",
+      estimators: { magsac: { method: "magsac", threshold: 3, maxIterations: 10_000, restarts: 4, polish: true } },
+      seed: 4,
+      photoEdge: 640,
+    });
+  });
+
+  it("photographs are shrunk to 640 px, never enlarged", () => {
+    const sizeOf = ({ width, height }: Image) => [width, height];
+    expect(sizeOf(curvePhoto(drawImage(1000, 700, () => 9)))).toEqual([640, 448]);
+    expect(sizeOf(curvePhoto(drawImage(300, 1280, () => 9)))).toEqual([150, 640]);
+    expect(curvePhoto(photo)).toEqual(photo);
+  });
 });
 
 describe("changeCurve", () => {
-  /** A method that finds one keypoint in the middle and one in the corner, and writes down what it is asked. */
-  function fake(results: PairScores[]) {
-    const seen = {
-      loads: [] as string[],
-      sizes: [] as number[][],
-      truths: [] as PairTruth[],
-      counts: [] as number[][],
-    };
-    const options: ChangeCurveOptions = {
-      method: "fake",
-      protocol: "own",
-      photos: [
-        ["p", 40, 30],
-        ["q", 20, 20],
-      ].map(([name, width, height]) => ({
-        name: name as string,
-        load: () => {
-          seen.loads.push(name as string);
-          return noiseImage(width as number, height as number);
-        },
-      })),
-      change: "scale",
-      extract: async ({ width, height }) => {
-        seen.sizes.push([width, height]);
-        return featuresAt([width, height], [(width - 1) / 2, (height - 1) / 2, 0, 0]);
-      },
-      score: async (a, b, truth) => {
-        seen.counts.push([a.count, b.count]);
-        seen.truths.push(truth);
-        return { scores: results[seen.truths.length - 1] };
-      },
-    };
-    return { seen, options };
-  }
+  const scores = (matches: number, correct3: number, magsac: number | null): ChangeScores => ({
+    matches,
+    correct: Array.from({ length: 15 }, (_, i) => (i < 2 ? 0 : i === 2 ? correct3 : matches)),
+    cornerError: { magsac },
+  });
+  const base = { method: "fake", protocol: "own", photos: ["p", "q"] };
 
-  it("is the means over photographs of what the pairs score", async () => {
-    const { seen, options } = fake([
-      scores(10, 5, 2),
-      scores(8, 8, 3),
-      scores(0, 0, null),
-      scores(20, 5, 3.01),
-      scores(6, 3, null),
-      scores(4, 1, 0.5),
+  it("is the means over photographs of what the pairs score", () => {
+    const made = new Map([
+      ["p 1", scores(10, 5, 2)],
+      ["p 0.5", scores(8, 8, 3)],
+      ["p 2", scores(0, 0, null)],
+      ["q 1", scores(20, 5, 3.01)],
+      ["q 0.5", scores(6, 3, null)],
+      ["q 2", scores(4, 1, 0.5)],
     ]);
-    const steps: number[][] = [];
-    const curve = await changeCurve({
-      ...options,
-      values: [1, 0.5, 2],
-      onProgress: (done, total) => steps.push([done, total]),
-    });
+    const values = [1, 0.5, 2];
+    const curve = changeCurve({ ...base, change: "scale", values, scores: (p, v) => made.get(`${p} ${v}`)! });
     expect(curve).toEqual({
-      method: "fake",
-      protocol: "own",
+      ...base,
       change: "scale",
-      values: [1, 0.5, 2],
+      values,
       mma3: [(0.5 + 0.25) / 2, (1 + 0.5) / 2, (0 + 0.25) / 2],
       homography3: [0.5, 0.5, 0.5],
       matches: [15, 7, 2],
     });
-    expect(steps).toEqual([1, 2, 3, 4, 5, 6].map((done) => [done, 6]));
-    expect(seen.loads).toEqual(["p", "q"]);
-    expect(seen.sizes.slice(0, 4)).toEqual([
-      [40, 30],
-      [40, 30],
-      [20, 15],
-      [40, 30],
-    ]);
-    expect(seen.truths.map(({ sequence }) => sequence).join("")).toBe("pppqqq");
-    expect(seen.truths[0]).toMatchObject({ kind: "other", images: [1, 2] });
-    close(seen.truths[2].homography, [2, 0, -19.5, 0, 2, -14.5, 0, 0, 1]);
-    // Enlarged, the photograph's corner is out of sight; the enlarged image's own is not.
-    expect(seen.counts.slice(0, 3)).toEqual([
-      [2, 2],
-      [2, 2],
-      [1, 2],
-    ]);
   });
 
-  it("drops the keypoints in the corners of a turned canvas, and counts a whole turn as none", async () => {
-    const { seen, options } = fake([scores(1, 1, 0), scores(2, 0, 9), scores(4, 4, 1), scores(2, 2, 8)]);
-    const curve = await changeCurve({ ...options, change: "rotation", values: [0, 45, 360, -315] });
-    expect(curve.mma3).toEqual([1, 0.5, 1, 0.5]);
-    expect(curve.homography3).toEqual([1, 0, 1, 0]);
-    expect(curve.matches).toEqual([2.5, 2, 2.5, 2]);
-    expect(seen.counts).toEqual([
-      [2, 2],
-      [2, 1],
-      [2, 2],
-      [2, 1],
-    ]);
-    expect(seen.sizes.length).toBe(2 * 3);
+  it("counts a whole turn as none, and goes over all values of a change unless some are given", () => {
+    const asked = new Set<number>();
+    const of = (change: Change, values?: number[]) =>
+      changeCurve({
+        ...base,
+        change,
+        values,
+        scores(_, value) {
+          asked.add(value);
+          return scores(value, value, value);
+        },
+      });
+    expect(of("rotation", [0, 45, 360, -315]).matches).toEqual([0, 45, 0, 45]);
+    expect([...asked]).toEqual([0, 45]);
+    expect([of("rotation").values, of("scale").values]).toEqual([ROTATIONS, SCALES]);
+    expect(plainValues("rotation")).toEqual(ROTATIONS.slice(0, 24));
+    expect(plainValues("scale")).toEqual(SCALES);
+    expect(plainValues("scale", [2, 0.5, 2])).toEqual([2, 0.5]);
   });
 
-  it("goes over all values of a change unless some are given", async () => {
-    const { options } = fake(Array.from({ length: 80 }, () => scores(1, 1, 1)));
-    expect((await changeCurve(options)).values).toEqual(SCALES);
-    expect((await changeCurve({ ...options, change: "rotation" })).values).toEqual(ROTATIONS);
-  });
-
-  it("refuses wrong values before it loads anything; errors of a photograph come through", async () => {
-    const { seen, options } = fake([]);
-    await expect(changeCurve({ ...options, values: [1, 0] })).rejects.toThrow('"factor"');
-    await expect(changeCurve({ ...options, change: "shear" as Change })).rejects.toThrow('"change"');
-    await expect(changeCurve({ ...options, photos: [] })).rejects.toThrow("at least one photograph");
-    expect(seen.loads).toEqual([]);
-    const load = () => Promise.reject(new Error("no such photo"));
-    await expect(changeCurve({ ...options, photos: [{ name: "x", load }] })).rejects.toThrow("no such photo");
+  it("refuses wrong values and no photographs", () => {
+    expect(() => plainValues("scale", [1, 0])).toThrow('"factor"');
+    expect(() => plainValues("shear" as Change, [1])).toThrow('"change"');
+    const none = { ...base, photos: [], change: "scale" as const, scores: () => scores(1, 1, 1) };
+    expect(() => changeCurve(none)).toThrow("at least one photograph");
   });
 });
 
@@ -332,16 +347,16 @@ describe("curves of the default model on a drawn photograph", () => {
   });
   afterAll(() => extractor?.dispose());
 
-  const curve = (change: Change, values: number[]) =>
-    changeCurve({
-      method: "strata",
-      protocol: "top-500",
-      photos: [{ name: "wall", load: () => photo }],
-      extract: (image) => extractor.extract(image),
-      change,
-      values,
-      score: scorePair,
-    });
+  async function curve(change: Change, values: number[]) {
+    const extract = (image: Image) => extractor.extract(image);
+    const features = await extract(photo);
+    const made = new Map<number, ChangeScores>();
+    for (const value of values) {
+      made.set(value, await scoreChange({ name: "wall", photo, features, extract, change, value }));
+    }
+    const scores = (_: string, value: number) => made.get(value)!;
+    return changeCurve({ method: "strata", protocol: "top-500", photos: ["wall"], change, values, scores });
+  }
 
   it("are 1 where nothing changes, and above .9 where the model is at home", async () => {
     const rotation = await curve("rotation", [0, 30, 90]);

@@ -244,12 +244,64 @@ describe("strata bench hpatches", () => {
     ]);
   });
 
-  it("draws curves from first images once", async () => {
+  it("draws curves from first images once, a line for each photograph, change and value", async () => {
     const { json } = await bench("--curves", "--json");
     expect(json.changes.map(({ change }: { change: string }) => change)).toEqual(["rotation", "scale"]);
+    expect(json.changes[0]).toMatchObject({ method: "strata-s0", protocol: "own", photos: ["i_a/1.png", "v_b/1.png"] });
+    // A keypoint at (0.4, 2) of 8×6 pixels stays there: turned by 180° it would be at (6.6, 3).
+    const [rotation] = json.changes;
+    const mma = (degrees: number) => rotation.mma3[rotation.values.indexOf(degrees)];
+    expect([mma(0), mma(180), mma(360)]).toEqual([1, 0, 1]);
+    const [file] = results(/\.own-.*\.curves\.jsonl$/);
+    const lines = linesOf(at("out/results", file));
+    expect(lines).toHaveLength(2 * (24 + 13));
+    expect(JSON.parse(lines[0])).toMatchObject({
+      run: { method: "strata-s0", scoring: { photoEdge: 640, estimators: { magsac: { threshold: 3 } } } },
+    });
     const before = fake.extracted;
     expect((await bench("--curves", "--json")).json.changes).toEqual(json.changes);
     expect(fake.extracted).toBe(before);
+  });
+
+  it("curves that were stopped, torn or are to have more photographs go on from what is there", async () => {
+    await plainSequence("v_c");
+    await bench();
+    const one = (await bench("--curves", "--curve-photos", "1", "--json")).json.changes;
+    expect(one[0].photos).toEqual(["i_a/1.png"]);
+    const file = at("out/results", results(/\.curves\.jsonl$/)[0]);
+    const whole = linesOf(file);
+    expect(whole).toHaveLength(37);
+    // 7 lines left, the last of them of another seed.
+    const foreign = JSON.stringify({ ...JSON.parse(whole[6]), run: { ...JSON.parse(whole[6]).run, seed: 9 } });
+    writeFileSync(file, [...whole.slice(0, 6), foreign, whole[7].slice(0, 50)].join("\n"));
+    let before = fake.extracted;
+    expect((await bench("--curves", "--curve-photos", "1", "--json")).json.changes).toEqual(one);
+    // The photograph and 31 changes of it.
+    expect(fake.extracted - before).toBe(32);
+    before = fake.extracted;
+    const two = (await bench("--curves", "--curve-photos", "2", "--json")).json.changes;
+    expect(two[0].photos).toEqual(["i_a/1.png", "v_b/1.png"]);
+    expect(fake.extracted - before).toBe(38);
+
+    before = fake.extracted;
+    fake.interruptAfter = 10;
+    expect((await bench("--curves", "--seed", "3")).code).toBe(130);
+    fake.interruptAfter = Infinity;
+    const stopped = fake.extracted - before;
+    expect(stopped).toBeLessThan(20);
+    const { json } = await bench("--curves", "--seed", "3", "--json");
+    expect(json.changes[0].photos).toHaveLength(3);
+    expect(fake.extracted - before).toBeLessThanOrEqual(3 * 38 + 1);
+    // Other results' names are for comparing, these are not.
+    expect((await fake.run("bench", "compare", "strata-s0", "strata-s0", "--out", at("out"))).err).not.toMatch(
+      /curves/,
+    );
+  });
+
+  it("a photograph that cannot be read is left out of curves with its sequence", async () => {
+    writeFileSync(at("data/i_a/1.png"), "no image");
+    const { code, json } = await bench("--curves", "--skip-bad", "--json");
+    expect([code, json.changes[0].photos]).toEqual([0, ["v_b/1.png"]]);
   });
 
   it("is quiet when told, and tells kinds when asked", async () => {
@@ -262,6 +314,7 @@ describe("strata bench hpatches", () => {
     ["an odd method", ["--method", "files:x"], /files:EXT/],
     ["no h5", ["--method", "h5:"], /h5:PATH/],
     ["jobs", ["--jobs", "0"], /--jobs/],
+    ["photographs", ["--curves", "--curve-photos", "0.5"], /--curve-photos/],
     ["limits", ["--max-features", "5,none"], /--max-features.*none/],
     ["a sequence", ["--sequences", "v_x"], /no sequence "v_x"/],
     ["a seed", ["--seed", "-1"], /--seed/],

@@ -1,14 +1,15 @@
 /** Jobs in other processes: the same results as in this one, errors as they were, deaths told. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { PairScores } from "../../../../src/bench/types.js";
+import type { ChangeScores, PairScores } from "../../../../src/bench/types.js";
 import { FormatError, IoError, LimitError, StrataError } from "../../../../src/errors.js";
 import { decodeRecord } from "../../../../src/formats/record.js";
 import { isHopeless } from "../../../../src/node/atomic.js";
-import { errorOf, failureOf, openPool } from "../../../../src/node/bench/pool.js";
-import type { ExtractTask, ScoreTask } from "../../../../src/node/bench/runner.js";
+import { openPool } from "../../../../src/node/bench/pool.js";
+import type { ChangeTask, ExtractTask, ScoreTask } from "../../../../src/node/bench/runner.js";
 import { openSequences, type Sequences } from "../../../../src/node/bench/sequences.js";
 import { openExtractor } from "../../../../src/node/extractor.js";
+import { errorOf, failureOf } from "../../../../src/node/failure.js";
 import { temporaryFolder } from "../../cli/fake.js";
 import { writeSequence } from "./drawn.js";
 
@@ -31,7 +32,7 @@ const tasksInto = (out: string): ExtractTask[] =>
     provenance: { key: "k" },
   }));
 
-async function evaluate(jobs: number, out: string): Promise<PairScores[]> {
+async function evaluate(jobs: number, out: string): Promise<[PairScores[], ChangeScores[]]> {
   mkdirSync(at(out));
   const pool = openPool({ jobs, threads: 1, openExtractor });
   try {
@@ -54,7 +55,26 @@ async function evaluate(jobs: number, out: string): Promise<PairScores[]> {
       if ("error" in outcome) throw outcome.error;
       scores.set(task.truth.images[1], { ...outcome.value, seconds: { match: 0, score: 0 } });
     });
-    return [2, 3, 4].map((k) => scores.get(k) as PairScores);
+    const changes = new Map<number, ChangeScores>();
+    const [image] = data.sequences[0].images;
+    const { method, loading } = tasksInto(out)[0];
+    const turns = [0, 90, 200].map(
+      (value): ChangeTask => ({
+        type: "change",
+        method,
+        image,
+        loading,
+        limit: 200,
+        change: "rotation",
+        value,
+        seed: 3,
+      }),
+    );
+    await pool.map(turns, async ({ value }, outcome) => {
+      if ("error" in outcome) throw outcome.error;
+      changes.set(value, outcome.value);
+    });
+    return [[2, 3, 4].map((k) => scores.get(k) as PairScores), [0, 90, 200].map((v) => changes.get(v) as ChangeScores)];
   } finally {
     await pool.close(true);
   }
@@ -65,7 +85,11 @@ describe("openPool", () => {
     const [one, two] = [await evaluate(1, "one"), await evaluate(2, "two")];
     expect(two).toEqual(one);
     // The drawings are moved by whole pixels: most is right.
-    expect(one[0].correct[2] / one[0].matches).toBeGreaterThan(0.6);
+    const [[first], [same, ...turned]] = one;
+    expect(first.correct[2] / first.matches).toBeGreaterThan(0.6);
+    expect([same.matches, same.correct[0]]).toEqual([200, 200]);
+    // ORB turns with the image.
+    for (const { matches, correct } of turned) expect(correct[2] / matches).toBeGreaterThan(0.6);
     for (const name of readdirSync(at("one"))) {
       const features = (out: string) => decodeRecord("npz", readFileSync(at(out, name))).features;
       expect(features("two")).toEqual(features("one"));

@@ -1,7 +1,7 @@
 /** Tables: which figure is best, headings over columns, text that is only text. */
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
-import { type Column, type RowGroup, table } from "../../../../src/bench/report/table.js";
+import { type Column, type RowGroup, table } from "../../../src/report/table.js";
 
 const share = (value: number) => value.toFixed(2);
 const HIGH: Column = { label: "high", format: share, best: "highest" };

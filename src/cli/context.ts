@@ -12,9 +12,12 @@ export interface Context {
   err(text: string): void;
   /** Whether `err` is a terminal that a progress bar can be drawn on. */
   terminal: boolean;
-  /** Resolves when the user asks to stop; `release` stops listening. */
-  listenForInterrupt(): Interrupt;
+  /** Listens for the wish to stop, by default Ctrl-C and a polite kill; `release` stops listening. */
+  listenForInterrupt(signals?: readonly StopSignal[]): Interrupt;
 }
+
+/** Slurm and others send SIGUSR1 some time before they take a machine away. */
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGUSR1";
 
 export interface Interrupt {
   /** Rejects with `Interrupted` as soon as the user asks to stop, else settles as `work` does. */
@@ -26,8 +29,8 @@ export interface Interrupt {
 /** Thrown through a command to its end; not an error to report. */
 export class Interrupted extends Error {}
 
-/** Ctrl-C and a polite kill, once; a second one ends the process at once, as without us. */
-export function processInterrupt(): Interrupt {
+/** Ctrl-C and the like, once; a second one ends the process at once, as without us. */
+export function processInterrupt(signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): Interrupt {
   let requested = false;
   let stop: (reason: Interrupted) => void = () => {};
   const stopped = new Promise<never>((_, reject) => {
@@ -35,16 +38,14 @@ export function processInterrupt(): Interrupt {
   });
   stopped.catch(() => {});
   const release = () => {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
+    for (const signal of signals) process.off(signal, onSignal);
   };
   function onSignal() {
     requested = true;
     release();
     stop(new Interrupted());
   }
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  for (const signal of signals) process.on(signal, onSignal);
   return {
     race: (work) => Promise.race([stopped, work]),
     get requested() {

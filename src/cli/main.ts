@@ -1,5 +1,5 @@
 /**
- * The command line: `strata extract`, `match`, `bench` and `info`. This file has names, options and help; what a command does is
+ * The command line: `strata extract`, `match`, `bench`, `train` and `info`. This file has names, options and help; what a command does is
  * imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
@@ -12,6 +12,7 @@ import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
 import type { MatchFlags } from "./match.js";
 import { errorText, exitCodeOf } from "./report-error.js";
+import { addTrain } from "./train/command.js";
 import { packageVersion } from "./version.js";
 
 /** The world of a real process. */
@@ -65,6 +66,7 @@ Examples:
   strata extract photos/ --out features/
   strata extract --list images.txt --format h5 --out features.h5 --resume
   strata bench hpatches --data hpatches-sequences-release
+  strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata info
 
 "strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed, 2 wrong command line, 130 interrupted.`,
@@ -72,6 +74,7 @@ Examples:
   addExtract(program, context, done);
   addMatch(program, context, done);
   addBench(program, context, done);
+  addTrain(program, context, done);
   addInfo(program, context, done);
   return program;
 }

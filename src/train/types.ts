@@ -69,5 +69,7 @@ export interface PairSource {
   readonly length: number;
   /** The n-th pair of an epoch, or null where it has too few correspondences to be used (with the reason). */
   pair(epoch: number, index: number): Promise<TrainingPair | { skipped: string }>;
+  /** What of the data is not used, each with its reason: scenes without pairs, broken files. */
+  leftOut?(): readonly string[];
   dispose(): Promise<void>;
 }

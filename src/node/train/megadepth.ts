@@ -164,6 +164,10 @@ export class MegaDepthSource implements PairSource {
     return this.scenes.length * this.options.pairsPerScene;
   }
 
+  leftOut(): string[] {
+    return this.skipped.map(({ scene, reason }) => `scene ${scene}: ${reason}`);
+  }
+
   /** As `PairSource`; errors for images and depth maps that are missing, damaged, of two sizes, or below the crop's. */
   async pair(epoch: number, index: number): Promise<TrainingPair | { skipped: string }> {
     if (this.disposed) throw new StateError("MegaDepthSource: used after dispose()");

@@ -25,25 +25,12 @@ import {
   readCheckpoint,
   resumeFrom,
 } from "./checkpoint.js";
+import { LOG_FILE } from "./log.js";
 import type { ReferenceTask } from "./reference-task.js";
+import { type WatchOptions, watchTraining } from "./watch.js";
 
 /** What to do with a run that the folder holds already. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
-
-/** Where a run begins, for those who watch it. */
-export interface RunStart {
-  /** Updates done before: 0, or those of the checkpoint that it goes on from. */
-  step: number;
-  epoch: number;
-  /** Updates of the whole run, as far as they are known. */
-  total: number;
-  identity: RunIdentity;
-}
-
-/** Hooks of one run, and their end. */
-export interface RunWatch extends TrainHooks {
-  close?(): Promise<void>;
-}
 
 export interface RunRequest {
   /** The folder; it is made where it is not there. */
@@ -59,8 +46,14 @@ export interface RunRequest {
   versions: Record<string, string>;
   /** Further facts for run.json: the command line, paths. */
   facts?: Record<string, unknown>;
-  /** Opens what shows and logs the run, once it is known where it begins. */
-  watch?(start: RunStart): Promise<RunWatch>;
+  /** Folder of TensorBoard's files; null: none. Default: tb_logs in `out`. */
+  events?: string | null;
+  /** Opens a bar over so many updates. */
+  progress?: WatchOptions["progress"];
+  /** Pictures for TensorBoard. */
+  images?: WatchOptions["images"];
+  /** Further hooks, called after those that log. */
+  hooks?: Pick<TrainHooks, "onStep" | "onValidation">;
   /** Told about damaged checkpoints that are passed over. */
   note?(message: string): void;
   /** Whether to end now, in order. */
@@ -81,11 +74,11 @@ export interface RunResult {
 const RUN = "run.json";
 const CHECKPOINTS = "checkpoints";
 /** Everything that belongs to a run. */
-const OWN = [RUN, CHECKPOINTS, "log.jsonl", "model"];
+const OWN = [RUN, CHECKPOINTS, LOG_FILE, "model"];
 
 /** Trains in `out`. OptionErrors for a folder with another run, and for resuming what is not the same run. */
 export async function runTraining(request: RunRequest): Promise<RunResult> {
-  const { out, task, validation, versions, existing = "refuse", watch, shouldStop } = request;
+  const { out, task, validation, versions, existing = "refuse" } = request;
   const options = trainOptions(request.options);
   const identity: RunIdentity = {
     task: task.name,
@@ -95,47 +88,54 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
   };
   const layout = layoutOf(task.parameters(options.seed));
   const stateLayout = layoutOf(task.state());
-  const resume = await begin(out, existing, identity, layout, stateLayout, request.note ?? (() => {}));
+  const { continues, resume } = await begin(out, existing, identity, layout, stateLayout, request.note ?? (() => {}));
   await writeRun(request, identity, layout.length);
   const directory = join(out, CHECKPOINTS);
   const store = await openCheckpoints(directory, { identity, layout, stateLayout, versions });
-  const start: RunStart = {
-    step: resume?.step ?? 0,
-    epoch: resume?.cursor.epoch ?? 0,
+  const watch = await watchTraining({
+    directory: out,
+    name: task.name,
+    ...identity,
+    versions,
     total: plannedSteps(options, request.train.length),
-    identity,
-  };
-  const watching = (await watch?.(start)) ?? {};
-  let outcome: TrainOutcome;
-  try {
-    outcome = await train({
-      task,
-      train: request.train,
-      validation,
-      options,
-      resume: resume ?? undefined,
-      runtime: request.runtime,
-      hooks: {
-        onStep: watching.onStep,
-        onValidation: watching.onValidation,
-        async onCheckpoint(snapshot, best) {
-          // The log first: a checkpoint never knows of steps that the log does not.
-          await watching.onCheckpoint?.(snapshot, best);
-          await store.save(snapshot, best);
-        },
-        shouldStop: () => (shouldStop?.() ?? false) || (watching.shouldStop?.() ?? false),
+    resumeAt: continues ? (resume?.step ?? 0) : null,
+    events: request.events,
+    progress: request.progress,
+    images: request.images,
+    shouldStop: request.shouldStop,
+    save: (snapshot, best) => store.save(snapshot, best),
+  });
+  const { hooks } = request;
+  const outcome = await train({
+    task,
+    train: request.train,
+    validation,
+    options,
+    resume: resume ?? undefined,
+    runtime: request.runtime,
+    hooks: {
+      ...watch,
+      async onStep(record) {
+        await watch.onStep(record);
+        await hooks?.onStep?.(record);
       },
-    });
-  } finally {
-    await watching.close?.();
-  }
+      async onValidation(record) {
+        await watch.onValidation(record);
+        await hooks?.onValidation?.(record);
+      },
+    },
+  }).catch(async (error) => {
+    await watch.close({ error });
+    throw error;
+  });
+  await watch.close(outcome.ended);
   const { snapshot, ended } = outcome;
   const result = { ended, step: snapshot.step, epoch: snapshot.cursor.epoch, best: snapshot.best };
   const model = ended === "stopped" ? null : await writeModel(request, identity, layout, stateLayout);
   return { ...result, resumedFrom: resume ? resume.step : null, model };
 }
 
-/** The snapshot to go on from; null for a beginning. */
+/** Whether a run that is there goes on, and from where; null: from its beginning. */
 async function begin(
   out: string,
   existing: (typeof EXISTING)[number],
@@ -143,7 +143,7 @@ async function begin(
   layout: Layout,
   stateLayout: Layout,
   note: (message: string) => void,
-): Promise<Snapshot | null> {
+): Promise<{ continues: boolean; resume: Snapshot | null }> {
   const directory = join(out, CHECKPOINTS);
   const holdsRun = (await isThere(join(out, RUN))) || (await readdir(directory).catch(() => [])).length > 0;
   if (holdsRun && existing === "refuse") {
@@ -153,14 +153,14 @@ async function begin(
   }
   await checkWritable([join(out, RUN)]);
   if (existing === "overwrite") for (const name of OWN) await rm(join(out, name), { recursive: true, force: true });
-  if (!holdsRun || existing !== "resume") return null;
+  if (!holdsRun || existing !== "resume") return { continues: false, resume: null };
   const found = await latestCheckpoint(directory);
   for (const damaged of found?.damaged ?? []) note(`passed over a damaged checkpoint, ${damaged}`);
-  if (found) return resumeFrom(found.checkpoint, identity, layout, stateLayout);
+  if (found) return { continues: true, resume: resumeFrom(found.checkpoint, identity, layout, stateLayout) };
   // Killed before its first checkpoint: it begins again, but only as what it was.
   const file = join(out, RUN);
   if (await isThere(file)) checkIdentity(readIdentity(file, parseJson(file, await readFileChecked(file))), identity);
-  return null;
+  return { continues: true, resume: null };
 }
 
 function readIdentity(file: string, json: unknown): RunIdentity {
@@ -208,6 +208,11 @@ async function writeModel(
   };
   await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   return folder;
+}
+
+/** Whether a run in `out` has anything to go on from. */
+export async function hasCheckpoint(out: string): Promise<boolean> {
+  return (await readdir(join(out, CHECKPOINTS)).catch(() => [])).some((name) => name.startsWith("step-"));
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -92,8 +92,6 @@ export function logLine(record: LogHead | LogRecord): string {
 
 export const logText = ({ head, records }: TrainLog): string => [head, ...records].map(logLine).join("");
 
-const KINDS = ["step", "validation", "checkpoint", "skip", "end"];
-
 /**
  * The log in these bytes. A last line without its end is left out, for the file may be being written. FormatError for
  * anything else that is not a log; `where` begins the message.
@@ -129,34 +127,65 @@ function parseLine(line: string, where: string): Line {
 function checkHead(head: Line, where: string): void {
   if (head.kind !== "run") throw new FormatError(`${where}: it does not begin as a log of a training does`);
   if (head.format !== 1) throw new FormatError(`${where}: format ${head.format}; this version reads 1`);
-  const texts = ["name", "task", "time"].every((name) => typeof head[name] === "string");
-  const objects = ["recipe", "options", "data", "versions"].every((name) => isObject(head[name]));
-  if (!texts || !objects || !isCount(head.total) || !Array.isArray(head.resumed)) {
-    throw new FormatError(`${where}: fields of its first line are missing or wrong`);
-  }
+  const { data, resumed, events } = head;
+  const right =
+    ["name", "task", "time"].every((name) => isText(head[name])) &&
+    ["recipe", "options", "versions"].every((name) => isObject(head[name])) &&
+    isObject(data) &&
+    isText(data.train) &&
+    (data.validation === null || isText(data.validation)) &&
+    isCount(head.total) &&
+    (events === null || isText(events)) &&
+    Array.isArray(resumed) &&
+    resumed.every((entry: unknown) => isObject(entry) && isCount(entry.step) && isText(entry.time));
+  if (!right) throw new FormatError(`${where}: fields of its first line are missing or wrong`);
 }
+
+/** Per kind, the fields that a reader relies on. */
+const FIELDS: Record<LogRecord["kind"], Record<string, (value: unknown) => boolean>> = {
+  step: {
+    epoch: isCount,
+    pairs: isCount,
+    loss: isNumber,
+    rate: isNumber,
+    norm: isNumber,
+    imagesPerSecond: isNumber,
+    metrics: isMetrics,
+  },
+  validation: { epoch: isCount, pairs: isCount, loss: isNumber, best: isFlag, metrics: isMetrics },
+  checkpoint: { best: isFlag },
+  skip: { epoch: isCount, index: isCount, reason: isText },
+  end: { ended: isText },
+};
 
 function checkRecord(record: Line, where: string): void {
   const { kind } = record;
-  const known = typeof kind === "string" && KINDS.includes(kind);
-  if (!known) throw new FormatError(`${where}: "kind" must be one of ${KINDS.join(", ")}, got ${JSON.stringify(kind)}`);
-  const numbers: Record<string, readonly string[]> = {
-    step: ["loss", "rate", "norm", "imagesPerSecond"],
-    validation: ["loss"],
-  };
-  const wrong = [
-    ...["step", ...(kind === "step" || kind === "validation" ? ["epoch", "pairs"] : [])].filter(
-      (name) => !isCount(record[name]),
-    ),
-    ...(numbers[kind] ?? []).filter((name) => !isNumber(record[name])),
-    ...(typeof record.time === "string" ? [] : ["time"]),
-    ...(kind === "step" || kind === "validation" ? (isMetrics(record.metrics) ? [] : ["metrics"]) : []),
-  ];
-  if (wrong.length > 0) throw new FormatError(`${where}: fields are missing or wrong: ${wrong.join(", ")}`);
+  if (!isText(kind) || !Object.hasOwn(FIELDS, kind)) {
+    const kinds = Object.keys(FIELDS).join(", ");
+    throw new FormatError(`${where}: "kind" must be one of ${kinds}, got ${JSON.stringify(kind)}`);
+  }
+  const fields = { step: isCount, time: isText, ...FIELDS[kind as LogRecord["kind"]] };
+  const wrong = Object.entries(fields).filter(([name, isRight]) => !isRight(record[name]));
+  if (wrong.length > 0) {
+    throw new FormatError(`${where}: fields are missing or wrong: ${wrong.map(([name]) => name).join(", ")}`);
+  }
 }
 
-const isObject = (value: unknown): value is Line =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-const isNumber = (value: unknown): boolean => value === null || typeof value === "number";
-const isMetrics = (value: unknown): boolean => isObject(value) && Object.values(value).every(isNumber);
+function isObject(value: unknown): value is Line {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+function isFlag(value: unknown): boolean {
+  return typeof value === "boolean";
+}
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+function isNumber(value: unknown): boolean {
+  return value === null || typeof value === "number";
+}
+function isMetrics(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(isNumber);
+}

@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { drawDemoPair } from "../demo/draw.js";
+import { scorePair } from "../src/bench/score-pair.js";
+import type { PairTruth } from "../src/bench/types.js";
 import { DenseExtractor } from "../src/extract/dense.js";
 import { extractOptions } from "../src/extract/options.js";
+import { projectPoints } from "../src/geometry/matrix3.js";
 import { compile } from "../src/graph/compile.js";
 import { resizeImage } from "../src/image/resize.js";
 import { resnetTaps } from "../src/model/resnet.js";
@@ -89,6 +92,34 @@ function randomFeatures(count: number, dim: number, seed: number): Features {
   };
 }
 
+/**
+ * Features of two views, `right` of them found again within a pixel or so with descriptors that are nearest neighbours
+ * still, the others anywhere.
+ */
+function twoViews(count: number, right: number): { a: Features; b: Features; truth: PairTruth } {
+  const [a, b] = [randomFeatures(count, 64, 1), randomFeatures(count, 64, 2)];
+  const homography = Float64Array.of(0.9, -0.2, 120, 0.15, 1.05, -30, 6e-5, -3e-5, 1);
+  const places = projectPoints(homography, a.keypoints);
+  const random = new Random(3);
+  for (let i = 0; i < 2 * right; i++) b.keypoints[i] = places[i] + 0.7 * random.normal();
+  for (let k = 0; k < 64 * right; k++) b.descriptors[k] = a.descriptors[k] + 0.3 * b.descriptors[k];
+  return { a, b, truth: { sequence: "v_made", kind: "viewpoint", images: [1, 2], homography } };
+}
+
+async function timeScoring(right: number): Promise<{ timing: Timing; note: string }> {
+  setDefaultRuntime(nodeRuntime);
+  const { a, b, truth } = twoViews(10_000, right);
+  let note = "";
+  const timing = await time(
+    async () => {
+      const { matches, correct } = (await scorePair(a, b, truth)).scores;
+      note = `${matches} matches, ${correct[2]} right`;
+    },
+    { warmup: 1, repeats: 5 },
+  );
+  return { timing, note };
+}
+
 /** Runs the command line as whole processes; `figure` picks the milliseconds that count. */
 function timeProcess(args: readonly string[], figure: (wall: number, stdout: string) => number): Timing {
   const times: number[] = [];
@@ -169,6 +200,16 @@ export const CASES: BenchCase[] = [
       );
       return { timing, note: `${count} matches` };
     },
+  },
+  {
+    name: "score-10k",
+    what: "all scores of a pair, 10 000 × 10 000 × 64, two fifths of the keypoints found again",
+    run: () => timeScoring(4000),
+  },
+  {
+    name: "score-10k-random",
+    what: "all scores of a pair, 10 000 × 10 000 × 64, nothing in common",
+    run: () => timeScoring(0),
   },
   {
     name: "cli-help",

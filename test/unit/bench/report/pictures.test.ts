@@ -1,12 +1,19 @@
 /** Pictures made of images, features and maps. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
+import { galleryHtml } from "../../../../src/bench/report/gallery-html.js";
 import { OptionError } from "../../../../src/errors.js";
+import type { DenseExtractor } from "../../../../src/extract/dense.js";
 import type { Features } from "../../../../src/features.js";
 import type { Image } from "../../../../src/image/image.js";
 import { benchGallery, type PictureSource } from "../../../../src/node/bench/pictures.js";
 import { namedMaps, paintMap, shrinkByMaximum } from "../../../../src/node/bench/score-maps.js";
 import { openExtractor } from "../../../../src/node/extractor.js";
 import { loadImage } from "../../../../src/node/images.js";
+import { checkpointBytes, noiseImage, referenceTensors } from "../../../models.js";
 import { alpha } from "./runs.js";
 
 const map = (data: number[], width: number, channels = 1) => ({
@@ -183,6 +190,43 @@ describe("benchGallery", () => {
       for (const { href, width, height } of pictures) expect(await decode(href)).toMatchObject({ width, height });
     } finally {
       await extractor.dispose();
+    }
+  });
+
+  it("shows a checkpoint's scores level by level, in the gallery too", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "strata-maps-"));
+    const path = join(folder, "tiny.ckpt");
+    writeFileSync(path, checkpointBytes(referenceTensors()));
+    const extractor = (await openExtractor({ model: path, firstStride: 2, threads: 1 })) as DenseExtractor;
+    try {
+      const image = noiseImage(96, 64);
+      const maps = { ...source, image: async () => image, extractor: async () => extractor };
+      const gallery = await benchGallery([alpha()], maps, { maxMaps: 1, maxSequences: 0 });
+      const [{ maps: pictures, method, sequence }] = gallery.scoreMaps;
+      expect(pictures.map(({ name }) => name)).toEqual(["early: score", "middle: score", "deep: score"]);
+
+      // The brightest cell of each picture is where the network's score of that level is highest.
+      const { maps: outputs } = await extractor.maps(image);
+      for (const [i, { href, width, height }] of pictures.entries()) {
+        const score = outputs[`score${i}`];
+        expect([width, height]).toEqual([score.width, score.height]);
+        const { data } = await decode(href);
+        const brightness = Array.from(
+          { length: width * height },
+          (_, k) => data[3 * k] + data[3 * k + 1] + data[3 * k + 2],
+        );
+        const highest = score.data.indexOf(Math.max(...score.data));
+        expect(brightness[highest]).toBe(Math.max(...brightness));
+      }
+      expect(new Set(pictures.map(({ href }) => href)).size).toBe(3);
+
+      const page = parseHTML(galleryHtml(gallery)).document;
+      expect(
+        [...page.querySelectorAll(".maps img")].map((img) => [img.getAttribute("alt"), img.getAttribute("src")]),
+      ).toEqual(pictures.map(({ name, href }) => [`${name} of ${method} on image 1 of ${sequence}`, href]));
+    } finally {
+      await extractor.dispose();
+      rmSync(folder, { recursive: true });
     }
   });
 });

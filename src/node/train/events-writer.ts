@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { OptionError } from "../../errors.js";
 import { TFEVENTS_VERSION, type TfEvent, type TfValue, writeTfEvent } from "../../formats/tfevents.js";
 import { ioError } from "../atomic.js";
+import { makeFolder } from "../folders.js";
 
 export interface EventsWriter {
   /** The folder version_K. */
@@ -30,7 +31,7 @@ export async function newEventsFolder(root: string, name: string): Promise<strin
     throw new OptionError(`TensorBoard: "${name}" cannot be the name of a folder`);
   }
   const parent = join(root, name);
-  await makeFolder(parent);
+  await madeFolder(parent);
   const versions = (await readdir(parent)).map((entry) => /^version_(\d{1,9})$/.exec(entry)?.[1]);
   let version = 1 + Math.max(-1, ...versions.map((text) => (text === undefined ? -1 : Number(text))));
   for (; ; version++) {
@@ -46,7 +47,7 @@ export async function newEventsFolder(root: string, name: string): Promise<strin
 
 /** A new file in `folder`, which is made. */
 export async function openEvents(folder: string, { now, firstStep }: OpenEventsOptions): Promise<EventsWriter> {
-  await makeFolder(folder);
+  await madeFolder(folder);
   const path = join(folder, await nextName(folder, now));
   const file = await open(path, "wx").catch((cause) => {
     throw ioError("write", path, cause);
@@ -77,8 +78,8 @@ async function nextName(folder: string, now: () => number): Promise<string> {
   return `events.out.tfevents.${String(time).padStart(10, "0")}.${host}.${process.pid}.0`;
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((cause) => {
+async function madeFolder(path: string): Promise<void> {
+  await makeFolder(path).catch((cause) => {
     throw ioError("make", path, cause);
   });
 }

@@ -2,7 +2,6 @@
  * What a training shows of itself while it runs: a log in JSON lines, TensorBoard's files, a bar or lines on the
  * terminal. All of it hangs on the trainer's hooks; a resumed run continues what was shown up to its checkpoint.
  */
-import { mkdir } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import type { TfValue } from "../../formats/tfevents.js";
 import type { Image } from "../../image/image.js";
@@ -10,6 +9,7 @@ import { checkNumber } from "../../options.js";
 import type { LogHead, RunFacts } from "../../train/log.js";
 import type { Snapshot, StepRecord, TrainHooks, TrainOutcome, ValidationRecord } from "../../train/trainer.js";
 import { ioError } from "../atomic.js";
+import { makeFolder } from "../folders.js";
 import { encodePng } from "../images.js";
 import { type EventsWriter, newEventsFolder, openEvents } from "./events-writer.js";
 import { openLog } from "./log.js";
@@ -62,7 +62,7 @@ export async function watchTraining(options: WatchOptions): Promise<TrainWatch> 
   if (images && images.every !== "epoch") {
     checkNumber("watchTraining", "images.every", images.every, { min: 1, integer: true });
   }
-  await mkdir(directory, { recursive: true }).catch((cause) => {
+  await makeFolder(directory).catch((cause) => {
     throw ioError("make", directory, cause);
   });
   const newEvents = async () => {

@@ -13,7 +13,7 @@ const EVENTS = ["uncaughtException", "unhandledRejection"];
 
 /** Notes the listeners that there are; what it gives removes those that have come since. */
 export function noteListeners(): () => void {
-  const { process } = globalThis as { process?: Partial<Emitter> };
+  const { process } = globalThis as unknown as { process?: Partial<Emitter> };
   if (typeof process?.listeners !== "function" || typeof process.removeListener !== "function") return () => {};
   const emitter = process as Emitter;
   const before = EVENTS.map((event) => emitter.listeners(event));

@@ -1,6 +1,7 @@
 /** Figures over other axes: share of homographies against the corner error allowed, scores against rotation and scale. */
 import { figure, legend } from "../../report/figure.js";
 import { curveLook, drawCurve, PANEL, type Plotter, SHARES } from "../../report/plotter.js";
+import { CURVE_EDGE } from "../change.js";
 import type { ChangeCurve, Estimator, PairRecord, SequenceKind } from "../types.js";
 import type { SummarizedRun } from "./series.js";
 import { decimals, KIND_NAMES, runName } from "./text.js";
@@ -101,8 +102,15 @@ export function changeFigure(plotter: Plotter, id: string, curves: readonly Chan
     id,
     panels,
     legend(plotter, entries),
-    "Single photographs against themselves, turned or zoomed: what a method bears. Means over the photographs.",
+    `Single photographs against themselves, turned or zoomed: what a method bears. ${describePhotos(curves)}.`,
   );
+}
+
+function describePhotos(curves: readonly ChangeCurve[]): string {
+  const counts = curves.map(({ photos }) => photos.length);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const many = least === most ? `${most}` : `${least} to ${most}`;
+  return `Means over ${many} photograph${most === 1 ? "" : "s"} of at most ${CURVE_EDGE} px`;
 }
 
 function axisOf(change: ChangeCurve["change"], curves: readonly ChangeCurve[]) {

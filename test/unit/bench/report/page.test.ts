@@ -174,6 +174,7 @@ const turned: ChangeCurve = {
   method: "alpha",
   protocol: "own",
   change: "rotation",
+  photos: ["i_one/1.png", "v_two/1.png"],
   values: [0, 90, 180],
   mma3: [1, 0.5, Number.NaN],
   homography3: [1, 0, 0],
@@ -204,6 +205,11 @@ describe("what stands beside the runs", () => {
     const [first] = page.querySelectorAll("#change-figure svg");
     expect(first.querySelectorAll('g[aria-label="dot"] circle')).toHaveLength(2);
     expect(html.match(/NaN/)).toBeNull();
+    expect(page.querySelector("#change-figure figcaption")?.textContent).toContain(
+      "Means over 2 photographs of at most 640 px.",
+    );
+    const one = await open({ changes: [turned, { ...scaled, photos: ["v_two/1.png"] }] });
+    expect(one.page.querySelector("#change-figure figcaption")?.textContent).toContain("Means over 1 to 2 photographs");
   });
 });
 

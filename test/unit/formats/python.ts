@@ -1,5 +1,5 @@
 /**
- * NumPy, SciPy and h5py as independent readers and writers: Debian's python3-numpy, python3-scipy and python3-h5py.
+ * NumPy, SciPy, h5py and protobuf as independent readers and writers: Debian's python3-numpy and so on.
  * Where they are absent such tests are skipped with a message; in CI they are required.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -17,9 +17,13 @@ export function python(script: string, ...args: string[]): unknown {
   return JSON.parse(execFileSync(PYTHON, [path, ...args], { encoding: "utf8", maxBuffer: 1 << 26 }));
 }
 
+/** Debian's packages and what of them is imported. */
+const ARRAYS = { packages: "python3-numpy, python3-scipy and python3-h5py", modules: "numpy, scipy.io, h5py" };
+export const PROTOBUF = { packages: "python3-protobuf", modules: "google.protobuf" };
+
 /** `describe` for tests against the Python libraries; `tests` gets an empty folder that is removed afterwards. */
-export function describePython(name: string, tests: (folder: string) => void): void {
-  const { status } = spawnSync(PYTHON, ["-c", "import numpy, scipy.io, h5py"]);
+export function describePython(name: string, tests: (folder: string) => void, { packages, modules } = ARRAYS): void {
+  const { status } = spawnSync(PYTHON, ["-c", `import ${modules}`]);
   if (status === 0) {
     describe(name, () => {
       const folder = mkdtempSync(join(tmpdir(), "strata-formats-"));
@@ -27,9 +31,9 @@ export function describePython(name: string, tests: (folder: string) => void): v
       tests(folder);
     });
   } else if (process.env.CI) {
-    throw new Error(`${name}: CI must have python3-numpy, python3-scipy and python3-h5py`);
+    throw new Error(`${name}: CI must have ${packages}`);
   } else {
-    console.warn(`skipped "${name}": ${PYTHON} has no numpy, scipy or h5py`);
+    console.warn(`skipped "${name}": ${PYTHON} lacks ${packages}`);
     describe.skip(name, () => {});
   }
 }

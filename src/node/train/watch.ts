@@ -6,13 +6,13 @@ import { join, relative, resolve } from "node:path";
 import type { TfValue } from "../../formats/tfevents.js";
 import type { Image } from "../../image/image.js";
 import { checkNumber } from "../../options.js";
-import type { LogHead, RunFacts } from "../../train/log.js";
+import type { RunFacts } from "../../train/log.js";
 import type { Snapshot, StepRecord, TrainHooks, TrainOutcome, ValidationRecord } from "../../train/trainer.js";
 import { ioError } from "../atomic.js";
 import { makeFolder } from "../folders.js";
 import { encodePng } from "../images.js";
 import { type EventsWriter, newEventsFolder, openEvents } from "./events-writer.js";
-import { openLog } from "./log.js";
+import { type LogWriter, openLog } from "./log.js";
 
 /** A bar or lines; src/cli/progress.ts has them. */
 export interface WatchProgress {
@@ -72,7 +72,7 @@ export async function watchTraining(options: WatchOptions): Promise<TrainWatch> 
   const facts = { name, task, recipe, options: settings, data, versions, total };
   const log = await openLog(directory, { facts, newEvents, resumeAt, now });
   const first = resumeAt ?? 0;
-  const events = root === null ? null : await eventsOf(log.head, directory, first + 1, now);
+  const events = root === null ? null : await eventsOf(log, directory, first + 1, now);
 
   const pace = new Pace(now);
   const epoch = new EpochMeans();
@@ -145,12 +145,17 @@ export async function watchTraining(options: WatchOptions): Promise<TrainWatch> 
 }
 
 async function eventsOf(
-  head: LogHead,
+  log: LogWriter,
   directory: string,
   firstStep: number,
   now: () => number,
 ): Promise<EventsWriter | null> {
-  return head.events === null ? null : openEvents(resolve(directory, head.events), { now, firstStep });
+  const { events } = log.head;
+  if (events === null) return null;
+  return openEvents(resolve(directory, events), { now, firstStep }).catch(async (error) => {
+    await log.close();
+    throw error;
+  });
 }
 
 const scalar = (tag: string, value: number): TfValue => ({ kind: "scalar", tag, value });

@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from "node:os";
 import { openExtractor } from "../extractor.js";
-import { failureOf, type ResultMessage, type TaskMessage } from "./pool.js";
+import { failureOf } from "../failure.js";
+import type { ResultMessage, TaskMessage } from "./pool.js";
 import { openRunner } from "./runner.js";
 
 const threads = Number(process.argv[2]) || availableParallelism();

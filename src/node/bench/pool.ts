@@ -6,7 +6,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ErrorCode, StateError, StrataError } from "../../errors.js";
+import { StateError } from "../../errors.js";
+import { errorOf, type Failure } from "../failure.js";
 import type { OpenExtractor } from "./methods.js";
 import { openRunner, type ResultOf, type Task } from "./runner.js";
 
@@ -30,15 +31,6 @@ export interface TaskMessage {
   task: Task;
 }
 export type ResultMessage = { id: number; value: unknown } | { id: number; failure: Failure };
-export interface Failure {
-  /** null: not foreseen by strata. */
-  code: ErrorCode | null;
-  message: string;
-  stack?: string;
-  /** Code of the system's error beneath. */
-  cause?: string;
-}
-
 interface Job {
   run<T extends Task>(task: T): Promise<ResultOf<T>>;
   close(dispose: boolean): Promise<void>;
@@ -175,27 +167,4 @@ function childJob(threads: number): Job {
       clearTimeout(timer);
     },
   };
-}
-
-/** An error as it crosses between processes. */
-export function failureOf(error: unknown): Failure {
-  const known = error instanceof StrataError;
-  const cause = (known ? error.cause : error) as NodeJS.ErrnoException | undefined;
-  return {
-    code: known ? error.code : null,
-    message: error instanceof Error ? error.message : String(error),
-    stack: error instanceof Error ? error.stack : undefined,
-    cause: typeof cause?.code === "string" ? cause.code : undefined,
-  };
-}
-
-/** The error again, with its code and its cause's. */
-export function errorOf({ code, message, stack, cause }: Failure): Error {
-  const beneath = cause === undefined ? undefined : Object.assign(new Error(cause), { code: cause });
-  const error =
-    code === null
-      ? Object.assign(new Error(message), cause && { code: cause })
-      : new StrataError(code, message, { cause: beneath });
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }

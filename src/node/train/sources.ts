@@ -1,0 +1,55 @@
+/**
+ * Sources of training pairs by a description that can be sent to another thread: a folder of photographs, MegaDepth, or
+ * a module of one's own that exports `openPairs(options)`.
+ */
+import { OptionError } from "../../errors.js";
+import type { PairSource } from "../../train/types.js";
+import type { MegaDepthOptions } from "./megadepth.js";
+import type { FoundPhotos, PhotoOptions } from "./photos.js";
+
+export type SourceSpec =
+  | { kind: "photos"; options: Partial<PhotoOptions>; found?: FoundPhotos }
+  | { kind: "megadepth"; options: Partial<MegaDepthOptions> }
+  /** `url` of a module; `options` must be what structured cloning takes. */
+  | { kind: "module"; url: string; options: unknown };
+
+/** Opens the source in this thread. Each kind is loaded when it is asked for: HDF5, which photographs do not need, is large. */
+export async function openSource(spec: SourceSpec): Promise<PairSource> {
+  switch (spec.kind) {
+    case "photos":
+      return (await import("./photos.js")).PhotoSource.open(spec.options, spec.found);
+    case "megadepth":
+      return (await import("./megadepth.js")).MegaDepthSource.open(spec.options);
+    case "module":
+      return openModule(spec.url, spec.options);
+  }
+}
+
+async function openModule(url: string, options: unknown): Promise<PairSource> {
+  const module: Record<string, unknown> = await import(url);
+  const { openPairs } = module;
+  if (typeof openPairs !== "function") {
+    throw new OptionError(
+      `${url} must export openPairs(options), a function; it exports ${Object.keys(module).join(", ")}`,
+    );
+  }
+  return openPairs(options);
+}
+
+/**
+ * The description for one of `workers` threads: what `opened` found is not looked for again, and the threads share the
+ * memory of one.
+ */
+export async function specForWorker(spec: SourceSpec, opened: PairSource, workers: number): Promise<SourceSpec> {
+  if (spec.kind === "photos") {
+    const { PHOTO_DEFAULTS, PhotoSource } = await import("./photos.js");
+    const cache = (spec.options.cache ?? PHOTO_DEFAULTS.cache) / workers;
+    const found = opened instanceof PhotoSource ? opened.found : spec.found;
+    return { ...spec, options: { ...spec.options, cache }, found };
+  }
+  if (spec.kind === "megadepth") {
+    const { MEGADEPTH_DEFAULTS } = await import("./megadepth.js");
+    return { ...spec, options: { ...spec.options, cache: (spec.options.cache ?? MEGADEPTH_DEFAULTS.cache) / workers } };
+  }
+  return spec;
+}

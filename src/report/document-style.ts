@@ -60,7 +60,7 @@ td b { font-weight: 700; padding: 1px 4px; margin: 0 -4px; border-radius: 4px; b
 pre { margin: 0 0 14px; padding: 10px 14px; white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid var(--edge); border-radius: 8px; background: var(--panel); font-size: 0.87rem; }
 dl { margin: 0 0 12px; }
 dl > div { display: grid; grid-template-columns: 170px 1fr; gap: 4px 14px; padding: 3px 0; }
-dt { color: var(--faint); }
+dt { min-width: 0; color: var(--faint); overflow-wrap: anywhere; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 details { border: 1px solid var(--edge); border-radius: 8px; background: var(--panel); margin: 8px 0; padding: 0 14px; }
 summary { padding: 8px 0; cursor: pointer; font-weight: 600; overflow-wrap: anywhere; }

@@ -10,13 +10,13 @@ ${legendHtml}
 <figcaption>${caption}</figcaption></figure>`;
 }
 
-/** A sample and a name for each curve; `dashed`: two samples, for curves that come in pairs. */
+/** A sample, with a mark unless `dots` is false, and a name for each curve; `dashed`: two samples, for pairs of curves. */
 export function legend(
   plotter: Plotter,
-  entries: readonly { name: string; look: CurveLook }[],
-  { dashed = false, dots = true }: { dashed?: boolean; dots?: boolean } = {},
+  entries: readonly { name: string; look: CurveLook; dots?: boolean }[],
+  { dashed = false }: { dashed?: boolean } = {},
 ): string {
-  const items = entries.map(({ name, look }) => {
+  const items = entries.map(({ name, look, dots = true }) => {
     const samples = `${swatch(plotter, look, { dots })}${dashed ? swatch(plotter, look, { dashed: true, dots: false }) : ""}`;
     return `<li><span class="samples">${samples}</span><span><b>${escapeXml(name)}</b></span></li>`;
   });

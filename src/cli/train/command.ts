@@ -4,6 +4,7 @@ import type { Context } from "../context.js";
 import { addTrainOptions, type TrainFlags } from "./options.js";
 import { addPrepareMegadepth } from "./prepare-megadepth.js";
 import type { RecipesFlags } from "./recipes.js";
+import { addTrainReport } from "./report.js";
 
 export function addTrain(program: Command, context: Context, done: (code: number) => void): void {
   const train = program
@@ -24,6 +25,7 @@ Examples:
   addEncoder(train, context, done);
   addAttention(train, context, done);
   addRecipes(train, context, done);
+  addTrainReport(train, context, done);
   addPrepareMegadepth(train, context, done);
 }
 

@@ -60,23 +60,13 @@ export function courseFigure(plotter: Plotter, runs: readonly ReportRun[]): stri
   ] as const;
   const many = runs.length > 1;
   const panels = columns.map(([title, key]): Panel => {
-    const lines = runs.flatMap(({ steps }, i) => {
-      const points = steps.map((record): Point => [record.step, record[key] ?? Number.NaN]);
-      return key === "rate"
-        ? [{ look: curveLook(i, true), points, kind: "smooth" as const }]
-        : trainLines(points, i, many);
-    });
-    return {
-      title,
-      lines,
-      said: describe(
-        title,
-        runs,
-        runs.map(({ steps }) => steps.map((record): Point => [record.step, record[key] ?? Number.NaN])),
-      ),
-    };
+    const curves = runs.map(({ steps }) => steps.map((record): Point => [record.step, record[key] ?? Number.NaN]));
+    const lines = curves.flatMap((points, i): Line[] =>
+      key === "rate" ? [{ look: curveLook(i, true), points, kind: "smooth" }] : trainLines(points, i, many),
+    );
+    return { title, lines, said: describe(title, runs, curves) };
   });
-  return drawFigure(plotter, "course-figure", panels, runs, false, "Over updates, of training.");
+  return drawFigure(plotter, "course-figure", panels, runs, false, `Of each update in training.${smoothingSaid(runs)}`);
 }
 
 interface PairPanel {
@@ -108,17 +98,20 @@ function pairFigure(
       { title: `${title}, validation`, lines: validating, said: saidValidation },
     ];
   });
-  const windows = [...new Set(runs.map(({ steps }) => smoothing(steps.length)))].sort((a, b) => a - b);
-  const said =
-    windows.at(-1) === 1 ? "" : ` Training: pale as it is, thick as a mean over about ${windows.join(" or ")} updates.`;
   return drawFigure(
     plotter,
     id,
     drawn,
     runs,
     !many,
-    `The ${what} over updates; validation at the end of each epoch.${said}`,
+    `The ${what} over updates; validation at the end of each epoch.${smoothingSaid(runs)}`,
   );
+}
+
+function smoothingSaid(runs: readonly ReportRun[]): string {
+  const windows = [...new Set(runs.map(({ steps }) => smoothing(steps.length)))].sort((a, b) => a - b);
+  if (windows.at(-1) === 1) return "";
+  return ` Training: pale as it is, thick as a mean over about ${windows.join(" or ")} updates.`;
 }
 
 function trainLines(points: Point[], index: number, many: boolean): Line[] {
@@ -145,7 +138,7 @@ function drawFigure(
       ? runs.map(({ name }, i) => ({ name, look: curveLook(i, true) }))
       : withValidation
         ? [
-            { name: "training", look: { ...curveLook(0, true) } },
+            { name: "training", look: curveLook(0, true), dots: false },
             { name: "validation", look: curveLook(1, true) },
           ]
         : [];
@@ -223,10 +216,10 @@ function logTicks(low: number, high: number): number[] {
     .filter((tick) => tick >= low && tick <= high);
 }
 
-/** "0.05", "1e-5", "20000" as short as can be. */
+/** "0.05", "1e−5", "20000": as short as can be. */
 function short(value: number): string {
   const rounded = Number(value.toPrecision(4));
-  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential().replace("e-", "e−") : String(rounded);
+  return rounded !== 0 && Math.abs(rounded) < 1e-4 ? rounded.toExponential().replace("e-", "e−") : String(rounded);
 }
 
 function describe(title: string, runs: readonly ReportRun[], curves: readonly (readonly Point[])[]): string {

@@ -1,7 +1,8 @@
 /** Names, options and help of `strata train`; what a command does is imported when it is called. */
 import type { Command } from "commander";
 import type { Context } from "../context.js";
-import { addTrainOptions, type TrainFlags } from "./options.js";
+import { addDetector } from "./detector.js";
+import { AFTER_TRAINING, addTrainOptions, type TrainFlags } from "./options.js";
 import { addPrepareMegadepth } from "./prepare-megadepth.js";
 import type { RecipesFlags } from "./recipes.js";
 import { addTrainReport } from "./report.js";
@@ -9,7 +10,7 @@ import { addTrainReport } from "./report.js";
 export function addTrain(program: Command, context: Context, done: (code: number) => void): void {
   const train = program
     .command("train")
-    .description("Train encoders and attention of the reference network on a frozen backbone.")
+    .description("Train models of the default family, and encoders and attention of the reference network.")
     .addHelpText(
       "after",
       `
@@ -18,20 +19,18 @@ Examples:
   strata train encoder --recipe cfe64 --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata train attention --recipe distinctiveness-n2-lambda0.5-squashed --encoder runs/encoder --data MegaDepth --out runs/heads
   strata train attention --recipe d2net --encoder runs/encoder --photos photos/ --out runs/d2net --batch 8 --accumulate 8
+  strata train detector --config strata-s --photos photos/train --out runs/s
   strata train recipes
   strata train report runs/encoder
   strata extract photos/ --model runs/heads/model`,
     );
   addEncoder(train, context, done);
   addAttention(train, context, done);
+  addDetector(train, context, done);
   addRecipes(train, context, done);
   addTrainReport(train, context, done);
   addPrepareMegadepth(train, context, done);
 }
-
-const AFTER = `
-A run that is stopped (Ctrl-C, SIGTERM, SIGUSR1) ends its step and keeps a checkpoint; the same command with --resume goes
-on, with the same losses as without the interruption. A run that was killed loses the steps since its last checkpoint.`;
 
 function addEncoder(train: Command, context: Context, done: (code: number) => void): void {
   const command = train
@@ -47,7 +46,7 @@ function addEncoder(train: Command, context: Context, done: (code: number) => vo
 Examples:
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata train encoder --recipe cfe32 --backbone resnet50.pth --preprocessing torch --photos photos/ --out runs/encoder32
-${AFTER}`,
+${AFTER_TRAINING}`,
     )
     .action(async (flags: TrainFlags) => {
       const { trainCommand } = await import("./train.js");
@@ -75,7 +74,7 @@ Examples:
   strata train attention --recipe distinctiveness-n16-lambda0.1 --encoder runs/encoder --data MegaDepth --out runs/heads --batch 8 --accumulate 8
 
 The reference trains with batches of 64 pairs, which take about 10 GB; --batch 8 --accumulate 8 makes updates of as many.
-${AFTER}`,
+${AFTER_TRAINING}`,
     )
     .action(async (flags: TrainFlags) => {
       const { trainCommand } = await import("./train.js");

@@ -144,6 +144,11 @@ export function addTrainOptions(command: Command): Command {
     .option("--debug", "print stack traces of errors");
 }
 
+/** Help on stopping and resuming. */
+export const AFTER_TRAINING = `
+A run that is stopped (Ctrl-C, SIGTERM, SIGUSR1) ends its step and keeps a checkpoint; the same command with --resume goes
+on, with the same losses as without the interruption. A run that was killed loses the steps since its last checkpoint.`;
+
 const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
 
 /** How to train: the flags, on the recipe's defaults. */

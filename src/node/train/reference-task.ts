@@ -4,17 +4,17 @@
  */
 import { OptionError } from "../../errors.js";
 import { PREPROCESSINGS } from "../../extract/preprocess.js";
-import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
+import { toFloat32 } from "../../formats/ndarray.js";
 import type { CompileOptions, Feed } from "../../graph/compile.js";
 import { checkChoice, checkNumber } from "../../options.js";
 import { MIN_CORRESPONDENCES } from "../../train/correspondences.js";
 import type { Parameter } from "../../train/parameters.js";
 import type { Recipe } from "../../train/recipes.js";
 import { assembleCheckpoint, REFERENCE_GRID, referenceTraining } from "../../train/reference/index.js";
-import type { Task } from "../../train/task.js";
 import type { PairBatch } from "../../train/types.js";
 import type { FrozenCache } from "./frozen-cache.js";
 import { channelsOf, FrozenNetwork } from "./frozen-network.js";
+import type { ModelTask } from "./run.js";
 import { backboneOf, digestOf, encodersOf, type PreprocessingName, type Tensors } from "./weights.js";
 
 export interface ReferenceTaskOptions {
@@ -32,10 +32,9 @@ export interface ReferenceTaskOptions {
   runtime?: Pick<CompileOptions, "runtime" | "backend" | "threads">;
 }
 
-export interface ReferenceTask extends Task {
+/** Its checkpoint is a whole one in the reference's layout: what was frozen, with what was learnt. */
+export interface ReferenceTask extends ModelTask {
   readonly preprocessing: PreprocessingName;
-  /** A whole checkpoint in the reference's layout: what was frozen, with what was learnt in `steps` updates. */
-  checkpoint(parameters: readonly Parameter[], state: readonly Parameter[], steps: number): Map<string, NdArray>;
 }
 
 /** Pixels that a cell of the deepest tap covers. */
@@ -70,6 +69,7 @@ export function referenceTask(options: ReferenceTaskOptions): ReferenceTask {
   return {
     name: recipe.name,
     preprocessing,
+    config: { kind: "reference", name: recipe.name, preprocessing },
     recipe: { ...recipe, preprocessing, cropSize, ...digests },
     grid: { ...REFERENCE_GRID, width: side, height: side },
     // The reference asks for an eighth of its 32×32 cells.

@@ -7,11 +7,12 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { toFloat32 } from "../../formats/ndarray.js";
+import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
 import type { CompileOptions } from "../../graph/compile.js";
 import { type TrainOptions, trainOptions } from "../../train/options.js";
 import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
+import type { Task } from "../../train/task.js";
 import { plannedSteps, type Snapshot, type TrainHooks, type TrainOutcome, train } from "../../train/trainer.js";
 import type { PairSource } from "../../train/types.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
@@ -26,16 +27,23 @@ import {
   resumeFrom,
 } from "./checkpoint.js";
 import { LOG_FILE } from "./log.js";
-import type { ReferenceTask } from "./reference-task.js";
 import { type WatchOptions, watchTraining } from "./watch.js";
 
 /** What to do with a run that the folder holds already. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
 
+/** A task whose outcome is a model that can be opened. */
+export interface ModelTask extends Task {
+  /** What the model's config.json says of the network; checksum, recipe and training are added. */
+  readonly config: object;
+  /** The model's tensors: what was learnt in `steps` updates, with what was frozen. */
+  checkpoint(parameters: readonly Parameter[], state: readonly Parameter[], steps: number): Map<string, NdArray>;
+}
+
 export interface RunRequest {
   /** The folder; it is made where it is not there. */
   out: string;
-  task: ReferenceTask;
+  task: ModelTask;
   train: PairSource;
   validation: PairSource | null;
   options: Partial<TrainOptions>;
@@ -199,9 +207,7 @@ async function writeModel(
   await makeFolder(folder);
   await writeFileAtomic(join(folder, "model.safetensors"), weights);
   const config = {
-    kind: "reference",
-    name: task.name,
-    preprocessing: task.preprocessing,
+    ...task.config,
     sha256: createHash("sha256").update(weights).digest("hex"),
     recipe: task.recipe,
     training: { step, validationLoss: best?.loss ?? null, options: identity.options, data: identity.data, versions },

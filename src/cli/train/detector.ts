@@ -1,0 +1,134 @@
+/** `strata train detector`: a model of the default family, by a configuration, on a folder of photographs. */
+import { fileURLToPath } from "node:url";
+import { type Command, Option } from "commander";
+import { BACKENDS } from "../../graph/session.js";
+import type { SourceSpec } from "../../node/train/sources.js";
+import type { DetectorRecipe } from "../../train/detector/recipe.js";
+import type { TrainOptions } from "../../train/options.js";
+import { numberOf } from "../arguments.js";
+import type { Context } from "../context.js";
+import { AFTER_TRAINING } from "./options.js";
+import { checkSession, type SessionFlags, trainInFolder } from "./session.js";
+
+export interface DetectorFlags extends SessionFlags {
+  config: string;
+  photos: string;
+  /** A folder; false for --no-validation. */
+  validation?: string | boolean;
+  init?: string;
+  steps?: number;
+  batch?: number;
+  rate?: number;
+  seed?: number;
+  checkpointEvery?: number;
+  backend?: (typeof BACKENDS)[number];
+  threads?: number;
+  debug?: boolean;
+}
+
+const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
+
+export function addDetector(parent: Command, context: Context, done: (code: number) => void): void {
+  parent
+    .command("detector")
+    .description("Train a model of the default family on photographs: detection and description at once.")
+    .optionsGroup("What is trained:")
+    .requiredOption("--config <file>", "the training's configuration, or the name of one that comes along (strata-s)")
+    .option("--init <model>", "weights to begin with: a model's folder or a training's (default: random ones)")
+    .optionsGroup("Data:")
+    .requiredOption("--photos <folder>", "photographs: pairs are made by random homographies and light")
+    .option("--validation <folder>", "photographs to validate on (default: a tenth of --photos)")
+    .option("--no-validation", "train on everything and validate on nothing")
+    .option(
+      "--workers <n>",
+      "threads that read and warp; 0: none (default: one per core but one, 1 to 4)",
+      numberOf("--workers", { min: 0, max: 256, integer: true }),
+    )
+    .optionsGroup("Output:")
+    .requiredOption("--out <folder>", "checkpoints/, log.jsonl, run.json, and model/ at the end")
+    .option("--resume", "go on from the last checkpoint in --out; begin where there is none")
+    .option("--overwrite", "throw away the training that --out holds")
+    .option("--tb-logs <folder>", "TensorBoard's files: NAME/version_K in it (default: tb_logs in --out)")
+    .option("--no-tb-logs", "no files for TensorBoard")
+    .option("--json", "print the result as JSON")
+    .option("--quiet", "print errors only")
+    .optionsGroup("In place of what the configuration says:")
+    .option("--steps <n>", "updates", count("--steps"))
+    .option("--batch <pairs>", "pairs in one pass", count("--batch"))
+    .option("--rate <r>", "learning rate", numberOf("--rate", { min: 0 }))
+    .option(
+      "--seed <n>",
+      "of everything that is drawn",
+      numberOf("--seed", { min: 0, max: 2 ** 32 - 1, integer: true }),
+    )
+    .option("--checkpoint-every <n>", "updates; each epoch ends with one besides", count("--checkpoint-every"))
+    .optionsGroup("Machine:")
+    .addOption(new Option("--backend <name>", "where to compute (default: cpu)").choices([...BACKENDS]))
+    .option("--threads <n>", "threads (default: one per core)", count("--threads"))
+    .optionsGroup("Other:")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata train detector --config strata-s --photos photos/train --validation photos/val --out runs/s
+  strata train detector --config my.json --photos photos/ --init models/strata-s0 --out runs/s --resume
+  strata bench hpatches --sequences hpatches/ --method runs/s/model
+${AFTER_TRAINING}`,
+    )
+    .action(async (flags: DetectorFlags) => {
+      done(await detectorCommand(flags, context));
+    });
+}
+
+export async function detectorCommand(flags: DetectorFlags, context: Context): Promise<number> {
+  checkSession(flags);
+  const { nodeRuntime } = await import("../../node/runtime.js");
+  const { detectorTask } = await import("../../train/detector/task.js");
+  const recipe = await readRecipe(flags.config);
+  const { steps, batch, rate, seed, checkpointEvery } = flags;
+  const given = { steps, batch, rate, seed, checkpointEvery };
+  const overrides = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const options: TrainOptions = { ...recipe.training, ...overrides };
+  const begin = flags.init === undefined ? null : await readBeginning(flags.init);
+  const task = detectorTask(recipe, begin);
+  const sources = sourcesOf(flags, recipe, options.seed);
+
+  const { backend, threads } = flags;
+  const runtime = { runtime: nodeRuntime, backend, threads };
+  const facts = { config: flags.config, init: flags.init ?? null };
+  return trainInFolder({ task, sources, options, runtime, facts }, flags, context);
+}
+
+/** The configuration in a file, or one that comes with the package. */
+async function readRecipe(config: string): Promise<DetectorRecipe> {
+  const { parseDetectorRecipe } = await import("../../train/detector/recipe.js");
+  const { parseJson } = await import("../../formats/bytes.js");
+  const { readFileChecked } = await import("../../node/atomic.js");
+  const isName = /^[\w-]+$/.test(config);
+  const file = isName ? fileURLToPath(new URL(`../../../models/recipes/${config}.json`, import.meta.url)) : config;
+  return parseDetectorRecipe(file, parseJson(file, await readFileChecked(file)));
+}
+
+async function readBeginning(path: string) {
+  const { digestOf, readWeights } = await import("../../node/train/weights.js");
+  const { tensors } = await readWeights(path);
+  return { tensors, digest: digestOf(tensors) };
+}
+
+/** Photographs of training and validation (null: none). */
+function sourcesOf(
+  { photos, validation }: DetectorFlags,
+  { data }: DetectorRecipe,
+  seed: number,
+): { train: SourceSpec; validation: SourceSpec | null } {
+  const spec = (folder: string, split: "all" | "train" | "validation"): SourceSpec => ({
+    kind: "photos",
+    options: { ...data, folder, split, seed },
+  });
+  const own = typeof validation === "string";
+  return {
+    train: spec(photos, own || validation === false ? "all" : "train"),
+    validation: validation === false ? null : own ? spec(validation, "all") : spec(photos, "validation"),
+  };
+}

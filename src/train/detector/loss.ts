@@ -1,0 +1,112 @@
+/** The loss of a batch: maps of both images, keypoints in them, and what each loss makes of them. */
+import { lax, numpy as np } from "@jax-js/jax";
+import { type Arr, sigmoid } from "../../model/layers.js";
+import { peakyLoss } from "../losses/index.js";
+import { convOf, type Tensors } from "../reference/layers.js";
+import { halves, LossSum } from "../reference/levels.js";
+import type { LossInputs, LossOutputs } from "../task.js";
+import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./contrast.js";
+import { matchingAccuracy } from "./matching.js";
+import { networkMaps } from "./network.js";
+import {
+  bestPixels,
+  inside,
+  pixelRows,
+  project,
+  sampleRows,
+  softPositions,
+  squaredDistances,
+  swapHalves,
+} from "./points.js";
+import type { DetectorRecipe } from "./recipe.js";
+import { outcomeLoss, shareOf } from "./reliability.js";
+import { reprojectionLoss } from "./reprojection.js";
+import { similarityLoss } from "./similarity.js";
+
+/** Logarithm of what cosines are multiplied by; it is learnt, but no part of the model. */
+export const TEMPERATURE = "temperature";
+
+/** Pixels at which matches are said to be right in the log. */
+const ACCURACY_AT = [1, 3];
+
+/**
+ * Inputs of a batch of N pairs: `images` [2N, 3, S, S], normalised, the first images before the second ones; `matrices`
+ * [2N, 9], homographies from each image to the other of its pair.
+ */
+export function detectorLoss(
+  { network, losses }: DetectorRecipe,
+  { parameters, state, inputs }: LossInputs,
+  training: boolean,
+): LossOutputs {
+  const { images, matrices } = inputs;
+  const [, , height, width] = images.shape;
+  const statistics = training ? losses.statistics : "running";
+  const maps = networkMaps(images, parameters, state, network, statistics);
+  const [repeatability, reliability] = [0, 1].map((i) => sigmoid(maps.attention.ref.slice([], [i, i + 1])));
+  const score = repeatability.ref.mul(reliability);
+
+  const keypoints = bestPixels(score.ref, losses.cell);
+  const places = lax.stopGradient(project(keypoints.ref, matrices.ref));
+  const valid = inside(places.ref, width, height, losses.border);
+  const distances = lax.stopGradient(squaredDistances(places.ref, swapHalves(keypoints.ref)));
+
+  // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
+  const asked = np.concatenate([keypoints.ref, swapHalves(places)], 1);
+  const [own, carried] = np.split(describe(maps.levels, asked, parameters), 2, 1);
+  const others = np.matmul(own.ref, swapHalves(own.ref).transpose([0, 2, 1]));
+  const positive = np.sum(own.mul(swapHalves(carried)), 2);
+  const wrong = np.greaterEqual(distances.ref, losses.near ** 2).astype(np.float32);
+  const contrast: Contrast = { positive, others, wrong, valid };
+  const temperature = np.minimum(np.exp(parameters[TEMPERATURE].ref), MAX_TEMPERATURE);
+
+  const sum = new LossSum();
+  const [n] = [keypoints.shape[0] / 2];
+  const [firsts] = halves(others.ref);
+  const [apart] = halves(distances.ref);
+  const [validFirsts] = halves(valid.ref);
+  const accuracy = matchingAccuracy(firsts, apart, validFirsts, ACCURACY_AT);
+  for (const [i, threshold] of ACCURACY_AT.entries()) sum.note(`mma${threshold}`, accuracy[i]);
+  const distinct = isDistinct({ positive: positive.ref, others: others.ref, wrong: wrong.ref, valid: valid.ref });
+  sum.note("distinct", shareOf(distinct.ref, valid.ref));
+  sum.add("descriptors", contrastLoss({ ...contrast, valid: valid.ref }, temperature.ref));
+  sum.note("temperature", lax.stopGradient(temperature).reshape([]));
+
+  const logits = pixelRows(maps.attention, keypoints.ref).slice([], [], 1);
+  sum.add("reliability", outcomeLoss(logits, distinct, valid.ref), losses.reliability);
+
+  const positions = softPositions(score, keypoints, network.detection.nmsRadius);
+  const { loss, repeated } = reprojectionLoss(
+    { positions: positions.ref, carried: project(positions, matrices.ref), distances, valid: valid.ref },
+    losses.reach,
+  );
+  sum.add("reprojection", loss, losses.reprojection);
+  sum.note("repeated", shareOf(repeated, valid));
+
+  const [first, second] = halves(repeatability.ref);
+  const [there] = halves(matrices);
+  sum.add("similarity", similarityLoss(first, second, there, losses.patch), losses.similarity);
+  sum.add("peaky", peakyLoss(repeatability, np.ones([2 * n]), losses.peakWindow), losses.peaky);
+  return { ...sum.finish(), state: maps.state };
+}
+
+/**
+ * Descriptors [M, Q, dim] of unit length at points [M, Q, 2]: what the encoders see there on each level, summed. A 1×1
+ * convolution commutes with sampling, so only what is sampled is encoded.
+ */
+function describe(levels: readonly Arr[], points: Arr, parameters: Tensors): Arr {
+  const encoded = levels.map((map, i) => {
+    const scale = 0.5 ** (i + 1);
+    const { weight, bias } = convOf(parameters, `encoders.${i + 1}`);
+    const [dim, from] = weight.shape;
+    const { rows, coverage } = sampleRows(map, points.ref.add(0.5).mul(scale).sub(0.5));
+    const [m, q] = coverage.shape;
+    // As one product of matrices: a batch of them would have its kernel's gradient laid out per image.
+    const seen = np.matmul(rows.reshape([m * q, from]), weight.reshape([dim, from]).transpose([1, 0]));
+    // Outside the map the encoder sees nothing, not even its bias.
+    return seen.reshape([m, q, dim]).add(coverage.reshape([m, q, 1]).mul(bias));
+  });
+  points.dispose();
+  const sum = encoded.reduce((a, b) => a.add(b));
+  const square = np.sum(np.square(sum.ref), 2, { keepdims: true });
+  return sum.div(np.sqrt(np.maximum(square, 1e-24)));
+}

@@ -1,0 +1,140 @@
+/**
+ * The default family's network in training: batch norm by the statistics of the batch, or by running ones. Tensors have
+ * the names of the model's file, so what is trained opens like any other model. model/strata.ts has the same network
+ * with norms folded into convolutions.
+ */
+import { lax, numpy as np } from "@jax-js/jax";
+import type { StrataConfig } from "../../model/config.js";
+import { type Arr, averagePool2, conv2d, relu, upsample } from "../../model/layers.js";
+import type { Random } from "../../random.js";
+import type { Parameter } from "../parameters.js";
+import { initialConv, initialNorm } from "../reference/initial.js";
+import { convOf, type Tensors } from "../reference/layers.js";
+
+/** Whose mean and variance normalise: the batch's, or those kept so far, which then stay as they are. */
+export type Statistics = "batch" | "running";
+
+/** What of a configuration is the network. */
+export type NetworkShape = Pick<StrataConfig, "widths" | "descriptorDim" | "attentionWidth" | "bnEps">;
+
+/** What batch norm counts of a batch in running statistics. */
+const MOMENTUM = 0.1;
+
+/** Convolutions with a norm behind them: name, outputs, inputs. */
+function normed({ widths, attentionWidth }: NetworkShape): [name: string, out: number, from: number][] {
+  const levels = widths.flatMap((out, l): [string, number, number][] => [
+    [`levels.${l}.a`, out, l === 0 ? 3 : widths[l - 1]],
+    [`levels.${l}.b`, out, out],
+  ]);
+  return [...levels, ["attention.fuse", attentionWidth, attentionWidth]];
+}
+
+/** 1×1 convolutions with a bias: name, outputs, inputs. */
+function plain({ widths, attentionWidth, descriptorDim }: NetworkShape): [name: string, out: number, from: number][] {
+  const deeper = widths.slice(1);
+  return [
+    ...deeper.map((out, i): [string, number, number] => [`levels.${i + 1}.skip`, out, widths[i]]),
+    ...deeper.map((from, i): [string, number, number] => [`encoders.${i + 1}`, descriptorDim, from]),
+    ...widths.map((from, l): [string, number, number] => [`attention.taps.${l}`, attentionWidth, from]),
+    ["attention.out", 2, attentionWidth],
+  ];
+}
+
+/** First values; biases begin at 0, for what they are added to is normalised. */
+export function initialNetwork(shape: NetworkShape, random: Random): Parameter[] {
+  const convNorms = normed(shape).flatMap(([name, out, from]) => {
+    const [kernel] = initialConv(`${name}.conv`, [out, from, 3, 3], random);
+    return [kernel, ...initialNorm(`${name}.bn`, out)];
+  });
+  const convs = plain(shape).flatMap(([name, out, from]) => {
+    const [kernel, bias] = initialConv(name, [out, from, 1, 1], random);
+    return [kernel, { ...bias, data: new Float32Array(out) }];
+  });
+  return [...convNorms, ...convs];
+}
+
+/** Running statistics before any batch. */
+export function initialStatistics(shape: NetworkShape): Parameter[] {
+  return normed(shape).flatMap(([name, out]) => [
+    { name: `${name}.bn.mean`, shape: [out], data: new Float32Array(out) },
+    { name: `${name}.bn.var`, shape: [out], data: new Float32Array(out).fill(1) },
+  ]);
+}
+
+export interface NetworkMaps {
+  /** Activations of levels 1…4, [M, C, H/2ˡ, W/2ˡ]. */
+  levels: Arr[];
+  /** Repeatability and reliability before the sigmoid, [M, 2, H, W]. */
+  attention: Arr;
+  /** Running statistics after this batch. */
+  state: Tensors;
+}
+
+/** Images [M, 3, H, W], normalised, H and W multiples of 16. Parameters and state are not consumed. */
+export function networkMaps(
+  images: Arr,
+  parameters: Tensors,
+  state: Tensors,
+  { widths, bnEps }: NetworkShape,
+  statistics: Statistics,
+): NetworkMaps {
+  const next = { ...state };
+  const norm = (x: Arr, name: string) => convNorm(x, name, { parameters, state, next, statistics, eps: bnEps });
+  const maps: Arr[] = [];
+  let x = images;
+  for (const [l] of widths.entries()) {
+    if (l === 0) {
+      x = relu(norm(relu(norm(x, "levels.0.a")), "levels.0.b"));
+    } else {
+      const pooled = averagePool2(x);
+      const inner = norm(relu(norm(pooled.ref, `levels.${l}.a`)), `levels.${l}.b`);
+      x = relu(inner.add(conv2d(pooled, convOf(parameters, `levels.${l}.skip`))));
+    }
+    maps.push(x.ref);
+  }
+  x.dispose();
+  const taps = maps.map((map, l) => {
+    const seen = conv2d(map.ref, convOf(parameters, `attention.taps.${l}`));
+    return l === 0 ? seen : upsample(seen, 2 ** l, "half_pixel");
+  });
+  const joined = relu(taps.reduce((sum, tap) => sum.add(tap)));
+  const fused = relu(norm(joined, "attention.fuse"));
+  const attention = conv2d(fused, convOf(parameters, "attention.out"));
+  maps[0].dispose();
+  return { levels: maps.slice(1), attention, state: next };
+}
+
+interface NormContext {
+  parameters: Tensors;
+  state: Tensors;
+  /** Running statistics after this batch are put here. */
+  next: Tensors;
+  statistics: Statistics;
+  eps: number;
+}
+
+/** A 3×3 convolution and batch norm. By running statistics both are one convolution, whose norm still learns. */
+function convNorm(x: Arr, name: string, { parameters, state, next, statistics, eps }: NormContext): Arr {
+  const kernel = parameters[`${name}.conv.weight`].ref;
+  const { weight: gain, bias: shift } = convOf(parameters, `${name}.bn`);
+  const running = { mean: state[`${name}.bn.mean`], variance: state[`${name}.bn.var`] };
+  if (statistics === "running") {
+    const scale = gain.div(np.sqrt(running.variance.ref.add(eps)));
+    const bias = shift.sub(running.mean.ref.mul(scale.ref));
+    return conv2d(x, { weight: kernel.mul(scale.reshape([-1, 1, 1, 1])), bias }, { padding: 1 });
+  }
+  const pad: [number, number] = [1, 1];
+  const out = lax.convGeneralDilated(x, kernel, [1, 1], [pad, pad]);
+  const [m, , h, w] = out.shape;
+  const mean = np.mean(out.ref, [0, 2, 3], { keepdims: true });
+  const centred = out.sub(mean.ref);
+  const variance = np.mean(np.square(centred.ref), [0, 2, 3]);
+  const count = m * h * w;
+  const kept = (old: Arr, batch: Arr, factor: number) =>
+    old.ref.mul(1 - MOMENTUM).add(lax.stopGradient(batch).mul(MOMENTUM * factor));
+  next[`${name}.bn.mean`] = kept(running.mean, mean.reshape([-1]), 1);
+  // The biased variance normalises, the unbiased one is kept, as in PyTorch.
+  next[`${name}.bn.var`] = kept(running.variance, variance.ref, count / Math.max(count - 1, 1));
+  const scale = gain.div(np.sqrt(variance.add(eps)));
+  return centred.mul(scale.reshape([1, -1, 1, 1])).add(shift.reshape([1, -1, 1, 1]));
+}

@@ -1,0 +1,156 @@
+/**
+ * How a model of the default family is trained: network, pairs, losses and optimizer, all numbers in one JSON file
+ * (models/recipes). Read strictly: what is unknown or out of range is refused by name.
+ */
+import { OptionError } from "../../errors.js";
+import { parseStrataConfig, type StrataConfig } from "../../model/config.js";
+import { checkChoice, checkNumber, withDefaults } from "../../options.js";
+import { type HomographyOptions, homographyOptions } from "../data/homographies.js";
+import { type PhotometricOptions, photometricOptions } from "../data/photometric.js";
+import { TRAIN_DEFAULTS, type TrainOptions, trainOptions } from "../options.js";
+import { MAX_TEMPERATURE } from "./contrast.js";
+import type { Statistics } from "./network.js";
+
+export interface DetectorLosses {
+  /** The best pixel of each cell of so many pixels squared is a keypoint. */
+  cell: number;
+  /** Pixels at the border without true places. */
+  border: number;
+  /** Cosines are multiplied by this at first; it learns. */
+  temperature: number;
+  /** Keypoints nearer to the true place than this, in pixels, are not mistakes. */
+  near: number;
+  /** Farthest that a keypoint is looked for around the true place, pixels. */
+  reach: number;
+  /** Sides of the windows in which repeatability maps are compared, and should be peaky (even); pixels. */
+  patch: number;
+  peakWindow: number;
+  /** Weights; the descriptors' is 1. */
+  reliability: number;
+  similarity: number;
+  peaky: number;
+  reprojection: number;
+  /** Norms by the batch's statistics, or by those that the first weights came with. */
+  statistics: Statistics;
+}
+
+export const DETECTOR_LOSSES: DetectorLosses = {
+  cell: 8,
+  border: 4,
+  temperature: 20,
+  near: 4,
+  reach: 3,
+  patch: 16,
+  peakWindow: 16,
+  reliability: 1,
+  similarity: 1,
+  peaky: 0.5,
+  reprojection: 0.5,
+  statistics: "batch",
+};
+
+export interface DetectorData {
+  /** Pixels of the square views, a multiple of 16 and of the losses' cells and patches. */
+  cropSize: number;
+  pairsPerPhoto: number;
+  /** As the source of photographs has it. */
+  shortEdge: number | null;
+  small: "skip" | "enlarge";
+  homography: HomographyOptions;
+  photometric: PhotometricOptions;
+}
+
+export interface DetectorRecipe {
+  name: string;
+  network: StrataConfig;
+  data: DetectorData;
+  losses: DetectorLosses;
+  training: TrainOptions;
+}
+
+/** Reads and checks a recipe; `where` begins the messages. OptionError or FormatError for the first thing that is wrong. */
+export function parseDetectorRecipe(where: string, json: unknown): DetectorRecipe {
+  const root = part(where, "the recipe", json, ["name", "network", "data", "losses", "training"]);
+  const { name } = root;
+  if (typeof name !== "string" || !/^[\w.-]+$/.test(name)) {
+    throw new OptionError(`${where}: "name" must be letters, digits, ".", "_" or "-", got ${JSON.stringify(name)}`);
+  }
+  const own = part(where, "network", root.network ?? {});
+  const network = parseStrataConfig(`${where}, network`, { ...own, name });
+  const losses = lossesOf(`${where}, losses`, part(where, "losses", root.losses ?? {}));
+  const data = dataOf(`${where}, data`, part(where, "data", root.data ?? {}), losses);
+  const given = part(where, "training", root.training ?? {});
+  const training = within(where, "training", () => trainOptions(given as Partial<TrainOptions>, TRAIN_DEFAULTS));
+  return { name, network, data, losses, training };
+}
+
+function part(where: string, what: string, value: unknown, known?: readonly string[]): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new OptionError(`${where}: ${what} must be an object, got ${JSON.stringify(value) ?? "nothing"}`);
+  }
+  const stranger = known && Object.keys(value).find((key) => !known.includes(key));
+  if (stranger !== undefined) {
+    throw new OptionError(`${where}: unknown part "${stranger}"; known: ${known?.join(", ")}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/** Says which part of the file an option is in. */
+function within<T>(where: string, what: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (error instanceof OptionError) throw new OptionError(`${where}, ${what}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function lossesOf(where: string, given: Record<string, unknown>): DetectorLosses {
+  const losses = withDefaults<DetectorLosses>(where, DETECTOR_LOSSES, given);
+  checkNumber(where, "cell", losses.cell, { min: 2, max: 64, integer: true });
+  checkNumber(where, "border", losses.border, { min: 0, max: 64, integer: true });
+  checkNumber(where, "temperature", losses.temperature, { min: 1, max: MAX_TEMPERATURE });
+  checkNumber(where, "near", losses.near, { min: 0, max: 64 });
+  checkNumber(where, "reach", losses.reach, { min: 0.5, max: 64 });
+  checkNumber(where, "patch", losses.patch, { min: 2, max: 256, integer: true });
+  checkNumber(where, "peakWindow", losses.peakWindow, { min: 2, max: 256, integer: true });
+  if (losses.peakWindow % 2 !== 0) {
+    throw new OptionError(`${where}: "peakWindow" must be even, got ${losses.peakWindow}`);
+  }
+  for (const name of ["reliability", "similarity", "peaky", "reprojection"] as const) {
+    checkNumber(where, name, losses[name], { min: 0, max: 1000 });
+  }
+  checkChoice(where, "statistics", losses.statistics, ["batch", "running"]);
+  return losses;
+}
+
+/** Pixels of a cell of the deepest level. */
+const STRIDE = 16;
+/** Keypoints beyond which a table of all their similarities takes gigabytes. */
+const MOST_KEYPOINTS = 4096;
+
+function dataOf(where: string, given: Record<string, unknown>, losses: DetectorLosses): DetectorData {
+  const defaults = { cropSize: 192, pairsPerPhoto: 1, shortEdge: null, small: "skip", homography: {}, photometric: {} };
+  const { homography, photometric, ...rest } = withDefaults(where, defaults, given);
+  const data = { ...rest, homography: homographyOptions(homography), photometric: photometricOptions(photometric) };
+  const { cropSize } = data;
+  checkNumber(where, "cropSize", cropSize, { min: STRIDE, max: 4096, integer: true });
+  for (const [size, what] of [
+    [STRIDE, "the network's stride"],
+    [losses.cell, "losses.cell"],
+    [losses.patch, "losses.patch"],
+  ] as const) {
+    if (cropSize % size !== 0) {
+      throw new OptionError(`${where}: "cropSize" must be a multiple of ${size} (${what}), got ${cropSize}`);
+    }
+  }
+  if ((cropSize / losses.cell) ** 2 > MOST_KEYPOINTS) {
+    throw new OptionError(
+      `${where}: crops of ${cropSize} with cells of ${losses.cell} have ${(cropSize / losses.cell) ** 2} keypoints, at most ${MOST_KEYPOINTS} are offered`,
+    );
+  }
+  checkNumber(where, "pairsPerPhoto", data.pairsPerPhoto, { min: 1, max: 10_000, integer: true });
+  if (data.shortEdge !== null) checkNumber(where, "shortEdge", data.shortEdge, { min: cropSize, integer: true });
+  const small = checkChoice(where, "small", data.small, ["skip", "enlarge"]);
+  return { ...data, small };
+}

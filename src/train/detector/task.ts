@@ -1,0 +1,135 @@
+/**
+ * The default family as a task for the trainer. Nothing is frozen, so a batch is fed as it comes: images and the
+ * homographies between them.
+ */
+import { OptionError, ShapeError } from "../../errors.js";
+import { type NdArray, ndarray, toFloat32 } from "../../formats/ndarray.js";
+import { inverse3x3 } from "../../geometry/matrix3.js";
+import { type Feed, input } from "../../graph/compile.js";
+import type { Image } from "../../image/image.js";
+import type { StrataConfig } from "../../model/config.js";
+import { Random } from "../../random.js";
+import type { Parameter } from "../parameters.js";
+import type { Task } from "../task.js";
+import type { PairBatch, TrainingPair } from "../types.js";
+import { detectorLoss, TEMPERATURE } from "./loss.js";
+import { initialNetwork, initialStatistics } from "./network.js";
+import type { DetectorRecipe } from "./recipe.js";
+
+export interface DetectorTask extends Task {
+  /** The model's configuration, without its checksum. */
+  readonly config: StrataConfig;
+  /** The model's tensors, of parameters and state. */
+  checkpoint(parameters: readonly Parameter[], state: readonly Parameter[]): Map<string, NdArray>;
+}
+
+/** Weights to begin with, and what they are. */
+export interface Beginning {
+  tensors: ReadonlyMap<string, NdArray>;
+  digest: string;
+}
+
+/** Pairs whose views share less than this of the first one's cells are skipped. */
+const LEAST_SHARED = 1 / 16;
+
+/** Throws an OptionError where `begin` is of another architecture. */
+export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
+  const { name, network, data, losses } = recipe;
+  const side = data.cropSize / losses.cell;
+  const start = (parameters: Parameter[]) => (begin ? parameters.map((p) => startFrom(begin, p)) : parameters);
+  const temperature: Parameter = { name: TEMPERATURE, shape: [1], data: Float32Array.of(Math.log(losses.temperature)) };
+  const { sha256: _, parameters: __, ...config } = network;
+  if (begin) checkNames(name, begin, [...initialNetwork(network, new Random(0)), ...initialStatistics(network)]);
+  return {
+    name,
+    recipe: { network: config, losses: { ...losses }, ...(begin ? { begin: begin.digest } : {}) },
+    config,
+    grid: { width: side, height: side, scale: losses.cell, shift: (losses.cell - 1) / 2 },
+    minCorrespondences: Math.ceil(LEAST_SHARED * side * side),
+    parameters: (seed) => [...start(initialNetwork(network, new Random(seed))), temperature],
+    state: () => start(initialStatistics(network)),
+    inputs: (pairs) => ({
+      images: input([2 * pairs, 3, data.cropSize, data.cropSize]),
+      matrices: input([2 * pairs, 9]),
+    }),
+    feeds: async (batch) => feedsOf(batch, data.cropSize, network),
+    loss: (given, training) => detectorLoss(recipe, given, training),
+    checkpoint(parameters, state) {
+      const tensors = new Map<string, NdArray>();
+      for (const { name: tensor, shape, data: values } of [...parameters, ...state]) {
+        if (tensor !== TEMPERATURE) tensors.set(tensor, ndarray(values, [...shape]));
+      }
+      return tensors;
+    },
+    dispose: async () => {},
+  };
+}
+
+function checkNames(recipe: string, begin: Beginning, own: readonly Parameter[]): void {
+  const names = new Set(own.map(({ name }) => name));
+  const stranger = [...begin.tensors.keys()].find((name) => !names.has(name));
+  if (stranger !== undefined) {
+    throw new OptionError(`${recipe}: the weights to begin with have "${stranger}", which this network has not`);
+  }
+}
+
+function startFrom({ tensors }: Beginning, parameter: Parameter): Parameter {
+  const { name, shape } = parameter;
+  const tensor = tensors.get(name);
+  if (!tensor || tensor.shape.length !== shape.length || shape.some((size, i) => size !== tensor.shape[i])) {
+    const found = tensor ? `has shape [${tensor.shape}]` : "is missing";
+    throw new OptionError(
+      `the weights to begin with do not fit: "${name}" ${found}, the network needs [${shape}]; give weights of the same configuration`,
+    );
+  }
+  return { name, shape, data: toFloat32(tensor).slice() };
+}
+
+function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: StrataConfig): Record<string, Feed> {
+  const count = pairs.length;
+  const pixels = 3 * size * size;
+  const images = new Float32Array(2 * count * pixels);
+  const matrices = new Float32Array(2 * count * 9);
+  for (const [i, pair] of pairs.entries()) {
+    const matrix = matrixOf(pair);
+    const back = inverse3x3(matrix);
+    if (!back) throw new OptionError(`pair "${pair.id}": the homography has no inverse`);
+    for (const [k, map] of [matrix, back].entries()) {
+      const m = k * count + i;
+      fill(images.subarray(m * pixels, (m + 1) * pixels), pair.images[k], size, mean, std, pair.id);
+      matrices.set(
+        map.map((value) => value / map[8]),
+        9 * m,
+      );
+    }
+  }
+  return { images, matrices };
+}
+
+function matrixOf({ id, warp }: TrainingPair): Float64Array {
+  if (warp.kind === "homography") return warp.matrix;
+  throw new OptionError(
+    `pair "${id}": the detector learns from homographies (--photos), not from depth: it carries any point, with a fraction of a pixel`,
+  );
+}
+
+/** RGB bytes to normalised planes. */
+function fill(
+  out: Float32Array,
+  { width, height, data }: Image,
+  size: number,
+  mean: readonly number[],
+  std: readonly number[],
+  id: string,
+): void {
+  if (width !== size || height !== size) {
+    throw new ShapeError(`pair "${id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`);
+  }
+  const plane = size * size;
+  for (let channel = 0; channel < 3; channel++) {
+    const scale = 1 / (255 * std[channel]);
+    const shift = mean[channel] / std[channel];
+    const from = channel * plane;
+    for (let i = 0; i < plane; i++) out[from + i] = data[3 * i + channel] * scale - shift;
+  }
+}

@@ -62,33 +62,35 @@ export async function* groupsOf(
     return usable;
   };
   const queue: Promise<Usable | string>[] = [];
-  let [ahead0, used] = [cursor.index, 0];
+  let reading = cursor.index;
   let kept: Usable[] = [];
   let skipped: Skipped[] = [];
-  const reasons: string[] = [];
+  let waiting: Group | null = null;
+  const groupOf = (next: Cursor): Group => {
+    const group = { batches: batchesOf(kept, batch, task), pairs: kept.length, next, skipped };
+    kept = [];
+    skipped = [];
+    return group;
+  };
   for (let index = cursor.index; index < end; index++) {
-    while (ahead0 < end && queue.length < Math.max(1, ahead)) queue.push(read(ahead0++));
+    while (reading < end && queue.length < Math.max(1, ahead)) queue.push(read(reading++));
     const result = await (queue.shift() as Promise<Usable | string>);
     if (typeof result === "string") {
       skipped.push({ epoch, index, reason: result });
-      reasons.push(result);
-    } else {
-      kept.push(result);
-      used++;
+      continue;
     }
-    const last = index === end - 1;
-    if (kept.length < batch * accumulate && !last) continue;
-    const next = last ? { epoch: epoch + 1, index: 0 } : { epoch, index: index + 1 };
-    if (kept.length > 0) {
-      yield { batches: batchesOf(kept, batch, task), pairs: kept.length, next, skipped };
-      kept = [];
-      skipped = [];
-    }
+    // A full group waits for the next usable pair: if none comes, what is skipped until the end belongs to it.
+    if (waiting) yield waiting;
+    waiting = null;
+    kept.push(result);
+    if (kept.length === batch * accumulate) waiting = groupOf({ epoch, index: index + 1 });
   }
-  if (used === 0 && cursor.index === 0) {
-    throw new StateError(
-      `training: none of the ${end} pairs of an epoch can be used: ${[...new Set(reasons)].slice(0, 3).join("; ")}`,
-    );
+  const next = { epoch: epoch + 1, index: 0 };
+  if (waiting) yield { ...waiting, next, skipped: [...waiting.skipped, ...skipped] };
+  else if (kept.length > 0) yield groupOf(next);
+  else if (cursor.index === 0) {
+    const reasons = [...new Set(skipped.map(({ reason }) => reason))].slice(0, 3);
+    throw new StateError(`training: none of the ${end} pairs of an epoch can be used: ${reasons.join("; ")}`);
   }
 }
 

@@ -152,7 +152,7 @@ class Run {
         if (stop || this.step - this.checkpointed >= checkpointEvery) await this.checkpoint(hooks, false);
         if (stop) return "stopped";
       }
-      // The last pairs of an epoch may all have been unusable.
+      // Resumed before the last pairs of an epoch, all of them unusable.
       if (this.cursor.epoch === epoch && !isDone()) this.cursor = { epoch: epoch + 1, index: 0 };
       const better = validation ? await this.validate(validation, epoch, hooks) : false;
       await this.checkpoint(hooks, better);

@@ -114,6 +114,14 @@ describe("training", () => {
     expect(steps.map(({ pairs }) => pairs)).toEqual([3, 2]);
     expect(steps.flatMap(({ skipped }) => skipped.map(({ index }) => index))).toEqual([0, 4, 7]);
     expect(steps[0].skipped[0].reason).toBe("point 0 is bad");
+    // The last group is full before the epoch's last pairs turn out to be bad.
+    const full = await run({ epochs: 2, batch: 3 }, { source: points(8, { bad: [6, 7] }) });
+    expect(full.steps.map(({ epoch, pairs, skipped }) => [epoch, pairs, skipped.length])).toEqual([
+      [0, 3, 0],
+      [0, 3, 2],
+      [1, 3, 0],
+      [1, 3, 2],
+    ]);
     await expect(run({}, { source: points(3, { bad: [0, 1, 2] }) })).rejects.toThrow(
       /none of the 3 pairs.*point 0 is bad/,
     );

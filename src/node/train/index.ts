@@ -1,0 +1,17 @@
+/** The train door in Node: training with data sets in files, worker threads, checkpoints, logs, and models in folders. */
+import { setDefaultRuntime } from "../../graph/session.js";
+import { nodeRuntime } from "../runtime.js";
+
+setDefaultRuntime(nodeRuntime);
+
+export * from "../../train/index.js";
+export { bestCheckpoint, latestCheckpoint, openCheckpoints, readCheckpoint, resumeFrom } from "./checkpoint.js";
+export { FrozenCache, type FrozenCacheOptions } from "./frozen-cache.js";
+export { MEGADEPTH_DEFAULTS, type MegaDepthOptions, MegaDepthSource } from "./megadepth.js";
+export { openPairWorkers, type PairWorkerOptions } from "./pair-workers.js";
+export { PHOTO_DEFAULTS, type PhotoOptions, PhotoSource } from "./photos.js";
+export { type ReferenceTask, type ReferenceTaskOptions, referenceTask } from "./reference-task.js";
+export { type RunRequest, type RunResult, runTraining } from "./run.js";
+export { openSource, type SourceSpec } from "./sources.js";
+export { type TrainWatch, type WatchOptions, watchTraining } from "./watch.js";
+export { joinWeights, readWeights, type Weights } from "./weights.js";

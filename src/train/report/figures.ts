@@ -156,7 +156,7 @@ function drawPanel(plotter: Plotter, { title, lines, said }: Panel): string {
   const steps = lines.flatMap(({ points }) => points.map(([x]) => x));
   const svg = plotter.svg(said, {
     ...PANEL,
-    marginLeft: 46,
+    marginLeft: 50,
     x: {
       domain: [Math.min(...ends(steps)), Math.max(...ends(steps), 1)],
       ticks: 5,
@@ -216,10 +216,12 @@ function logTicks(low: number, high: number): number[] {
     .filter((tick) => tick >= low && tick <= high);
 }
 
-/** "0.05", "1e−5", "20000": as short as can be. */
+/** "0.05", "1e−5", "20000", "4e6": as short as can be. */
 function short(value: number): string {
   const rounded = Number(value.toPrecision(4));
-  return rounded !== 0 && Math.abs(rounded) < 1e-4 ? rounded.toExponential().replace("e-", "e−") : String(rounded);
+  const size = Math.abs(rounded);
+  if (rounded === 0 || (size >= 1e-4 && size < 1e5)) return String(rounded);
+  return rounded.toExponential().replace("e-", "e−").replace("e+", "e");
 }
 
 function describe(title: string, runs: readonly ReportRun[], curves: readonly (readonly Point[])[]): string {

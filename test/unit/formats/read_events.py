@@ -32,15 +32,21 @@ SCHEMA = {
     "Dim": [("size", 1, F.TYPE_INT64)],
 }
 
+ONEOFS = {"Event": ("file_version", "summary", "session_log"), "Value": ("simple_value", "image", "tensor")}
+
 
 def event_class():
     file = descriptor_pb2.FileDescriptorProto(name="events.proto", package="tb", syntax="proto3")
     for name, fields in SCHEMA.items():
         message = file.message_type.add(name=name)
+        if name in ONEOFS:
+            message.oneof_decl.add(name="one")
         for field, number, kind in fields:
             repeated = isinstance(kind, str) and kind.startswith("[")
             inner = kind.strip("[]") if isinstance(kind, str) else kind
             entry = message.field.add(name=field, number=number, label=F.LABEL_REPEATED if repeated else F.LABEL_OPTIONAL)
+            if field in ONEOFS.get(name, ()):
+                entry.oneof_index = 0
             if inner == "bytes":
                 entry.type = F.TYPE_BYTES
             elif isinstance(inner, str):

@@ -23,6 +23,7 @@ const EVENTS: TfEvent[] = [
     values: [
       { kind: "scalar", tag: "train_loss", value: Math.fround(0.1) },
       { kind: "scalar", tag: "größe/ü", value: Math.fround(-1e-30) },
+      { kind: "scalar", tag: "epoch", value: 0 },
       { kind: "image", tag: "scores/a", width: 640, height: 480, encoded: picture },
       { kind: "text", tag: "recipe", text: "**λ** 0.5\nsecond line" },
     ],
@@ -155,6 +156,7 @@ describePython(
             value: [
               { tag: "train_loss", simple_value: 0.1, metadata: metadata("scalars", 1) },
               { tag: "größe/ü", simple_value: -1e-30, metadata: metadata("scalars", 1) },
+              { tag: "epoch", simple_value: 0, metadata: metadata("scalars", 1) },
               {
                 tag: "scores/a",
                 image: {

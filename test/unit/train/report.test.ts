@@ -111,6 +111,8 @@ describe("curves", () => {
     const wide = axisOf([1e-12, 1e12]).ticks as number[];
     expect(wide.length).toBeLessThan(10);
     expect(wide.map(axisOf([1, 1]).tickFormat)).toContain("1e−8");
+    const texts = [4_000_000, -250_000, 20_000, 0.0005, 0.00005, 0].map(axisOf([1, 1]).tickFormat);
+    expect(texts).toEqual(["4e6", "-2.5e5", "20000", "0.0005", "5e−5", "0"]);
   });
 });
 

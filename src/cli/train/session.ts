@@ -46,12 +46,16 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
   };
   const interrupt = context.listenForInterrupt(SIGNALS);
   const started = performance.now();
+  let isOpen = false;
   try {
+    const train = await open(specs.train);
+    const validation = specs.validation && (await open(specs.validation));
+    isOpen = true;
     const result = await runTraining({
       out: flags.out,
       task,
-      train: await open(specs.train),
-      validation: specs.validation && (await open(specs.validation)),
+      train,
+      validation,
       options,
       existing: flags.resume ? "resume" : flags.overwrite ? "overwrite" : "refuse",
       runtime,
@@ -64,7 +68,7 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
     });
     return report(result, flags, (performance.now() - started) / 1000, context);
   } catch (error) {
-    if (!(error instanceof OptionError) && (await hasCheckpoint(flags.out))) {
+    if (isOpen && !(error instanceof OptionError) && (await hasCheckpoint(flags.out))) {
       note(`stopped; the last checkpoint is kept in ${flags.out}, the same command with --resume goes on from it`);
     }
     throw error;
@@ -94,9 +98,7 @@ function leftOut(source: PairSource): string[] {
 function report(result: RunResult, { out, json, quiet }: SessionFlags, seconds: number, context: Context): number {
   const { ended, step, epoch, best, model, resumedFrom } = result;
   const stopped = ended === "stopped";
-  if (json)
-    context.out(`${JSON.stringify({ out, ...result, seconds })}
-`);
+  if (json) context.out(`${JSON.stringify({ out, ...result, seconds })}\n`);
   if (stopped) {
     context.err(`strata: stopped after update ${step}, which is kept; the same command with --resume goes on\n`);
     return EXIT.interrupted;

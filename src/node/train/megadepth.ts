@@ -129,7 +129,9 @@ export class MegaDepthSource implements PairSource {
     await checkThere(folder, [list, sceneFolder]);
     const listed = await readSceneList(list);
     if (options.split !== "all" && listed.length < 2) {
-      throw new OptionError(`${where}: ${list} has one scene, which cannot be split; give "split": "all"`);
+      throw new OptionError(
+        `${where}: ${list} has one scene, which cannot be split; give "split": "all" (strata train: --no-validation, or --validation-scenes)`,
+      );
     }
 
     const scenes: string[] = [];

@@ -225,7 +225,9 @@ async function findPhotos(options: PhotoOptions, pairOptions: PhotoPairOptions):
     throw new OptionError(`${WHERE}: ${folder} has no photograph in it (JPEG, PNG, WebP, AVIF, TIFF, GIF, PGM or PPM)`);
   }
   if (split !== "all" && all.length < 2) {
-    throw new OptionError(`${WHERE}: ${folder} has one photograph, which cannot be split; give "split": "all"`);
+    throw new OptionError(
+      `${WHERE}: ${folder} has one photograph, which cannot be split; give "split": "all" (strata train: --no-validation, or --validation-photographs)`,
+    );
   }
   const hash = createHash("sha256");
   hash.update(JSON.stringify([split, validationShare, pairsPerPhoto, small, shortEdge, pairOptions]));

@@ -114,6 +114,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
     save: (snapshot, best) => store.save(snapshot, best),
   });
   const { hooks } = request;
+  let isTried = continues;
   const outcome = await train({
     task,
     train: request.train,
@@ -124,6 +125,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
     hooks: {
       ...watch,
       async onStep(record) {
+        isTried = true;
         await watch.onStep(record);
         await hooks?.onStep?.(record);
       },
@@ -134,6 +136,8 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
     },
   }).catch(async (error) => {
     await watch.close({ error });
+    // A run that never began should not stand in the way of the next try.
+    if (!isTried) await clear(out);
     throw error;
   });
   await watch.close(outcome.ended);
@@ -160,7 +164,7 @@ async function begin(
     );
   }
   await checkWritable([join(out, RUN)]);
-  if (existing === "overwrite") for (const name of OWN) await rm(join(out, name), { recursive: true, force: true });
+  if (existing === "overwrite") await clear(out);
   if (!holdsRun || existing !== "resume") return { continues: false, resume: null };
   const found = await latestCheckpoint(directory);
   for (const damaged of found?.damaged ?? []) note(`passed over a damaged checkpoint, ${damaged}`);
@@ -219,6 +223,10 @@ async function writeModel(
 /** Whether a run in `out` has anything to go on from. */
 export async function hasCheckpoint(out: string): Promise<boolean> {
   return (await readdir(join(out, CHECKPOINTS)).catch(() => [])).some((name) => name.startsWith("step-"));
+}
+
+async function clear(out: string): Promise<void> {
+  for (const name of OWN) await rm(join(out, name), { recursive: true, force: true });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -71,7 +71,7 @@ export function softPositions(score: Arr, keypoints: Arr, radius: number): Arr {
     .add(offsets.ref)
     .reshape([m, p * window, 2]);
   const values = pixelRows(score, around).reshape([m, p, window]);
-  const largest = lax.stopGradient(np.max(values.ref, 2, { keepdims: true }));
+  const largest = np.max(values.ref, 2, { keepdims: true });
   const weights = nn.softmax(values.div(largest.mul(0.1).add(1e-9)), 2);
   return keypoints.add(np.sum(weights.reshape([m, p, window, 1]).mul(offsets), 2));
 }

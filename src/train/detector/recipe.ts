@@ -132,7 +132,11 @@ const MOST_KEYPOINTS = 4096;
 function dataOf(where: string, given: Record<string, unknown>, losses: DetectorLosses): DetectorData {
   const defaults = { cropSize: 192, pairsPerPhoto: 1, shortEdge: null, small: "skip", homography: {}, photometric: {} };
   const { homography, photometric, ...rest } = withDefaults(where, defaults, given);
-  const data = { ...rest, homography: homographyOptions(homography), photometric: photometricOptions(photometric) };
+  const data = {
+    ...rest,
+    homography: within(where, "homography", () => homographyOptions(homography)),
+    photometric: within(where, "photometric", () => photometricOptions(photometric)),
+  };
   const { cropSize } = data;
   checkNumber(where, "cropSize", cropSize, { min: STRIDE, max: 4096, integer: true });
   for (const [size, what] of [

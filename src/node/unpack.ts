@@ -5,7 +5,7 @@
  */
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
@@ -63,7 +63,8 @@ export async function unpackTar(path: string, folder: string, options: UnpackOpt
   settings.signal?.throwIfAborted();
   const { compressed, size } = await sniff(path);
   await checkFree(folder);
-  const unpacking = `${folder}.unpacking`;
+  // Resolved, for with a slash at its end it would lie in the folder.
+  const unpacking = `${resolve(folder)}.unpacking`;
   try {
     // What an earlier run that was killed has left.
     await rm(unpacking, { recursive: true, force: true });

@@ -265,6 +265,13 @@ describe("strata bench download hpatches", () => {
     expect(readdirSync(folder.path("data"))).toEqual(["hpatches"]);
   });
 
+  it.each(["/", "/.", "//"])("the folder may be given with %s at its end", async (end) => {
+    const { url } = await server(null, file(archive));
+    expect(await run({ url, out: `${out}${end}` })).toMatchObject({ code: 0 });
+    expect(sequences()).toEqual(KEPT);
+    expect(readdirSync(folder.path("data"))).toEqual(["hpatches"]);
+  });
+
   it("the address is a setting", async () => {
     const { url } = await server(null, file(archive));
     vi.stubEnv("STRATA_HPATCHES_URL", url);
@@ -277,6 +284,7 @@ describe("strata bench download hpatches", () => {
   it.each([
     [{ url: "http://a/", archive: "b" }, /--url or --archive, not both/],
     [{ sha256: "0".repeat(64), verify: false }, /--sha256 or --no-verify, not both/],
+    [{ out: " " }, /--out needs the name of a folder/],
     [{ sha256: "12" }, /64 hexadecimal digits, got "12"/],
     [{ url: "ftp://a/b" }, /begins with https/],
   ])("wrong flags are refused: %j", async (flags, message) => {

@@ -19,8 +19,8 @@ export function addBench(program: Command, context: Context, done: (code: number
       "after",
       `
 Examples:
-  strata bench download hpatches --out data/
-  strata bench hpatches --data data/hpatches-sequences-release
+  strata bench download hpatches --out data/hpatches
+  strata bench hpatches --data data/hpatches
   strata bench compare strata-s0 orb
   strata bench published`,
     );

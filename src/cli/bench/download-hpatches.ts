@@ -3,6 +3,7 @@
  * can be stopped and called again at any time; what is there is not fetched again.
  */
 import { rm } from "node:fs/promises";
+import { join, normalize, parse, resolve } from "node:path";
 import { FormatError, IoError, OptionError } from "../../errors.js";
 import { ioError } from "../../node/atomic.js";
 import { checkSha256 } from "../../node/download.js";
@@ -72,7 +73,7 @@ export async function benchDownloadCommand(
 }
 
 async function download(flags: BenchDownloadFlags, context: Context, signal: AbortSignal): Promise<Result> {
-  const folder = flags.out ?? DEFAULT_FOLDER;
+  const folder = plainFolder(flags.out ?? DEFAULT_FOLDER);
   const all = flags.all ?? false;
   const before = await inspectFolder(folder);
   if (isComplete(before, all)) return complete(folder, before, all);
@@ -103,6 +104,12 @@ async function download(flags: BenchDownloadFlags, context: Context, signal: Abo
   }
   const sequences = after.whole.length;
   return { dataset: "hpatches", folder, sequences, removed: skipped, sha256, verifiedBy, wasComplete: false };
+}
+
+/** Without a slash at its end, and with a name of its own: the archive's name is the folder's with an ending. */
+function plainFolder(text: string): string {
+  const { dir, base } = parse(normalize(text));
+  return base === "." || base === ".." ? resolve(text) : join(dir, base);
 }
 
 /** A folder that is whole already; only the sequences of high resolution may have to go. */
@@ -171,10 +178,11 @@ async function remove(path: string): Promise<void> {
   });
 }
 
-function checkFlags(dataset: string, { url, archive, sha256, verify }: BenchDownloadFlags): void {
+function checkFlags(dataset: string, { out, url, archive, sha256, verify }: BenchDownloadFlags): void {
   if (dataset !== "hpatches") {
     throw new OptionError(`no data set "${dataset.slice(0, 100)}"; there is: hpatches`);
   }
+  if (out?.trim() === "") throw new OptionError("--out needs the name of a folder");
   if (url !== undefined && archive !== undefined) throw new OptionError("give --url or --archive, not both");
   if (sha256 !== undefined && !verify) throw new OptionError("give --sha256 or --no-verify, not both");
   if (sha256 !== undefined) checkSha256("--sha256", sha256);

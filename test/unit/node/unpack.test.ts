@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -184,6 +184,10 @@ describe("unpackTar", () => {
     expect(readdirSync(out)).toEqual(["a"]);
     await expect(unpack(bytes)).rejects.toThrow(/cannot unpack into .*set: it is there and not empty/);
     expect(read("a")).toBe("x");
+    rmSync(out, { recursive: true });
+    out += "/";
+    await unpack(bytes);
+    expect(readdirSync(out)).toEqual(["a"]);
     out = folder.path("a.tar", "inside");
     await expect(unpack(bytes)).rejects.toThrow(IoError);
     await expect(unpackTar(folder.path("missing.tar"), out)).rejects.toThrow(/missing\.tar: there is no such file/);

@@ -2,8 +2,6 @@
  * What an evaluation works on and writes down. Two loops: features of every image first, then scores of every pair;
  * a pair's record stands for itself, so that runs can be compared pair by pair. Definitions: docs/benchmark.md.
  */
-import type { Features } from "../features.js";
-
 /** HPatches' two halves by the prefix of a sequence's name (`i_`, `v_`); anything else is "other". */
 export type SequenceKind = "illumination" | "viewpoint" | "other";
 
@@ -167,11 +165,4 @@ export interface ChangeCurve {
   /** Share of pairs whose MAGSAC homography has a corner error ≤ 3 px. */
   homography3: number[];
   matches: number[];
-}
-
-/** Features with the time that they took. */
-export interface TimedFeatures {
-  features: Features;
-  seconds: number | null;
-  peakMB: number | null;
 }

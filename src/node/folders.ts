@@ -4,7 +4,10 @@ import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ioError } from "./atomic.js";
 
-/** Makes the folders of these files where they are not there and writes a byte into each: an IoError now, not after hours. */
+/**
+ * Makes the folders of these files where they are not there and tries each by a file; an IoError now, not after hours,
+ * also for a path that is a folder itself.
+ */
 export async function checkWritable(paths: readonly string[]): Promise<void> {
   for (const folder of new Set(paths.map((path) => dirname(path)))) {
     const probe = join(folder, `.strata.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
@@ -15,6 +18,10 @@ export async function checkWritable(paths: readonly string[]): Promise<void> {
     } catch (cause) {
       throw ioError("write into", folder, cause);
     }
+  }
+  for (const path of paths) {
+    const there = await stat(path).catch(() => undefined);
+    if (there?.isDirectory()) throw ioError("write", path, { code: "EISDIR" });
   }
 }
 

@@ -12,6 +12,7 @@ import { mmaFigure } from "./mma-figure.js";
 import { cachedTable, homographyTable, matchingTable, publishedTable } from "./result-tables.js";
 import { comparedCurves, peerLabel, publishedGroup, type SummarizedRun, seriesOf, summarizeRuns } from "./series.js";
 import { STYLE } from "./style.js";
+import { counted } from "./text.js";
 
 /**
  * The page as HTML text. Runs without pairs, curves whose lengths differ and pictures that are not data URIs are refused
@@ -47,8 +48,6 @@ function subtitle({ runs, date }: ReportInput): string {
   const machines = [...new Set(runs.map(({ info }) => machineName(info.machine)))];
   return `${counted(pairs, "pair")} of ${counted(sequences, "sequence")} · ${date} · ${machines.join("; ")}`;
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const READING =
   "A match is a pair of mutual nearest neighbours; it is right at a threshold when the true homography carries its keypoint of the first image to within so many pixels of the one in the second. MMA is the mean share of right matches over pairs; a pair without matches counts 0. Solid: all matches, dashed: refined, that is cut to the inliers of a RANSAC homography (4 px).";

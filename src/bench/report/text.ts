@@ -1,7 +1,11 @@
 /** Small pieces of text: numbers as tables show them, names of runs. */
+import { matchingAccuracy } from "../metrics.js";
 import type { MethodRun, PairRecord, SequenceKind } from "../types.js";
 
 export { count, decimals, NOTHING } from "../../report/text.js";
+
+/** "1 pair", "4 pairs" */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** "1–2" */
 export const pairName = (images: readonly [number, number]): string => `${images[0]}–${images[1]}`;
@@ -20,8 +24,8 @@ export function runNames(runs: readonly MethodRun[]): string[] {
 }
 
 /** Share of a pair's matches that are right within `threshold` whole pixels; 0 where there is no match. */
-export function accuracy({ matches, correct }: PairRecord, threshold: number): number {
-  return matches > 0 ? correct[threshold - 1] / matches : 0;
+export function accuracy(pair: PairRecord, threshold: number): number {
+  return matchingAccuracy(pair)[threshold - 1];
 }
 
 export const KIND_NAMES: Record<SequenceKind | "all", string> = {

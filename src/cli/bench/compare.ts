@@ -3,6 +3,7 @@ import { type Comparison, compareRuns, type MetricComparison } from "../../bench
 import type { MethodRun, RunInfo } from "../../bench/types.js";
 import { OptionError } from "../../errors.js";
 import { findRuns } from "../../node/bench/find-results.js";
+import { resultsName } from "../../node/bench/run.js";
 import { type Context, EXIT } from "../context.js";
 import { textTable } from "./text-table.js";
 
@@ -22,34 +23,35 @@ export async function compareCommand(a: string, b: string, flags: CompareFlags, 
 }
 
 /**
- * Which runs are compared: one with one; else those of the same method and protocol, or, where A or B has a single
- * method, of the same protocol.
+ * Which runs are compared: one with one; else those on the same images of the same method and protocol, or, where A or B
+ * has a single method, of the same protocol. Of several, those with the same seed.
  */
 function pairUp(nameA: string, a: MethodRun[], nameB: string, b: MethodRun[]): [MethodRun, MethodRun][] {
   if (a.length === 1 && b.length === 1) return [[a[0], b[0]]];
-  const single = [a, b].some((runs) => new Set(runs.map(({ info }) => info.key)).size === 1);
-  const alike = (x: RunInfo, y: RunInfo) => x.protocol === y.protocol && (single || x.method === y.method);
+  const single = [a, b].some((runs) => new Set(runs.map(({ info }) => info.method)).size === 1);
+  const alike = (x: RunInfo, y: RunInfo) =>
+    x.data.digest === y.data.digest && x.protocol === y.protocol && (single || x.method === y.method);
   const couples: [MethodRun, MethodRun][] = [];
   for (const first of a) {
-    const others = b.filter((second) => alike(first.info, second.info));
+    const all = b.filter((second) => alike(first.info, second.info));
+    const others = all.length > 1 ? all.filter(({ info }) => info.seed === first.info.seed) : all;
     if (others.length > 1) {
       throw new OptionError(
-        `${nameB} has ${others.length} runs to compare with ${describeRun(first.info)} of ${nameA}: ${listOf(others)}; name one`,
+        `${nameB} has ${others.length} runs to compare with ${resultsName(first.info)} of ${nameA}: ${listOf(others)}; name one`,
       );
     }
     if (others.length === 1) couples.push([first, others[0]]);
   }
   if (couples.length > 0) return couples;
   throw new OptionError(
-    `no run of ${nameA} (${listOf(a)}) has its like in ${nameB} (${listOf(b)}): name a run of each, by its key or file`,
+    `no run of ${nameA} (${listOf(a)}) has its like in ${nameB} (${listOf(b)}), on the same images: name a run of each`,
   );
 }
 
-const describeRun = ({ key, protocol }: RunInfo): string => `${key}.${protocol}`;
-const listOf = (runs: readonly MethodRun[]): string => runs.map(({ info }) => describeRun(info)).join(", ");
+const listOf = (runs: readonly MethodRun[]): string => runs.map(({ info }) => resultsName(info)).join(", ");
 
 function describe({ a, b, pairs, onlyA, onlyB, warnings, metrics, resamples }: Comparison): string {
-  const lines = [`A  ${describeRun(a)}`, `B  ${describeRun(b)}`, `${pairs} pairs, ${resamples} resamples`];
+  const lines = [`A  ${resultsName(a)}`, `B  ${resultsName(b)}`, `${pairs} pairs, ${resamples} resamples`];
   if (onlyA.length > 0) lines.push(`only in A: ${onlyA.join(", ")}`);
   if (onlyB.length > 0) lines.push(`only in B: ${onlyB.join(", ")}`);
   lines.push(...warnings.map((warning) => `note: ${warning}`));

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { ReportInput } from "../../bench/report/input.js";
+import { counted } from "../../bench/report/text.js";
 import type { ChangeCurve, MethodCurve, MethodRun } from "../../bench/types.js";
 import { OptionError, StateError, StrataError } from "../../errors.js";
 import { isHopeless, readFileChecked, writeFileAtomic } from "../../node/atomic.js";
@@ -45,6 +46,7 @@ const FULL = { illumination: 52, viewpoint: 56, images: 6 };
 
 /** `command`: how the user called it, for the report. */
 export async function hpatchesCommand(flags: HpatchesFlags, command: string, context: Context): Promise<number> {
+  if (flags.curvePhotos !== undefined && !flags.curves) throw new OptionError("--curve-photos needs --curves");
   const specs = methodSpecs(flags);
   const cached = await Promise.all((flags.cached ?? []).map(readCached));
   await checkWritable([
@@ -56,9 +58,16 @@ export async function hpatchesCommand(flags: HpatchesFlags, command: string, con
     skipBad: flags.skipBad ?? false,
     only: flags.sequences === undefined ? null : flags.sequences.split(",").map((name) => name.trim()),
   });
+  if (flags.writeCache !== undefined) {
+    const { checkCacheable } = await import("../../bench/cache.js");
+    checkCacheable(data.sequences);
+  }
   const notes: string[] = [];
-  if (data.bad.length > 0) notes.push(`left out of ${flags.data}: ${describeBad(data.bad)}`);
-  for (const note of notes) context.err(`strata: ${note}\n`);
+  const note = (line: string) => {
+    notes.push(line);
+    context.err(`strata: ${line}\n`);
+  };
+  if (data.bad.length > 0) note(`left out of ${flags.data}: ${describeBad(data.bad)}`);
 
   const cores = availableParallelism();
   const jobs = flags.jobs ?? cores;
@@ -76,7 +85,7 @@ export async function hpatchesCommand(flags: HpatchesFlags, command: string, con
     pool,
     watch: {
       race: interrupt.race,
-      note: (line) => context.err(`${line}\n`),
+      note,
       async stage(label, unit, total) {
         const { terminal, err: write } = context;
         return openProgress({ total, unit, label, terminal, quiet: flags.quiet ?? false, write });
@@ -151,7 +160,7 @@ async function runMethod(
 }
 
 /** The methods that are named; --model and the like name one too. */
-export function methodSpecs(flags: HpatchesFlags): MethodSpec[] {
+function methodSpecs(flags: HpatchesFlags): MethodSpec[] {
   // Limits are protocols here, threads are the jobs'.
   const { maxFeatures: _, threads: __, ...shared } = flags;
   const options = openOptions(shared);
@@ -175,7 +184,7 @@ function reportInput(
   return {
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
     command,
-    full: isFull(data),
+    full: isFull(data, runs),
     runs: runs.filter(({ records }) => records.length > 0),
     cached,
     changes,
@@ -183,14 +192,15 @@ function reportInput(
   };
 }
 
-/** Whether these are as many sequences of each kind as the published figures are made on. */
-export function isFull({ sequences }: Sequences): boolean {
+/** Whether these are as many sequences of each kind as the published figures are made on, and all of them are scored. */
+function isFull({ sequences }: Sequences, runs: readonly MethodRun[]): boolean {
   const count = (wanted: string) => sequences.filter(({ kind }) => kind === wanted).length;
   return (
     count("illumination") === FULL.illumination &&
     count("viewpoint") === FULL.viewpoint &&
     sequences.length === FULL.illumination + FULL.viewpoint &&
-    sequences.every(({ images }) => images.length === FULL.images)
+    sequences.every(({ images }) => images.length === FULL.images) &&
+    runs.every(({ records }) => records.length === sequences.length * (FULL.images - 1))
   );
 }
 
@@ -207,7 +217,8 @@ async function writeOutputs(
   } else if (!flags.quiet) {
     const { sequences, name, digest } = bench.data;
     const pairs = sequences.reduce((sum, sequence) => sum + sequence.pairs.length, 0);
-    context.out(`${name} (${digest.slice(0, 12)}): ${sequences.length} sequences, ${pairs} pairs\n\n`);
+    const of = `${counted(sequences.length, "sequence")}, ${counted(pairs, "pair")}`;
+    context.out(`${name} (${digest.slice(0, 12)}): ${of}\n\n`);
     context.out(summaryTable(input.runs, input.cached ?? [], flags.verbose ?? false));
   }
   if (flags.csv !== undefined) {

@@ -1,6 +1,6 @@
 /** The results of an evaluation as a table for a terminal: a row per method and protocol, and per kind of sequence. */
 import { costsOf } from "../../bench/report/costs.js";
-import { decimals, KIND_NAMES, runNames } from "../../bench/report/text.js";
+import { counted, decimals, KIND_NAMES, runNames } from "../../bench/report/text.js";
 import { summarizeByKind } from "../../bench/summary.js";
 import type { MethodCurve, MethodRun, Summary } from "../../bench/types.js";
 import { textTable } from "./text-table.js";
@@ -9,11 +9,15 @@ const HEADER = [
   ...["method", "features", "matches", "MMA@1", "@3", "@5", "refined@3", "rep", "MS", "H@1", "@3", "@5", "ms/image"],
 ] as const;
 
-/** With `kinds` also rows for illumination and viewpoint; curves from the reference's cache have what they have. */
+/**
+ * With `kinds` also rows for illumination and viewpoint; curves from the reference's cache have what they have. Below it
+ * a line for each run with pairs that have no match.
+ */
 export function summaryTable(runs: readonly MethodRun[], cached: readonly MethodCurve[], kinds: boolean): string {
   const names = runNames(runs);
-  const rows = runs.flatMap(({ records, images }, i) => {
-    const { all, illumination, viewpoint } = summarizeByKind(records);
+  const summaries = runs.map(({ records }) => summarizeByKind(records));
+  const rows = runs.flatMap(({ images }, i) => {
+    const { all, illumination, viewpoint } = summaries[i];
     const { seconds } = costsOf(images);
     const first = row(names[i], all, seconds === null ? "–" : decimals(1000 * seconds, 0));
     if (!kinds) return [first];
@@ -21,7 +25,10 @@ export function summaryTable(runs: readonly MethodRun[], cached: readonly Method
       summary ? [row(`  ${KIND_NAMES[kind].toLowerCase()}`, summary, "")] : [];
     return [first, ...more(["illumination", illumination]), ...more(["viewpoint", viewpoint])];
   });
-  return textTable(HEADER, [...rows, ...cached.map(cachedRow)]);
+  const empty = summaries.flatMap(({ all }, i) =>
+    all.empty > 0 ? [`${names[i]}: ${all.empty} of ${counted(all.pairs, "pair")} without a match, counted as 0\n`] : [],
+  );
+  return [textTable(HEADER, [...rows, ...cached.map(cachedRow)]), ...empty].join("");
 }
 
 function row(name: string, summary: Summary, time: string): string[] {

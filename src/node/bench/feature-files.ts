@@ -29,15 +29,27 @@ export function checkExtension(text: string): string {
   return text;
 }
 
-/** SHA-256 over the feature files of all images; one that cannot be read counts as missing here and fails when read. */
-export async function digestFiles(extension: string, { sequences }: Sequences): Promise<string> {
+/**
+ * SHA-256 over the feature files of all images; one that cannot be read counts as missing here and fails when read.
+ * IoError where there is none at all, which a wrong ending is more often than so many faults.
+ */
+export async function digestFiles(extension: string, { folder, sequences }: Sequences): Promise<string> {
   const digest = createHash("sha256");
-  for (const image of sequences.flatMap(({ images }) => images)) {
+  const all = sequences.flatMap(({ images }) => images);
+  let found = 0;
+  for (const image of all) {
     const bytes = await readFileChecked(image.path + extension).catch((error: unknown) => {
       if (error instanceof StrataError) return null;
       throw error;
     });
+    if (bytes) found++;
     digest.update(`${image.name} ${bytes ? createHash("sha256").update(bytes).digest("hex") : "missing"}\n`);
+  }
+  if (found === 0) {
+    throw new IoError(
+      `--method files:${extension}: none of the ${all.length} images in ${folder} has a readable file of features ` +
+        `beside it, as ${all[0]?.name}${extension} would be`,
+    );
   }
   return digest.digest("hex");
 }

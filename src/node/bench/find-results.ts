@@ -39,7 +39,7 @@ async function resultsIn(folder: string): Promise<string[]> {
 }
 
 /** A results file as a run; of a pair that is in it twice the last record counts. */
-export async function readRun(path: string): Promise<MethodRun> {
+async function readRun(path: string): Promise<MethodRun> {
   const { values } = await readJsonLines(path, parsePairRecord);
   if (values.length === 0)
     throw new FormatError(`${path} holds no results of strata bench: no line is a pair's record`);

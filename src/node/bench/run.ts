@@ -10,7 +10,6 @@
  */
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { scoringOf } from "../../bench/score-pair.js";
 import type { ImageRecord, MethodRun, PairRecord, RunInfo } from "../../bench/types.js";
@@ -19,6 +18,7 @@ import { canonicalJson, decodeRecord, sameProvenance } from "../../formats/recor
 import { isHopeless, readFileChecked } from "../atomic.js";
 import { makeFolder } from "../folders.js";
 import { openJsonLines } from "./json-lines.js";
+import { machineInfo } from "./machine.js";
 import type { MethodPlan, Protocol } from "./methods.js";
 import type { Pool } from "./pool.js";
 import { parseImageRecord, parsePairRecord } from "./records.js";
@@ -46,7 +46,7 @@ export interface Watch {
   race<T>(work: Promise<T>): Promise<T>;
   /** Begins a stage of `total` things; what it gives is told how many are done, and how many of them took work. */
   stage(label: string, unit: readonly [string, string], total: number): Promise<Stage>;
-  /** A line that stays. */
+  /** A line that stays, and goes with the results. */
   note(line: string): void;
 }
 
@@ -178,7 +178,7 @@ function leaveOut(plan: MethodPlan, bad: BadSequence[], { data, skipBad, watch }
       `${text}\n${sequences.length === 0 ? "no sequence is left" : "--skip-bad goes on without them"}`,
     );
   }
-  watch.note(`strata: ${text}\n  left out of ${plan.name}'s results`);
+  watch.note(`${text}\n  left out of ${plan.name}'s results`);
   return sequences;
 }
 
@@ -191,7 +191,7 @@ async function openResults(plan: MethodPlan, protocol: Protocol, bench: Bench) {
   const path = join(bench.out, "results", `${resultsName(info)}.jsonl`);
   const lines = await openJsonLines(path, parsePairRecord);
   if (lines.dropped > 0) {
-    bench.watch.note(`strata: ${path}: ${lines.dropped} torn or foreign lines dropped; their pairs are scored again`);
+    bench.watch.note(`${path}: ${lines.dropped} torn or foreign lines dropped; their pairs are scored again`);
   }
   const records = new Map<string, PairRecord>();
   for (const record of lines.values) {
@@ -291,13 +291,4 @@ export function resultsName({ key, protocol, scoring, seed, versions }: RunInfo)
 /** Whether a record is of this run, on whatever machine it was made: a file may have been edited or mixed. */
 export function isOfRun({ run }: { run: RunInfo }, info: RunInfo): boolean {
   return sameProvenance({ ...run, machine: null }, { ...info, machine: null });
-}
-
-function machineInfo(): RunInfo["machine"] {
-  return {
-    cpu: cpus()[0]?.model.trim() || "unknown",
-    cores: availableParallelism(),
-    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
-    platform: `${process.platform} ${process.arch}`,
-  };
 }

@@ -68,7 +68,7 @@ export interface Runner {
 const KEPT_FILES = 2;
 
 /** The runtime with so many threads, for matching, which does not say how many it wants. */
-export function runtimeOf(threads: number): Runtime {
+function runtimeOf(threads: number): Runtime {
   return { ...nodeRuntime, open: (model, options) => nodeRuntime.open(model, { threads, ...options }) };
 }
 

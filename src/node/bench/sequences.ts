@@ -106,7 +106,7 @@ export function describeBad(bad: readonly BadSequence[]): string {
 }
 
 /** HPatches' halves by prefix. */
-export function kindOf(name: string): SequenceKind {
+function kindOf(name: string): SequenceKind {
   if (name.startsWith("i_")) return "illumination";
   return name.startsWith("v_") ? "viewpoint" : "other";
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { cacheOfRun, curveOfCache } from "../../../src/bench/cache.js";
+import { cacheOfRun, checkCacheable, curveOfCache } from "../../../src/bench/cache.js";
 import type { MethodRun, PairRecord } from "../../../src/bench/types.js";
 import { FormatError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { type HpatchesCache, readHpatchesCache, writeHpatchesCache } from "../../../src/formats/hpatches-cache.js";
@@ -195,6 +195,10 @@ describe("a run of ours as a cache", () => {
     const whole = Array.from({ length: 5 }, () => record("other", 1, 1, "rotation"));
     expect(() => cacheOfRun(run(whole))).toThrow(UnsupportedError);
     expect(() => cacheOfRun(run(whole))).toThrow(/sequence "rotation" is neither/);
+    const six = Array(6).fill(0);
+    expect(() => checkCacheable([{ name: "rotation", kind: "other", images: six }])).toThrow(/"rotation" is neither/);
+    expect(() => checkCacheable([{ name: "i_x", kind: "illumination", images: [0, 0] }])).toThrow(/"i_x" has 2 images/);
+    checkCacheable([{ name: "v_x", kind: "viewpoint", images: six }]);
     expect(() => cacheOfRun(run([record("viewpoint", 1, 1)]))).toThrow(ShapeError);
     expect(() => cacheOfRun(run([record("viewpoint", 1, 1)]))).toThrow(/1 pairs and 6 images/);
   });

@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FormatError } from "../../../../src/errors.js";
 import { readHpatchesCache } from "../../../../src/formats/hpatches-cache.js";
+import { writeNpz } from "../../../../src/formats/npz.js";
 import { decodeRecord } from "../../../../src/formats/record.js";
 import { type Fake, fakeStrata, savePlain, temporaryFolder } from "../../cli/fake.js";
 
@@ -179,7 +180,20 @@ describe("strata bench hpatches", () => {
     const { code: again, json, err: said } = await bench("--skip-bad", "--json");
     expect(again).toBe(0);
     expect(json.runs[0].pairs).toBe(2);
-    expect(said).toMatch(/left out/);
+    expect(said).toMatch(/^strata: strata-s0: 2 bad sequences:[\s\S]*left out of strata-s0's results/m);
+    expect(json.notes.join()).toMatch(/^strata-s0: 2 bad sequences:[\s\S]*left out of strata-s0's results/);
+  });
+
+  it("is of the full HPatches with 52 and 56 sequences of six images, all of them scored", async () => {
+    rmSync(at("data"), { recursive: true });
+    await plainSequence("i_0", 6);
+    const names = Array.from({ length: 108 }, (_, k) => (k < 52 ? `i_${k}` : `v_${k}`));
+    for (const name of names.slice(1)) cpSync(at("data/i_0"), at("data", name), { recursive: true });
+    const full = async (...argv: string[]) => (await bench("--json", ...argv)).json.full;
+    expect(await full()).toBe(true);
+    expect(await full("--sequences", names.slice(1).join())).toBe(false);
+    writeFileSync(at("data/v_60/4.png"), "no image");
+    expect(await full("--skip-bad")).toBe(false);
   });
 
   it("sequences that are not whole are said before any work, and in the results of --skip-bad", async () => {
@@ -193,10 +207,36 @@ describe("strata bench hpatches", () => {
   });
 
   it("one method's faults do not keep the others from being scored", async () => {
+    writeFileSync(at("data/v_b/1.png.none"), "no npz");
     const { code, out, err } = await bench("--method", "files:.none", "--method", "m");
     expect(code).toBe(1);
     expect(out).toMatch(/^m +1 +1 /m);
     expect(err).toMatch(/\.none: 2 bad sequences:\n.*1\.png\.none/);
+  });
+
+  it("an ending that no image has is one fault, not one for each image", async () => {
+    const { code, err } = await bench("--method", "files:.d3-net");
+    expect(code).toBe(1);
+    expect(err.match(/\.d3-net/g)).toHaveLength(2);
+    expect(err).toMatch(/none of the 6 images in .*data has .* as i_a\/1\.png\.d3-net would be/);
+  });
+
+  it("counts pairs without a match, and says of how many", async () => {
+    for (const [name, k] of ["i_a", "v_b"].flatMap((name) => [1, 2, 3].map((k) => [name, k] as const))) {
+      const count = name === "i_a" && k === 2 ? 0 : 1;
+      const floats = (shape: number[]) => ({
+        dtype: "float32" as const,
+        shape,
+        data: new Float32Array(shape.reduce((a, b) => a * b)).fill(1),
+      });
+      const arrays = { keypoints: floats([count, 2]), scores: floats([count]), descriptors: floats([count, 4]) };
+      writeFileSync(at("data", name, `${k}.png.few`), writeNpz(arrays));
+    }
+    const { out, code } = await bench("--method", "files:.few");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^\.few: 1 of 4 pairs without a match, counted as 0$/m);
+    expect((await bench("--sequences", "v_b")).out).toMatch(/: 1 sequence, 2 pairs\n/);
+    expect((await bench("--sequences", "v_b")).out).not.toMatch(/without a match/);
   });
 
   it("scores files of others beside the images, and knows when they change", async () => {
@@ -314,6 +354,7 @@ describe("strata bench hpatches", () => {
     ["an odd method", ["--method", "files:x"], /files:EXT/],
     ["no h5", ["--method", "h5:"], /h5:PATH/],
     ["jobs", ["--jobs", "0"], /--jobs/],
+    ["a number of photographs without curves", ["--curve-photos", "2"], /--curve-photos needs --curves/],
     ["photographs", ["--curves", "--curve-photos", "0.5"], /--curve-photos/],
     ["limits", ["--max-features", "5,none"], /--max-features.*none/],
     ["a sequence", ["--sequences", "v_x"], /no sequence "v_x"/],
@@ -330,6 +371,9 @@ describe("strata bench hpatches", () => {
     writeFileSync(at("file"), "");
     for (const argv of [
       ["--report", at("file/x.html")],
+      ["--report", at("data")],
+      ["--csv", at("data/i_a")],
+      ["--write-cache", at("cache")],
       ["--csv", "/proc/none/x.csv"],
       ["--out", at("file")],
       ["--cached", at("file")],
@@ -355,6 +399,24 @@ describe("strata bench compare", () => {
     const [comparison] = JSON.parse((await compare(a, b, "--json")).out);
     expect(comparison).toMatchObject({ pairs: 4, onlyA: [], onlyB: [] });
     expect(JSON.parse((await compare(at("out"), at("out"), "--json")).out)).toHaveLength(2);
+  });
+
+  it("of results on several images and seeds takes those that belong together", async () => {
+    await bench("--method", "one", "--method", "two", "--sequences", "i_a");
+    await bench("--method", "one", "--method", "two");
+    await bench("--method", "one", "--method", "two", "--seed", "7");
+    const { out } = await compare("one", "two", "--json");
+    const pairs: [number, number, number][] = JSON.parse(out).map(
+      ({ a, b, pairs }: { a: { seed: number }; b: { seed: number }; pairs: number }) => [a.seed, b.seed, pairs],
+    );
+    expect(pairs.sort()).toEqual([
+      [0, 0, 2],
+      [0, 0, 4],
+      [7, 7, 4],
+    ]);
+    const [named] = results(/^one.*\.own-/);
+    const { err } = await compare(at("out/results", named), at("out/results"));
+    expect(err).toMatch(/has [23] runs to compare with one-.*\.own-[0-9a-f]{8} of .*: (one|two)-.*\.own-[0-9a-f]{8}, /);
   });
 
   it("says what it cannot compare", async () => {

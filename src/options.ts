@@ -21,8 +21,8 @@ export function checkNumber(
 ): number {
   const fits = typeof value === "number" && Number.isFinite(value) && value >= min && value <= max;
   if (!fits || (integer && !Number.isInteger(value))) {
-    const range = `${min === -Infinity ? "" : `≥ ${min}`}${max === Infinity ? "" : ` ≤ ${max}`}`.trim();
-    const wanted = `${integer ? "a whole number" : "a number"}${range ? ` ${range}` : ""}`;
+    const range = [min === -Infinity ? "" : ` ≥ ${min}`, max === Infinity ? "" : ` ≤ ${max}`];
+    const wanted = `${integer ? "a whole number" : "a number"}${range.filter(Boolean).join(" and")}`;
     throw new OptionError(`${where}: "${name}" must be ${wanted}, got ${String(value)}`);
   }
   return value;

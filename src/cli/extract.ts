@@ -8,7 +8,7 @@ import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
 import { checkHlocPath, hlocStore, partsFolder, prepareHloc } from "./hloc-store.js";
-import { collectImages, type Failure, type InputImage } from "./inputs.js";
+import { collectImages, type Failure, type InputImage, refuseOverwriting } from "./inputs.js";
 import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
 import { errorCode, errorText, plainMessage } from "./report-error.js";
 import { fileStore, outputPath, type Store } from "./store.js";
@@ -55,6 +55,14 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
   else await checkWritable(images.map((image) => outputPath(image, { extension: "", out: flags.out })));
 
   const extractor = await context.engine.openExtractor(openOptions(flags));
+  if (flags.format !== "h5") {
+    const extension = extensionOf(flags, extractor.info.model);
+    const outputs = images.map((image) => outputPath(image, { extension, out: flags.out }));
+    await refuseOverwriting(
+      images.map(({ path }) => path),
+      outputs,
+    );
+  }
   const store = openStore(flags, extractor);
   const progress = await openProgress({
     total,

@@ -1,5 +1,5 @@
 /** Which images a command line names: files, folders, globs and list files; and the name each goes by in outputs. */
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { dirname, relative, resolve, sep } from "node:path";
 import { OptionError } from "../errors.js";
 import { ioError } from "../node/atomic.js";
@@ -60,6 +60,17 @@ export async function collectImages(named: readonly string[], options: InputOpti
   const root = options.root === undefined ? commonFolder([...paths.keys()]) : resolve(options.root);
   const images = [...paths].map(([absolute, path]) => ({ path, name: nameBelow(root, absolute) }));
   return { images, failures };
+}
+
+/** An OptionError where an output would take the place of an image that is read. */
+export async function refuseOverwriting(images: readonly string[], outputs: readonly string[]): Promise<void> {
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  const inputs = new Set(await Promise.all(images.map(real)));
+  for (const output of outputs) {
+    if (inputs.has(await real(output))) {
+      throw new OptionError(`${output} is one of the images and would be overwritten; name another output`);
+    }
+  }
 }
 
 async function readList(list: string): Promise<string[]> {

@@ -5,6 +5,7 @@ import type { HomographyOptions } from "../geometry/homography.js";
 import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
+import { refuseOverwriting } from "./inputs.js";
 import { type MatchReport, matchJson, matchNpz, matchPicture } from "./match-output.js";
 import { matchPair, type Seconds, timed } from "./matching.js";
 import { packageVersion } from "./version.js";
@@ -36,6 +37,7 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
     const load = (path: string) => loadImage(path, imageOptions(flags));
     return [await load(paths[0]), await load(paths[1])] as const;
   });
+  await refuseOverwriting(paths, outputs);
   await checkWritable(outputs);
   const extractor = await timed(seconds, "open", () => context.engine.openExtractor(openOptions(flags)));
   try {

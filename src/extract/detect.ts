@@ -108,18 +108,20 @@ export function hardDetection(map: Float32Array, channels: number, width: number
   for (let c = 0; c < channels; c++) {
     for (let i = 0, p = c * n; i < n; i++, p++) if (map[p] > best[i]) best[i] = map[p];
   }
+  const planes = Array.from({ length: channels }, (_, c) => map.subarray(c * n, (c + 1) * n));
   const limit = (EDGE_RATIO + 1) ** 2 / EDGE_RATIO;
   const found = new Collector();
   for (let y = 0; y < height; y++) {
+    const top = Math.max(y - 1, 0);
+    const bottom = Math.min(y + 1, height - 1);
     for (let x = 0; x < width; x++) {
       const cell = y * width + x;
+      const left = Math.max(x - 1, 0);
+      const right = Math.min(x + 1, width - 1);
       for (let c = 0; c < channels; c++) {
-        const value = map[c * n + cell];
-        if (value !== best[cell]) continue;
-        const plane = map.subarray(c * n, (c + 1) * n);
-        const [left, right] = [Math.max(x - 1, 0), Math.min(x + 1, width - 1)];
-        const [top, bottom] = [Math.max(y - 1, 0), Math.min(y + 1, height - 1)];
-        if (!isMaximum(plane, value, left, right, top, bottom, width)) continue;
+        const plane = planes[c];
+        const value = plane[cell];
+        if (value !== best[cell] || !isMaximum(plane, value, left, right, top, bottom, width)) continue;
         const [dii, djj, dij] = hessianAt(plane, x, y, width, height);
         const determinant = dii * djj - dij * dij;
         if (determinant > 0 && (dii + djj) ** 2 / determinant <= limit) found.push(cell, value, c);

@@ -64,6 +64,8 @@ export function withHeads(whole: Tensors, heads: Tensors): Map<string, NdArray> 
 /** Whether a checkpoint has a backbone, or heads only. */
 export const hasBackbone = (tensors: Tensors): boolean => tensors.has("feature_encoder.resnet.conv1.weight");
 
+export const hasHeads = (tensors: Tensors): boolean => [...tensors.keys()].some((name) => HEADS.test(name));
+
 /** The kind of attention head, told by the tensors. */
 export function attentionKind(where: string, tensors: Tensors): AttentionKind {
   if (tensors.has("early_attentions.0.weight")) return "multi_attention_model2";
@@ -96,7 +98,7 @@ export function openReference(
   const depth = resnetDepth(reader, "feature_encoder.resnet.");
   if (depth === null) {
     throw new FormatError(
-      `${where}: no ResNet-18, 34, 50 or 101 under "feature_encoder.resnet."; is this a whole checkpoint?`,
+      `${where}: no ResNet-18, 34, 50 or 101 under "feature_encoder.resnet.", so not a whole checkpoint of the reference; ${listed(tensors)}`,
     );
   }
   const attention = attentionModel === "auto" ? attentionKind(where, tensors) : attentionModel;
@@ -104,7 +106,7 @@ export function openReference(
   const dim = tensors.get(`feature_encoder.${encoder}.0.weight`)?.shape[0];
   if (dim === undefined || !(ENCODER_DIMS as readonly number[]).includes(dim)) {
     throw new FormatError(
-      `${where}: "feature_encoder.${encoder}.0.weight" must be there with ${ENCODER_DIMS.join(", ")} channels, got ${dim ?? "no such tensor"}`,
+      `${where}: "feature_encoder.${encoder}.0.weight" must be there with ${ENCODER_DIMS.join(" or ")} channels, got ${dim ?? "no such tensor"}`,
     );
   }
   const config = {
@@ -121,6 +123,12 @@ export function openReference(
     defaults: REFERENCE_DEFAULTS,
     config: { backbone: `resnet${depth}`, descriptorDim: dim, ...config },
   };
+}
+
+/** What a file has in place of what was looked for. */
+function listed(tensors: Tensors): string {
+  const [first] = tensors.keys();
+  return first === undefined ? "it has no tensors" : `its first of ${tensors.size} tensors is "${first}"`;
 }
 
 /** Whether a configuration is that of a trained network of the reference: `"kind": "reference"`. */

@@ -3,25 +3,19 @@
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
 import { init, type numpy as np } from "@jax-js/jax";
-import { OptionError, ShapeError, StateError, UnsupportedError } from "../errors.js";
+import { OptionError, ShapeError, UnsupportedError } from "../errors.js";
+import { bindSession, type Compiled, type Lowered, type OutputPort } from "./bind.js";
 import { flattenJaxpr } from "./jaxpr.js";
 import { LoweringError, lowerProgram } from "./lower/index.js";
 import { carriedType } from "./lower/lowering.js";
 import { type ConstantData, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { cutSorts } from "./rewrite.js";
 import { requireSameGraph } from "./same.js";
-import {
-  defaultRuntime,
-  type ElementType,
-  type Runtime,
-  type Session,
-  type SessionInfo,
-  type SessionOptions,
-  type Tensor,
-  type TensorData,
-} from "./session.js";
+import { defaultRuntime, type ElementType, type Runtime, type SessionOptions, type TensorData } from "./session.js";
 import { leavesOf, type Tree, trace } from "./trace.js";
 import { identityView, sizeOf, type View } from "./views.js";
+
+export type { Compiled, CompileStats, Feed, Lowered } from "./bind.js";
 
 /** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
 export interface InputSpec {
@@ -42,38 +36,6 @@ export interface CompileOptions extends SessionOptions {
   dims?: Record<string, readonly [number, number]>;
   /** Name of the graph. Default "strata". */
   name?: string;
-}
-
-export interface CompileStats {
-  /** Equations of the jaxpr, nested jits written out. */
-  equations: number;
-  /** Nodes in the graph, and those made but dropped because no output needs them. */
-  nodes: number;
-  dropped: number;
-  /** Nodes by operator. */
-  operators: Record<string, number>;
-  /** Size of the ONNX model in bytes. */
-  bytes: number;
-  /** Time for tracing, lowering and opening the session, in milliseconds. */
-  milliseconds: { trace: number; lower: number; open: number };
-}
-
-/** What `run` takes for one input: values alone where the shape is fixed, a tensor where it is not. */
-export type Feed = TensorData | { data: TensorData; shape: readonly number[] };
-
-export interface Compiled {
-  readonly info: SessionInfo;
-  readonly stats: CompileStats;
-  /** The ONNX model. */
-  readonly onnx: Uint8Array;
-  readonly inputNames: readonly string[];
-  readonly outputNames: readonly string[];
-  /**
-   * Runs the graph; inputs and outputs by their path in the function's arguments and result ("out" for a lone array).
-   * Outputs named in `into` are written into those arrays (alone: vectors), which must not be fed in the same run.
-   */
-  run(feeds: Record<string, Feed>, into?: Record<string, Feed>): Promise<Record<string, Tensor>>;
-  dispose(): Promise<void>;
 }
 
 const isSpec = (value: unknown): value is InputSpec =>
@@ -100,21 +62,6 @@ export async function compile(
   const session = await runtime.open(graph.onnx, { backend: options.backend, threads: options.threads });
   graph.stats.milliseconds.open = performance.now() - started;
   return bindSession(session, graph);
-}
-
-export interface Lowered {
-  onnx: Uint8Array;
-  stats: CompileStats;
-  /** Inputs that are fed, by name. */
-  fed: Map<string, { type: ElementType; shape: readonly (number | string)[] }>;
-  /** Outputs in order: path in the function's result, name in the ONNX model (another where an input has that path). */
-  outputs: OutputPort[];
-}
-
-interface OutputPort {
-  name: string;
-  onnxName: string;
-  type: ElementType;
 }
 
 /** The ONNX model of a function, without a session. */
@@ -252,70 +199,4 @@ function constantView(builder: OnnxBuilder, array: np.Array) {
   else if (type === "bool") data = Uint8Array.from(values as Int32Array, Number);
   else if (type === "float16") data = new Uint16Array((values as unknown as Float32Array).buffer as ArrayBuffer);
   return identityView({ name: builder.constant(carriedType(type as never), shape, data, "const"), shape });
-}
-
-function bindSession(session: Session, graph: Lowered): Compiled {
-  let disposed = false;
-  return {
-    info: session.info,
-    stats: graph.stats,
-    onnx: graph.onnx,
-    inputNames: [...graph.fed.keys()],
-    outputNames: graph.outputs.map(({ name }) => name),
-    async run(feeds, into = {}) {
-      if (disposed) throw new StateError("run: this compiled function was disposed");
-      const results = await session.run(checkFeeds(feeds, graph.fed), targetsOf(into, graph.outputs));
-      return Object.fromEntries(graph.outputs.map(({ name, onnxName }) => [name, results[onnxName]]));
-    },
-    async dispose() {
-      if (disposed) return;
-      disposed = true;
-      await session.dispose();
-    },
-  };
-}
-
-/** Arrays to write outputs into, by the outputs' names in the ONNX model. */
-function targetsOf(into: Record<string, Feed>, outputs: readonly OutputPort[]): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(into).map(([name, feed]) => {
-      const port = outputs.find((output) => output.name === name);
-      if (!port)
-        throw new OptionError(`run: no output "${name}"; outputs: ${outputs.map((output) => output.name).join(", ")}`);
-      const { data, shape } = "data" in feed ? feed : { data: feed, shape: [feed.length] };
-      return [port.onnxName, { type: port.type, shape, data }];
-    }),
-  );
-}
-
-/** Feeds as tensors; names, lengths and named dimensions are checked. */
-function checkFeeds(feeds: Record<string, Feed>, specs: Lowered["fed"]): Record<string, Tensor> {
-  for (const name of Object.keys(feeds)) {
-    if (!specs.has(name)) throw new OptionError(`run: no input "${name}"; inputs: ${[...specs.keys()].join(", ")}`);
-  }
-  const bound = new Map<string, number>();
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, spec] of specs) {
-    const feed = feeds[name];
-    if (!feed) throw new OptionError(`run: the input "${name}" is missing`);
-    const data = "data" in feed ? feed.data : feed;
-    const fixed = spec.shape.every((d) => typeof d === "number");
-    const shape = "data" in feed ? feed.shape : (spec.shape as number[]);
-    if (!("data" in feed) && !fixed)
-      throw new ShapeError(`run: "${name}" has named dimensions [${spec.shape}]; give { data, shape }`);
-    const fits = shape.length === spec.shape.length && spec.shape.every((d, i) => fitsDim(d, shape[i], bound));
-    if (!fits) throw new ShapeError(`run: "${name}" must have shape [${spec.shape}], got [${shape}]`);
-    if (data.length !== sizeOf(shape)) {
-      throw new ShapeError(`run: "${name}" of shape [${shape}] needs ${sizeOf(shape)} values, got ${data.length}`);
-    }
-    tensors[name] = { type: spec.type, shape, data };
-  }
-  return tensors;
-}
-
-function fitsDim(wanted: number | string, got: number, bound: Map<string, number>): boolean {
-  if (typeof wanted === "number") return wanted === got;
-  const known = bound.get(wanted) ?? got;
-  bound.set(wanted, known);
-  return known === got;
 }

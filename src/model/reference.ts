@@ -5,7 +5,6 @@
  * encoders run before the upsampling: 64 channels instead of 2048 have to be interpolated.
  */
 import { UnsupportedError } from "../errors.js";
-import type { InputSpec } from "../graph/compile.js";
 import {
   type AttentionKind,
   averagedScore,
@@ -140,5 +139,3 @@ function scoresOf(maps: Arr[], heads: HeadParams<Conv>[], { attention, squash }:
     }
   }
 }
-
-export type ReferenceTree = { image: InputSpec; params: ReferenceParams<ConvWeights> };

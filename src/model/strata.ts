@@ -2,7 +2,6 @@
  * strata-s: the default network. Five levels of a small convolutional network; the score head reads all of them at full
  * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s0/CARD.md.
  */
-import type { InputSpec } from "../graph/compile.js";
 import type { StrataConfig } from "./config.js";
 import { type Arr, averagePool2, type Conv, conv2d, relu, sigmoid, upsample } from "./layers.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
@@ -89,5 +88,3 @@ export function strataNetwork(inputs: { image: Arr; params: StrataParams<Conv> }
   const [map1, map2, map3, map4] = maps;
   return { attention, score, map1, map2, map3, map4 };
 }
-
-export type StrataTree = { image: InputSpec; params: StrataParams<ConvWeights> };

@@ -8,6 +8,7 @@ import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
 import {
   hasBackbone,
+  hasHeads,
   isReferenceConfig,
   type OpenedModel,
   openReference,
@@ -31,6 +32,9 @@ import { nodeRuntime } from "./runtime.js";
 export const DEFAULT_MODEL = "strata-s0";
 
 const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
+
+/** The weights in a model folder. */
+const WEIGHTS = "model.safetensors";
 
 export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, SessionOptions {
   /** Name of a shipped model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s0". */
@@ -117,22 +121,24 @@ async function openFiles(
 function locate(model: string): string {
   const shipped = join(MODELS, model);
   const isName = /^[\w.-]+$/.test(model);
-  const path = isName && !existsSync(model) && existsSync(shipped) ? shipped : model;
+  const path = isName && !existsSync(model) && isModelFolder(shipped) ? shipped : model;
   if (!existsSync(path)) {
     throw new OptionError(
       `no model "${model}": it is neither a file or folder nor one of ${shippedModels().join(", ")}`,
     );
   }
   if (statSync(path).isDirectory()) {
-    const weights = join(path, "model.safetensors");
-    if (!existsSync(weights))
-      throw new OptionError(`the folder "${path}" has no model.safetensors; it is not a model folder`);
-    return weights;
+    if (!isModelFolder(path)) throw new OptionError(`the folder "${path}" has no ${WEIGHTS}; it is not a model folder`);
+    return join(path, WEIGHTS);
   }
   return path;
 }
 
-const shippedModels = (): string[] => (existsSync(MODELS) ? readdirSync(MODELS) : []);
+const isModelFolder = (path: string): boolean => existsSync(join(path, WEIGHTS));
+
+/** Names under models/; recipes lie there too, and are none. */
+const shippedModels = (): string[] =>
+  existsSync(MODELS) ? readdirSync(MODELS).filter((name) => isModelFolder(join(MODELS, name))) : [];
 
 function locateCheckpoint(name: string): string {
   if (existsSync(name)) return name;
@@ -176,7 +182,13 @@ async function openCheckpoint(path: string, model: string | undefined, choices: 
   const own = readTorchCheckpoint(bytes, { name: path }).tensors;
   let tensors: Tensors = own;
   let digest = sha256(bytes);
-  if (!hasBackbone(own) && model !== undefined) {
+  if (hasBackbone(own)) {
+    if (model !== undefined) {
+      throw new OptionError(
+        `"${path}" is a whole checkpoint, with a backbone of its own; leave out the model "${model}"`,
+      );
+    }
+  } else if (model !== undefined) {
     const base = locate(model);
     if (base.endsWith(".safetensors")) {
       throw new UnsupportedError(
@@ -187,7 +199,7 @@ async function openCheckpoint(path: string, model: string | undefined, choices: 
     const whole = readTorchCheckpoint(baseBytes, { name: base }).tensors;
     tensors = withHeads(whole, own);
     digest = sha256(new TextEncoder().encode(`${sha256(baseBytes)}+${digest}`));
-  } else if (!hasBackbone(own)) {
+  } else if (hasHeads(own)) {
     throw new OptionError(`"${path}" holds attention heads only; name the checkpoint of their backbone as the model`);
   }
   const name = basename(path).replace(/\.[^.]*$/, "");

@@ -1,6 +1,6 @@
 /** Functions with an ONNX operator of their own, by the name that fused.ts gives them. */
 import { UnsupportedError } from "../../errors.js";
-import { fusedName } from "../fused.js";
+import { type FusedParams, fusedName } from "../fused.js";
 import { type Atom, type Eqn, outShapeOf } from "../jaxpr.js";
 import { onnxTypeCode } from "../onnx.js";
 import { identityView } from "../views.js";
@@ -9,9 +9,11 @@ import type { Lowering, Rule } from "./lowering.js";
 /** An argument of a fused function; before the first come the constants that its definition closed over. */
 const argument = (eqn: Eqn, i = 0): Atom => eqn.inputs[Number(eqn.params.numConsts) + i];
 
+const paramsOf = (eqn: Eqn): FusedParams => fusedName(String(eqn.params.name))?.params ?? {};
+
 /** Bilinear resizing of the last two axes by whole factors; scales, not sizes, so that any map size fits. */
 const resize: Rule = (ctx, eqn) => {
-  const { params } = fusedName(String(eqn.params.name)) as { params: Record<string, unknown> };
+  const params = paramsOf(eqn);
   const [sy, sx] = params.scales as number[];
   const scales = ctx.builder.constant("float32", [4], Float32Array.of(1, 1, sy, sx), "scales");
   const name = ctx.builder.node("Resize", [ctx.full(argument(eqn)).name, "", scales], {
@@ -26,7 +28,7 @@ const unary =
   (ctx, eqn) => [ctx.unary(ctx.view(argument(eqn)), op)];
 
 const softmax: Rule = (ctx, eqn) => {
-  const { params } = fusedName(String(eqn.params.name)) as { params: Record<string, unknown> };
+  const params = paramsOf(eqn);
   const operand = ctx.full(argument(eqn));
   return [
     identityView({
@@ -38,7 +40,7 @@ const softmax: Rule = (ctx, eqn) => {
 
 /** Positions in cells become GridSample's coordinates: −1 and 1 are the outer edges of the first and last cell. */
 const sample: Rule = (ctx, eqn) => {
-  const { params } = fusedName(String(eqn.params.name)) as { params: Record<string, unknown> };
+  const params = paramsOf(eqn);
   const { builder } = ctx;
   const [map, points] = [ctx.full(argument(eqn)).name, ctx.full(argument(eqn, 1)).name];
   const size = builder.node("Cast", [builder.node("Gather", [builder.node("Shape", [map]), builder.ints([3, 2])])], {

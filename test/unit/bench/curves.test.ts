@@ -98,7 +98,7 @@ describe("changed canvases of 100×60", () => {
   it.each([
     ["rotation", Number.NaN, '"degrees" must be a number'],
     ["rotation", Number.POSITIVE_INFINITY, '"degrees" must be a number'],
-    ["scale", 0, '"factor" must be a number ≥ 0.0625 ≤ 16, got 0'],
+    ["scale", 0, '"factor" must be a number ≥ 0.0625 and ≤ 16, got 0'],
     ["scale", -1, '"factor"'],
     ["scale", 17, '"factor"'],
     ["shear", 1, '"change" must be one of rotation, scale, got shear'],

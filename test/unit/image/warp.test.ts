@@ -262,7 +262,7 @@ describe("what is refused", () => {
     [{ width: 20_000, height: 20_000 }, LimitError, "megapixels"],
     [{ ...options, fill: "black" } as unknown as WarpOptions, OptionError, '"fill" must be "replicate" or a colour'],
     [{ ...options, fill: [0, 0] } as unknown as WarpOptions, OptionError, '"fill" must be "replicate" or a colour'],
-    [{ ...options, fill: [0, 0, 256] } as WarpOptions, OptionError, '"fill" must be a number ≥ 0 ≤ 255, got 256'],
+    [{ ...options, fill: [0, 0, 256] } as WarpOptions, OptionError, '"fill" must be a number ≥ 0 and ≤ 255, got 256'],
     [{ ...options, antialias: 1 } as unknown as WarpOptions, OptionError, '"antialias" must be true or false, got 1'],
     [{ ...options, mode: "cubic" } as unknown as WarpOptions, OptionError, 'unknown option "mode"'],
   ])("%j", (given, kind, message) => {

@@ -1,6 +1,6 @@
 /** Models in files: every way in, and every way in which a file or an option can be wrong. */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -150,10 +150,13 @@ describe("openExtractor", () => {
 
 describe("openExtractor refuses", () => {
   it("models that are not there, and lists those that are shipped", async () => {
-    const shipped = readdirSync(new URL("../../../models/", import.meta.url));
+    const folder = new URL("../../../models/", import.meta.url);
+    const shipped = readdirSync(folder).filter((name) => existsSync(new URL(`${name}/model.safetensors`, folder)));
     expect(shipped).toContain(DEFAULT_MODEL);
-    for (const model of ["superpoint", at("absent"), at("absent.ckpt"), "", "../strata-s0", "a\0b"]) {
-      await expectRefusal({ model }, OptionError, /^no model "/, ...shipped);
+    // Recipes lie beside the models and are none.
+    const known = new RegExp(`^no model ".*": it is neither a file or folder nor one of ${shipped.join(", ")}$`, "s");
+    for (const model of ["superpoint", at("absent"), at("absent.ckpt"), "", "../strata-s0", "a\0b", "recipes"]) {
+      await expectRefusal({ model }, OptionError, known);
     }
     await expectRefusal({ attentionCkpt: "absent" }, OptionError, /no checkpoint "absent"/, /checkpoints.absent\.ckpt/);
   });
@@ -222,6 +225,21 @@ describe("openExtractor refuses", () => {
     }
   });
 
+  it("checkpoints of another network, and none at all", async () => {
+    const refused: [string, Map<string, NdArray>, RegExp][] = [
+      [
+        "other.ckpt",
+        new Map([["conv1.weight", ndarray(new Float32Array(1))]]),
+        /its first of 1 tensors is "conv1\.weight"$/,
+      ],
+      ["nothing.ckpt", new Map(), /it has no tensors$/],
+    ];
+    for (const [name, tensors, text] of refused) {
+      writeFileSync(at(name), checkpointBytes(tensors));
+      await expectRefusal({ model: at(name) }, FormatError, /so not a whole checkpoint of the reference; /, text);
+    }
+  });
+
   it("heads without their backbone, or on one that is none", async () => {
     const text = /holds attention heads only; name the checkpoint of their backbone as the model/;
     await expectRefusal({ model: at("heads.ckpt") }, OptionError, text);
@@ -234,6 +252,12 @@ describe("openExtractor refuses", () => {
       );
     }
     await expectRefusal({ attentionCkpt: at("heads.ckpt"), model: at("heads.ckpt") }, FormatError, /no ResNet-18, 34/);
+    // A whole checkpoint would win over any model, even one that is not there.
+    await expectRefusal(
+      { attentionCkpt: at("whole.ckpt"), model: "absent" },
+      OptionError,
+      /is a whole checkpoint, with a backbone of its own; leave out the model "absent"/,
+    );
     // Heads for other encoders than the backbone's.
     writeFileSync(at("wide.ckpt"), checkpointBytes(referenceTensors({ dim: 32, headsOnly: true })));
     const wide = { attentionCkpt: at("wide.ckpt"), model: at("whole.ckpt") };

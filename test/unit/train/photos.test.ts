@@ -369,7 +369,7 @@ describe("PhotoSource", () => {
       await expect(open(given), JSON.stringify(given)).rejects.toThrow(kind);
     }
     const source = await open();
-    await expect(source.pair(0, 3)).rejects.toThrow(/"index" must be a whole number ≥ 0 ≤ 2, got 3/);
+    await expect(source.pair(0, 3)).rejects.toThrow(/"index" must be a whole number ≥ 0 and ≤ 2, got 3/);
     await expect(source.pair(-1, 0)).rejects.toThrow(/"epoch"/);
     await source.dispose();
     await expect(source.pair(0, 0)).rejects.toThrow(StateError);

@@ -241,7 +241,9 @@ describe("openReference", () => {
     tensors.set("deep_attentions.3.bias", ndarray(new Float32Array(1)));
     tensors.set("optimizer.step", ndarray(new Float32Array(1)));
     expect(() => open(tensors)).toThrow("tensors that this model does not have: optimizer.step");
-    expect(() => open(referenceTensors({ headsOnly: true }))).toThrow(/so not a whole checkpoint of the reference; its first of \d+ tensors is "/);
+    expect(() => open(referenceTensors({ headsOnly: true }))).toThrow(
+      /so not a whole checkpoint of the reference; its first of \d+ tensors is "/,
+    );
     const headless = new Map([...referenceTensors()].filter(([name]) => !name.includes("_attentions")));
     expect(() => open(headless)).toThrow(FormatError);
     expect(() => open(headless)).toThrow(/no attention head/);

@@ -53,23 +53,20 @@ export function detectorLoss(
   // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
   const asked = np.concatenate([keypoints.ref, swapHalves(places)], 1);
   const [own, carried] = np.split(describe(maps.levels, asked, parameters), 2, 1);
-  const others = np.matmul(own.ref, swapHalves(own.ref).transpose([0, 2, 1]));
-  const positive = np.sum(own.mul(swapHalves(carried)), 2);
-  const wrong = np.greaterEqual(distances.ref, losses.near ** 2).astype(np.float32);
-  const contrast: Contrast = { positive, others, wrong, valid };
+  const contrast: Contrast = {
+    positive: np.sum(own.ref.mul(swapHalves(carried)), 2),
+    others: np.matmul(own.ref, swapHalves(own).transpose([0, 2, 1])),
+    wrong: np.greaterEqual(distances.ref, losses.near ** 2).astype(np.float32),
+    valid: valid.ref,
+  };
   const temperature = np.minimum(np.exp(parameters[TEMPERATURE].ref), MAX_TEMPERATURE);
 
   const sum = new LossSum();
-  const [n] = [keypoints.shape[0] / 2];
-  const [firsts] = halves(others.ref);
-  const [apart] = halves(distances.ref);
-  const [validFirsts] = halves(valid.ref);
-  const accuracy = matchingAccuracy(firsts, apart, validFirsts, ACCURACY_AT);
-  for (const [i, threshold] of ACCURACY_AT.entries()) sum.note(`mma${threshold}`, accuracy[i]);
-  const distinct = isDistinct({ positive: positive.ref, others: others.ref, wrong: wrong.ref, valid: valid.ref });
+  noteAccuracy(sum, contrast.others.ref, distances.ref, valid.ref);
+  const distinct = isDistinct(referencesTo(contrast));
   sum.note("distinct", shareOf(distinct.ref, valid.ref));
-  sum.add("descriptors", contrastLoss({ ...contrast, valid: valid.ref }, temperature.ref));
-  sum.note("temperature", lax.stopGradient(temperature).reshape([]));
+  sum.note("temperature", lax.stopGradient(temperature.ref).reshape([]));
+  sum.add("descriptors", contrastLoss(contrast, temperature));
 
   const logits = pixelRows(maps.attention, keypoints.ref).slice([], [], 1);
   sum.add("reliability", outcomeLoss(logits, distinct, valid.ref), losses.reliability);
@@ -83,10 +80,26 @@ export function detectorLoss(
   sum.note("repeated", shareOf(repeated, valid));
 
   const [first, second] = halves(repeatability.ref);
-  const [there] = halves(matrices);
+  const [there, back] = halves(matrices);
+  back.dispose();
   sum.add("similarity", similarityLoss(first, second, there, losses.patch), losses.similarity);
-  sum.add("peaky", peakyLoss(repeatability, np.ones([2 * n]), losses.peakWindow), losses.peaky);
+  sum.add("peaky", peakyLoss(repeatability, np.ones([images.shape[0]]), losses.peakWindow), losses.peaky);
   return { ...sum.finish(), state: maps.state };
+}
+
+const referencesTo = ({ positive, others, wrong, valid }: Contrast): Contrast => ({
+  positive: positive.ref,
+  others: others.ref,
+  wrong: wrong.ref,
+  valid: valid.ref,
+});
+
+/** Matching accuracy of the first images' keypoints. */
+function noteAccuracy(sum: LossSum, cosines: Arr, distances: Arr, valid: Arr): void {
+  const [[alike, unused], [apart, back], [counts, others]] = [halves(cosines), halves(distances), halves(valid)];
+  for (const half of [unused, back, others]) half.dispose();
+  const accuracy = matchingAccuracy(alike, apart, counts, ACCURACY_AT);
+  for (const [i, threshold] of ACCURACY_AT.entries()) sum.note(`mma${threshold}`, accuracy[i]);
 }
 
 /**

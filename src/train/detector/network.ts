@@ -17,8 +17,8 @@ export type Statistics = "batch" | "running";
 /** What of a configuration is the network. */
 export type NetworkShape = Pick<StrataConfig, "widths" | "descriptorDim" | "attentionWidth" | "bnEps">;
 
-/** What batch norm counts of a batch in running statistics. */
-const MOMENTUM = 0.1;
+/** What a batch counts in running statistics. Batches are small: a tenth, as is usual, leaves the noise of eight views. */
+const MOMENTUM = 0.02;
 
 /** Convolutions with a norm behind them: name, outputs, inputs. */
 function normed({ widths, attentionWidth }: NetworkShape): [name: string, out: number, from: number][] {

@@ -78,7 +78,7 @@ describe("network", () => {
     expect(worstDifference({ shape: trained.attention.shape, data: squashed }, attention)).toBeLessThan(1e-5);
   });
 
-  it("by the batch's statistics it is the same network with these as running ones, which move a tenth of the way", async () => {
+  it("by the batch's statistics it is the same network with these as running ones, which move a fiftieth of the way", async () => {
     const { state } = fromFile();
     const batch = await maps(state, "batch");
     // What the batch's statistics were, told by what running ones have become.
@@ -87,7 +87,7 @@ describe("network", () => {
       const count = 2 * (SIZE / 2 ** level) ** 2;
       const unbiased = name.endsWith("var") ? count / (count - 1) : 1;
       const next = batch[`state.${name}`].data;
-      return { name, shape, data: data.map((old, i) => (next[i] - 0.9 * old) / (0.1 * unbiased)) };
+      return { name, shape, data: data.map((old, i) => (next[i] - 0.98 * old) / (0.02 * unbiased)) };
     });
     const running = await maps(own, "running");
     for (const output of ["attention", "level1", "level4"]) {

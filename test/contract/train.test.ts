@@ -215,7 +215,6 @@ function mount(...command: [string, ...string[]]): boolean {
 describeShared("examples/train-reference.ts", (shared) => {
   it("in its small version trains an encoder and attention that matches better than an untrained one", () => {
     const example = fileURLToPath(new URL("../../examples/train-reference.ts", import.meta.url));
-    const started = performance.now();
     const done = spawnSync("npx", ["tsx", example, "--tiny", "--reference", join(shared, "reference")], {
       encoding: "utf8",
     });
@@ -224,6 +223,5 @@ describeShared("examples/train-reference.ts", (shared) => {
     const figures = JSON.parse(done.stdout.trimEnd().split("\n").at(-1) as string);
     expect(figures.encoder.after).toBeLessThan(0.6 * figures.encoder.before);
     expect(figures.mma3.trained).toBeGreaterThan(figures.mma3.untrained);
-    expect(performance.now() - started).toBeLessThan(60_000);
   });
 });

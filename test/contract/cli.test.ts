@@ -109,6 +109,11 @@ describe("strata match", () => {
     [["photos/b.png", "--nouse_nms"], 2, /--nms/],
     [["photos/b.png", "--out", "m.bmp"], 2, /ending must be one of/],
     [["photos/b.png", "--out", "grey.png/x/m.svg"], 1, /grey\.png/],
+    [
+      ["photos/b.png", "--out", "./photos/b.png"],
+      2,
+      /\.\/photos\/b\.png is one of the images and would be overwritten/,
+    ],
     [["photos/b.png", "--first-stride", "2"], 2, /reference network/],
   ])("says plainly what is wrong: %j", (rest, code, message) => {
     const result = strata("match", "photos/a.png", ...rest);

@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { readHlocFeatures } from "../../../src/formats/hloc.js";
@@ -44,6 +53,16 @@ describe("strata extract: where things go", () => {
     const { json } = await run(at("in/a.png"), at("in"), at("in", "sub", "..", "a.png"));
     expect(json).toMatchObject({ images: 2, extracted: 2 });
     expect((await run(at("in"))).json.images).toBe(2);
+  });
+
+  it("no output takes the place of an image", async () => {
+    copyFileSync(at("in/a.png"), at("in/a.png.png"));
+    const before = readFileSync(at("in/a.png.png"));
+    const { code, err } = await run(at("in/a.png"), at("in/a.png.png"), "--output-extension", ".png");
+    expect(code).toBe(2);
+    expect(err).toMatch(/a\.png\.png is one of the images and would be overwritten; name another output/);
+    expect(readFileSync(at("in/a.png.png"))).toEqual(before);
+    rmSync(at("in/a.png.png"));
   });
 
   it("smart names say model, sums and scaling", async () => {

@@ -88,6 +88,8 @@ export interface ImageRecord {
   peakMB: number | null;
   /** Threads that it had, null as above; other jobs may have run beside it. */
   threads?: number | null;
+  /** Why it ran elsewhere than was asked for (there is no such GPU, say). */
+  fallback?: string;
 }
 
 /** A finished evaluation of one method under one protocol. */

@@ -169,6 +169,8 @@ export interface OpenMethod {
   /** Whether time and memory are the method's, not a file's. */
   timed: boolean;
   features(image: SequenceImage, load: () => Promise<Image>): Promise<Features>;
+  /** Once features were made: why they were made elsewhere than asked for, if so. */
+  fallback(): string | undefined;
   dispose(): Promise<void>;
 }
 
@@ -180,6 +182,7 @@ export async function openMethod(spec: MethodSpec, threads: number, openExtracto
       return {
         timed: true,
         features: async (_, load) => extractor.extract(await load()),
+        fallback: () => extractor.info.session?.fallback,
         dispose: () => extractor.dispose(),
       };
     }
@@ -189,12 +192,18 @@ export async function openMethod(spec: MethodSpec, threads: number, openExtracto
       return {
         timed: true,
         features: async (_, load) => opened.extract(await load()),
+        fallback: () => undefined,
         dispose: async () => opened.dispose(),
       };
     }
     default: {
       const source = spec.kind === "files" ? featureFiles(spec.extension) : hlocFile(spec.path);
-      return { timed: false, features: (image, load) => source.read(image, load), dispose: async () => {} };
+      return {
+        timed: false,
+        features: (image, load) => source.read(image, load),
+        fallback: () => undefined,
+        dispose: async () => {},
+      };
     }
   }
 }

@@ -37,12 +37,13 @@ export function parsePairRecord(value: unknown): PairRecord | null {
 /** The record of an image, or null for anything else. */
 export function parseImageRecord(value: unknown): ImageRecord | null {
   if (!isRecord(value)) return null;
-  const { sequence, image, keypoints, seconds, peakMB } = value;
+  const { sequence, image, keypoints, seconds, peakMB, fallback } = value;
   const fits =
     typeof sequence === "string" &&
     isCount(image) &&
     isCount(keypoints) &&
-    [seconds, peakMB].every((amount) => amount === null || isAmount(amount));
+    [seconds, peakMB].every((amount) => amount === null || isAmount(amount)) &&
+    (fallback === undefined || typeof fallback === "string");
   return fits ? (value as unknown as ImageRecord) : null;
 }
 

@@ -65,6 +65,8 @@ export async function benchMethod(plan: MethodPlan, bench: Bench): Promise<Metho
     images.complete && books.filter(isWanted).every((book) => book.missing(bench.data.sequences).length === 0);
   const bad = complete && !bench.wantFeatures ? [] : await exportFeatures(plan, images, bench);
   const sequences = leaveOut(plan, bad, bench);
+  const fallbacks = new Set(images.all.flatMap((image) => images.get(image)?.fallback ?? []));
+  for (const fallback of fallbacks) bench.watch.note(`${plan.name}: ${fallback}`);
 
   const runs: MethodRun[] = [];
   for (const book of books.filter(isWanted)) runs.push(await scorePairs(plan, book, images, sequences, bench));

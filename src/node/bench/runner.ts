@@ -112,6 +112,7 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
       record.seconds = (performance.now() - started) / 1000;
       record.peakMB = process.resourceUsage().maxRSS / 1024;
       record.threads = threads;
+      record.fallback = opened.fallback();
     } else {
       features = await opened.features(image, load);
     }

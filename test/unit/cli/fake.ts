@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Context, Interrupted } from "../../../src/cli/context.js";
 import { main } from "../../../src/cli/main.js";
+import type { ExtractorInfo } from "../../../src/extract/extractor.js";
 import type { ExtractOptions } from "../../../src/extract/options.js";
 import { EXTRACT_DEFAULTS } from "../../../src/extract/options.js";
 import { emptyFeatures, type Features } from "../../../src/features.js";
@@ -19,6 +20,8 @@ export interface Fake {
   disposed: number;
   /** The fake's checksum, to be another model. */
   sha256: string;
+  /** What the engine ran on, where it says so. */
+  session?: ExtractorInfo["session"];
   /** After this many images in a run the user presses Ctrl-C; default never. */
   interruptAfter: number;
   /** Called with each image before its features are made; may throw. */
@@ -42,7 +45,7 @@ export function fakeStrata(): Fake {
           async openExtractor(options) {
             fake.opened.push(options);
             return {
-              info: { model: options.model ?? "fake", sha256: fake.sha256, dim: 4 },
+              info: { model: options.model ?? "fake", sha256: fake.sha256, dim: 4, session: fake.session },
               options: { ...EXTRACT_DEFAULTS, maxFeatures: options.maxFeatures ?? null } satisfies ExtractOptions,
               extract: async (image) => {
                 if (inRun >= fake.interruptAfter) requested = true;

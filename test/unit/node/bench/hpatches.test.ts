@@ -214,6 +214,15 @@ describe("strata bench hpatches", () => {
     expect(err).toMatch(/\.none: 2 bad sequences:\n.*1\.png\.none/);
   });
 
+  it("tells with the results, kept ones too, that a model ran elsewhere than asked for", async () => {
+    fake.session = { runtime: "fake", backend: "cpu", threads: 1, fallback: "no cuda here; using cpu" };
+    for (const run of ["first", "from the cache"]) {
+      const { json, err } = await bench("--json");
+      expect(json.notes, run).toEqual(["strata-s0: no cuda here; using cpu"]);
+      expect(err.match(/^strata: strata-s0: no cuda here; using cpu$/gm), run).toHaveLength(1);
+    }
+  });
+
   it("an ending that no image has is one fault, not one for each image", async () => {
     const { code, err } = await bench("--method", "files:.d3-net");
     expect(code).toBe(1);

@@ -84,7 +84,13 @@ describe("records out of files", () => {
   it("of images as well", () => {
     const good = { sequence: "v_a", image: 1, keypoints: 0, seconds: null, peakMB: null };
     expect(parseImageRecord(good)).toEqual(good);
-    for (const change of [{ image: "1" }, { keypoints: -1 }, { seconds: "fast" }, { sequence: null }]) {
+    for (const change of [
+      { image: "1" },
+      { keypoints: -1 },
+      { seconds: "fast" },
+      { sequence: null },
+      { fallback: 1 },
+    ]) {
       expect(parseImageRecord({ ...good, ...change })).toBeNull();
     }
     expect(parseImageRecord(undefined)).toBeNull();

@@ -48,7 +48,7 @@ const SETTINGS = {
     crop: 128,
     pairs: 40,
     validation: 8,
-    encoder: { epochs: 8, rate: 2e-3 },
+    encoder: { epochs: 3, rate: 2e-3 },
     heads: { epochs: 8, rate: 1e-3 },
     judged: 6,
   },

@@ -49,7 +49,7 @@ const SETTINGS = {
     pairs: 40,
     validation: 8,
     encoder: { epochs: 3, rate: 2e-3 },
-    heads: { epochs: 8, rate: 1e-3 },
+    heads: { epochs: 2, rate: 1e-3 },
     judged: 6,
   },
 };

@@ -25,8 +25,10 @@ import {
   saveImage,
   setDefaultRuntime,
 } from "../src/node/index.js";
+import { timeGraphStep } from "./graph-step.js";
 import { summarize, type Timing, time } from "./harness.js";
 import { randomBackbone, randomReference } from "./random-model.js";
+import { timeAttentionStep } from "./train-step.js";
 
 export interface Outcome {
   timing: Timing;
@@ -210,6 +212,20 @@ export const CASES: BenchCase[] = [
     name: "score-10k-random",
     what: "all scores of a pair, 10 000 × 10 000 × 64, nothing in common",
     run: () => timeScoring(0),
+  },
+  {
+    name: "train-attention",
+    what: "step of the reference's attention training, 4 pairs of 256×256",
+    run: () => timeAttentionStep(4),
+  },
+  {
+    name: "train-scratch",
+    what: "step of a 7-layer network from scratch, batch norm, 2 pairs of 192×192",
+    run: async () => {
+      const { timing, losses } = await timeGraphStep();
+      const rate = (4 * 1000) / timing.median;
+      return { timing, note: `${rate.toFixed(0)} images/s; loss ${losses.map((l) => l.toPrecision(4)).join(" to ")}` };
+    },
   },
   {
     name: "cli-help",

@@ -21,7 +21,6 @@ import {
   openReference,
 } from "../src/node/index.js";
 import {
-  FrozenCache,
   MegaDepthSource,
   matchErrors,
   type PairSource,
@@ -84,11 +83,10 @@ async function main(out: string): Promise<void> {
     pairsPerScene: settings.validation,
     cropSize,
   });
-  const cache = await FrozenCache.open(join(out, "frozen"));
   const shared = { cropSize, runtime: { runtime: nodeRuntime } };
   try {
     const encoderRecipe = { ...parseEncoderRecipe("cfe64"), correspondenceWeight: CORRESPONDENCE_WEIGHT };
-    const encoder = referenceTask({ ...shared, recipe: encoderRecipe, weights: weights.tensors, cache });
+    const encoder = referenceTask({ ...shared, recipe: encoderRecipe, weights: weights.tensors });
     const before = await validationLoss(encoder, source, validation);
     say(`encoder: validation loss ${before.toPrecision(4)} with fresh values`);
     const encoderRun = await learn(encoder, source, validation, settings.encoder, join(out, "encoder"));
@@ -96,7 +94,7 @@ async function main(out: string): Promise<void> {
     say(`encoder: validation loss ${after.toPrecision(4)}, ${percent(1 - after / before)} less`);
 
     const trained = await readWeights(join(out, "encoder"));
-    const heads = referenceTask({ ...shared, recipe: parseAttentionRecipe("d2net"), weights: trained.tensors, cache });
+    const heads = referenceTask({ ...shared, recipe: parseAttentionRecipe("d2net"), weights: trained.tensors });
     const fresh = heads.checkpoint(heads.parameters(0), heads.state(), 0);
     const headsRun = await learn(heads, source, validation, settings.heads, join(out, "heads"));
 

@@ -1,5 +1,6 @@
 /** Names, options and help of `strata train`; what a command does is imported when it is called. */
 import type { Command } from "commander";
+import { numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import { addDetector } from "./detector.js";
 import { AFTER_TRAINING, addTrainOptions, type TrainFlags } from "./options.js";
@@ -38,7 +39,12 @@ function addEncoder(train: Command, context: Context, done: (code: number) => vo
     .description("Train the encoders of the levels: reconstruction and correspondence.")
     .optionsGroup("What is trained:")
     .option("--recipe <name>", "cfe64, cfe32 or cfe16", "cfe64")
-    .requiredOption("--backbone <path>", "frozen ResNet: a .ckpt, .pth (torchvision), .safetensors, or model folder");
+    .requiredOption("--backbone <path>", "frozen ResNet: a .ckpt, .pth (torchvision), .safetensors, or model folder")
+    .option(
+      "--correspondence-weight <w>",
+      "of correspondence beside reconstruction (default: the recipe's, 1); larger for backbones of large activations",
+      numberOf("--correspondence-weight", { min: 0 }),
+    );
   addTrainOptions(command)
     .addHelpText(
       "after",

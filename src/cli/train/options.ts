@@ -15,6 +15,8 @@ export interface TrainFlags {
   recipe: string;
   backbone?: string;
   encoder?: string;
+  /** Of an encoder's training only. */
+  correspondenceWeight?: number;
   preprocessing?: PreprocessingName;
   data?: string;
   photos?: string;

@@ -1,6 +1,6 @@
 /** `strata train encoder` and `strata train attention`: weights, data and options joined to a run. */
 import { OptionError } from "../../errors.js";
-import { parseAttentionRecipe, parseEncoderRecipe } from "../../train/recipes.js";
+import { type EncoderRecipe, parseAttentionRecipe, parseEncoderRecipe } from "../../train/recipes.js";
 import type { Context } from "../context.js";
 import { cropOf, sourcesOf, type TrainFlags, trainOptionsOf } from "./options.js";
 import { checkSession, trainInFolder } from "./session.js";
@@ -10,7 +10,7 @@ export async function trainCommand(
   flags: TrainFlags,
   context: Context,
 ): Promise<number> {
-  const recipe = kind === "encoder" ? parseEncoderRecipe(flags.recipe) : parseAttentionRecipe(flags.recipe);
+  const recipe = kind === "encoder" ? encoderRecipe(flags) : parseAttentionRecipe(flags.recipe);
   const options = trainOptionsOf(flags, recipe);
   const specs = sourcesOf(flags);
   checkSession(flags);
@@ -45,4 +45,9 @@ export async function trainCommand(
   });
   const session = { task, sources: specs, options, runtime, facts: { weights: weights.path } };
   return trainInFolder(session, flags, context);
+}
+
+function encoderRecipe({ recipe: name, correspondenceWeight }: TrainFlags): EncoderRecipe {
+  const recipe = parseEncoderRecipe(name);
+  return correspondenceWeight === undefined ? recipe : { ...recipe, correspondenceWeight };
 }

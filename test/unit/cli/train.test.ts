@@ -204,6 +204,7 @@ describe("wrong data", () => {
     const again = ["--epochs", "1", "--batch", "2", "--resume", "--validation-scenes", "valid"];
     await refused(2, /made with another data set/, ...onData(...again, "--seed", "42", "--pairs-per-scene", "3"));
     await refused(2, /made with another (task|recipe)/, ...onData(...again, "--recipe", "cfe32"));
+    await refused(2, /made with another recipe/, ...onData(...again, "--correspondence-weight", "1000"));
     await refused(2, /another option "clip"/, ...onData(...again, "--clip", "1"));
     expect((await strata(...onData(...again, "--epochs", "2"))).code).toBe(0);
     rmSync(path("out"), { recursive: true });

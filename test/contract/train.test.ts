@@ -213,7 +213,7 @@ function mount(...command: [string, ...string[]]): boolean {
 }
 
 describeShared("examples/train-reference.ts", (shared) => {
-  it("in its small version trains an encoder, then attention on it, and measures both", () => {
+  it("in its small version trains an encoder and attention that matches better than an untrained one", () => {
     const example = fileURLToPath(new URL("../../examples/train-reference.ts", import.meta.url));
     const done = spawnSync("npx", ["tsx", example, "--tiny", "--reference", join(shared, "reference")], {
       encoding: "utf8",
@@ -221,11 +221,9 @@ describeShared("examples/train-reference.ts", (shared) => {
     expect(done.stderr).toBe("");
     expect(done.status).toBe(0);
     const figures = JSON.parse(done.stdout.trimEnd().split("\n").at(-1) as string);
-    // A few updates: the bars of 40 % and of better matches are the full version's, in docs/training.md.
-    expect(figures.encoder.after).toBeLessThan(0.8 * figures.encoder.before);
-    for (const share of [figures.mma3.untrained, figures.mma3.trained]) {
-      expect(share).toBeGreaterThan(0.05);
-      expect(share).toBeLessThan(1);
-    }
+    expect(figures.encoder.after).toBeLessThan(0.6 * figures.encoder.before);
+    expect(figures.attention.after).toBeLessThan(0.9 * figures.attention.before);
+    expect(figures.mma3.trained).toBeGreaterThan(figures.mma3.untrained);
+    expect(figures.mma3.trained).toBeLessThan(1);
   });
 });

@@ -42,7 +42,7 @@ const SETTINGS = {
     crop: 128,
     pairs: 160,
     validation: 40,
-    encoder: { epochs: 16, rate: 2e-3 },
+    encoder: { epochs: 12, rate: 2e-3 },
     heads: { epochs: 8, rate: 1e-3 },
     judged: 24,
   },

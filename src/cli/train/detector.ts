@@ -50,6 +50,11 @@ export function addDetector(parent: Command, context: Context, done: (code: numb
     .option("--overwrite", "throw away the training that --out holds")
     .option("--tb-logs <folder>", "TensorBoard's files: NAME/version_K in it (default: tb_logs in --out)")
     .option("--no-tb-logs", "no files for TensorBoard")
+    .option(
+      "--pictures <n>",
+      "pairs whose score maps and matches TensorBoard shows after each epoch (default: 2; 0: none)",
+      numberOf("--pictures", { min: 0, max: 64, integer: true }),
+    )
     .option("--json", "print the result as JSON")
     .option("--quiet", "print errors only")
     .optionsGroup("In place of what the configuration says:")

@@ -15,6 +15,7 @@ export interface SessionFlags {
   workers?: number;
   /** False for --no-tb-logs. */
   tbLogs?: string | false;
+  pictures?: number;
   json?: boolean;
   quiet?: boolean;
 }
@@ -23,6 +24,9 @@ export interface Session extends Pick<RunRequest, "options" | "runtime" | "facts
   task: ModelTask;
   sources: { train: SourceSpec; validation: SourceSpec | null };
 }
+
+/** Pairs that are drawn for TensorBoard after each epoch, unless said otherwise. */
+const PICTURES = 2;
 
 /** What asks a training to end: Ctrl-C, a polite kill, and what Slurm sends before it takes the machine away. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1"] as const;
@@ -62,6 +66,7 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
       versions: packageVersions(),
       facts: { ...facts, sources: specs },
       events: flags.tbLogs === false ? null : flags.tbLogs,
+      pictures: flags.pictures ?? PICTURES,
       progress: progressOf(flags, context),
       note,
       shouldStop: () => interrupt.requested,

@@ -10,6 +10,7 @@ import { parseJson } from "../../formats/bytes.js";
 import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
 import type { CompileOptions } from "../../graph/compile.js";
+import type { StrataConfig } from "../../model/config.js";
 import { type TrainOptions, trainOptions } from "../../train/options.js";
 import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
 import type { Task } from "../../train/task.js";
@@ -27,7 +28,9 @@ import {
   resumeFrom,
 } from "./checkpoint.js";
 import { LOG_FILE } from "./log.js";
+import { trainingPictures } from "./pictures.js";
 import { type WatchOptions, watchTraining } from "./watch.js";
+import type { PreprocessingName } from "./weights.js";
 
 /** What to do with a run that the folder holds already. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
@@ -35,7 +38,7 @@ export const EXISTING = ["refuse", "resume", "overwrite"] as const;
 /** A task whose outcome is a model that can be opened. */
 export interface ModelTask extends Task {
   /** What the model's config.json says of the network; checksum, recipe and training are added. */
-  readonly config: object;
+  readonly config: { kind: "reference"; name: string; preprocessing: PreprocessingName } | StrataConfig;
   /** The model's tensors: what was learnt in `steps` updates, with what was frozen. */
   checkpoint(parameters: readonly Parameter[], state: readonly Parameter[], steps: number): Map<string, NdArray>;
 }
@@ -58,8 +61,8 @@ export interface RunRequest {
   events?: string | null;
   /** Opens a bar over so many updates. */
   progress?: WatchOptions["progress"];
-  /** Pictures for TensorBoard. */
-  images?: WatchOptions["images"];
+  /** Pairs of the validation (or training) that are drawn for TensorBoard after each epoch. Default 0: none. */
+  pictures?: number;
   /** Further hooks, called after those that log. */
   hooks?: Pick<TrainHooks, "onStep" | "onValidation">;
   /** Told about damaged checkpoints that are passed over. */
@@ -100,6 +103,8 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
   await writeRun(request, identity, layout.length);
   const directory = join(out, CHECKPOINTS);
   const store = await openCheckpoints(directory, { identity, layout, stateLayout, versions });
+  const { pictures = 0, runtime, note = () => {} } = request;
+  const shown = { task, layout, stateLayout, pairs: pictures, runtime, note };
   const watch = await watchTraining({
     directory: out,
     name: task.name,
@@ -109,7 +114,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
     resumeAt: continues ? (resume?.step ?? 0) : null,
     events: request.events,
     progress: request.progress,
-    images: request.images,
+    images: pictures > 0 ? trainingPictures({ ...shown, source: validation ?? request.train }) : undefined,
     shouldStop: request.shouldStop,
     save: (snapshot, best) => store.save(snapshot, best),
   });

@@ -66,7 +66,8 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
       versions: packageVersions(),
       facts: { ...facts, sources: specs },
       events: flags.tbLogs === false ? null : flags.tbLogs,
-      pictures: flags.pictures ?? PICTURES,
+      // Encoders alone detect nothing: nobody asked for their pictures, so nobody needs to hear that there are none.
+      pictures: flags.pictures ?? (task.recipe.kind === "encoder" ? 0 : PICTURES),
       progress: progressOf(flags, context),
       note,
       shouldStop: () => interrupt.requested,

@@ -7,7 +7,7 @@ import type { DetectorRecipe } from "../../train/detector/recipe.js";
 import type { TrainOptions } from "../../train/options.js";
 import { numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
-import { AFTER_TRAINING } from "./options.js";
+import { AFTER_TRAINING, addSessionOptions } from "./options.js";
 import { checkSession, type SessionFlags, trainInFolder } from "./session.js";
 
 export interface DetectorFlags extends SessionFlags {
@@ -29,7 +29,7 @@ export interface DetectorFlags extends SessionFlags {
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
 
 export function addDetector(parent: Command, context: Context, done: (code: number) => void): void {
-  parent
+  const command = parent
     .command("detector")
     .description("Train a model of the default family on photographs: detection and description at once.")
     .optionsGroup("What is trained:")
@@ -38,25 +38,8 @@ export function addDetector(parent: Command, context: Context, done: (code: numb
     .optionsGroup("Data:")
     .requiredOption("--photos <folder>", "photographs: pairs are made by random homographies and light")
     .option("--validation <folder>", "photographs to validate on (default: a tenth of --photos)")
-    .option("--no-validation", "train on everything and validate on nothing")
-    .option(
-      "--workers <n>",
-      "threads that read and warp; 0: none (default: one per core but one, 1 to 4)",
-      numberOf("--workers", { min: 0, max: 256, integer: true }),
-    )
-    .optionsGroup("Output:")
-    .requiredOption("--out <folder>", "checkpoints/, log.jsonl, run.json, and model/ at the end")
-    .option("--resume", "go on from the last checkpoint in --out; begin where there is none")
-    .option("--overwrite", "throw away the training that --out holds")
-    .option("--tb-logs <folder>", "TensorBoard's files: NAME/version_K in it (default: tb_logs in --out)")
-    .option("--no-tb-logs", "no files for TensorBoard")
-    .option(
-      "--pictures <n>",
-      "pairs whose score maps and matches TensorBoard shows after each epoch (default: 2; 0: none)",
-      numberOf("--pictures", { min: 0, max: 64, integer: true }),
-    )
-    .option("--json", "print the result as JSON")
-    .option("--quiet", "print errors only")
+    .option("--no-validation", "train on everything and validate on nothing");
+  addSessionOptions(command)
     .optionsGroup("In place of what the configuration says:")
     .option("--steps <n>", "updates", count("--steps"))
     .option("--batch <pairs>", "pairs in one pass", count("--batch"))
@@ -78,7 +61,7 @@ export function addDetector(parent: Command, context: Context, done: (code: numb
 Examples:
   strata train detector --config strata-s --photos photos/train --validation photos/val --out runs/s
   strata train detector --config my.json --photos photos/ --init models/strata-s0 --out runs/s --resume
-  strata bench hpatches --sequences hpatches/ --method runs/s/model
+  strata bench hpatches --data hpatches/ --method runs/s/model
 ${AFTER_TRAINING}`,
     )
     .action(async (flags: DetectorFlags) => {

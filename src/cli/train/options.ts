@@ -76,7 +76,7 @@ export function addTrainOptions(command: Command): Command {
   const choice = (flags: string, text: string, choices: readonly string[]) =>
     new Option(flags, text).choices([...choices]);
   const { epochs, schedule, floor, optimizer, beta1, beta2, epsilon, checkpointEvery } = TRAIN_DEFAULTS;
-  return command
+  command
     .addOption(
       choice("--preprocessing <kind>", "how pixels are prepared (default: the encoder's, else none)", PREPROCESSINGS),
     )
@@ -98,25 +98,8 @@ export function addTrainOptions(command: Command): Command {
     .option("--validation-photos <folder>", "photographs to validate on (default: a tenth of --photos)")
     .option("--pairs-per-photo <n>", "pairs of each photograph in an epoch (default: 1)", count("--pairs-per-photo"))
     .option("--no-validation", "train on everything and validate on nothing")
-    .option("--crop <px>", `sides of the crops, a multiple of 32 (default: ${CROP})`, count("--crop"))
-    .option(
-      "--workers <n>",
-      "threads that read and warp; 0: none (default: one per core but one, 1 to 4)",
-      numberOf("--workers", { min: 0, max: 256, integer: true }),
-    )
-    .optionsGroup("Output:")
-    .requiredOption("--out <folder>", "checkpoints/, log.jsonl, run.json, and model/ at the end")
-    .option("--resume", "go on from the last checkpoint in --out; begin where there is none")
-    .option("--overwrite", "throw away the training that --out holds")
-    .option("--tb-logs <folder>", "TensorBoard's files: NAME/version_K in it (default: tb_logs in --out)")
-    .option("--no-tb-logs", "no files for TensorBoard")
-    .option(
-      "--pictures <n>",
-      "pairs whose score maps and matches TensorBoard shows after each epoch (default: 2; 0: none)",
-      numberOf("--pictures", { min: 0, max: 64, integer: true }),
-    )
-    .option("--json", "print the result as JSON")
-    .option("--quiet", "print errors only")
+    .option("--crop <px>", `sides of the crops, a multiple of 32 (default: ${CROP})`, count("--crop"));
+  return addSessionOptions(command)
     .optionsGroup("Training:")
     .option("--batch <pairs>", "pairs in one pass (default: the recipe's)", count("--batch"))
     .option("--accumulate <n>", "passes in one update (default: 1)", count("--accumulate"))
@@ -150,6 +133,29 @@ export function addTrainOptions(command: Command): Command {
     .option("--cache-limit <GB>", "size of that cache (default: 8)", numberOf("--cache-limit", { min: 0 }))
     .optionsGroup("Other:")
     .option("--debug", "print stack traces of errors");
+}
+
+/** Adds what every training has: threads that make pairs, and where its results go. */
+export function addSessionOptions(command: Command): Command {
+  return command
+    .option(
+      "--workers <n>",
+      "threads that read and warp; 0: none (default: one per core but one, 1 to 4)",
+      numberOf("--workers", { min: 0, max: 256, integer: true }),
+    )
+    .optionsGroup("Output:")
+    .requiredOption("--out <folder>", "checkpoints/, log.jsonl, run.json, and model/ at the end")
+    .option("--resume", "go on from the last checkpoint in --out; begin where there is none")
+    .option("--overwrite", "throw away the training that --out holds")
+    .option("--tb-logs <folder>", "TensorBoard's files: NAME/version_K in it (default: tb_logs in --out)")
+    .option("--no-tb-logs", "no files for TensorBoard")
+    .option(
+      "--pictures <n>",
+      "pairs whose score maps and matches TensorBoard shows after each epoch (default: 2; 0: none)",
+      numberOf("--pictures", { min: 0, max: 64, integer: true }),
+    )
+    .option("--json", "print the result as JSON")
+    .option("--quiet", "print errors only");
 }
 
 /** Help on stopping and resuming. */

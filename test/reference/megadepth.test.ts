@@ -8,10 +8,11 @@ import { readSceneInfo } from "../../src/formats/scene-info.js";
 import { loadImage } from "../../src/node/images.js";
 import { MegaDepthSource } from "../../src/node/train/megadepth.js";
 import { readDepth } from "../../src/node/train/megadepth-files.js";
+import { openPairWorkers } from "../../src/node/train/pair-workers.js";
 import { correspond, MIN_CORRESPONDENCES } from "../../src/train/correspondences.js";
 import { cropBox, cropDepth, cropImage } from "../../src/train/data/megadepth-crop.js";
 import { buildSceneInfo } from "../../src/train/data/megadepth-scene.js";
-import type { TrainingPair } from "../../src/train/types.js";
+import type { PairSource, TrainingPair } from "../../src/train/types.js";
 import { describeShared } from "../shared.js";
 
 const CROP = 256;
@@ -118,6 +119,21 @@ describeShared("the reference's MegaDepth", (shared) => {
     }
     expect(enough).toBeGreaterThanOrEqual(18);
     expect((await MegaDepthSource.open({ data, scenes: "valid" })).scenes).toEqual(["0002"]);
+  });
+
+  it("worker threads make the pairs that this thread makes", async () => {
+    const options = { data, pairsPerScene: 4, cropSize: 128 };
+    const here = await MegaDepthSource.open(options);
+    const threads = await openPairWorkers({ kind: "megadepth", options }, { workers: 2 });
+    try {
+      expect([threads.digest, threads.length]).toEqual([here.digest, 8]);
+      const all = (source: PairSource) => Promise.all(Array.from({ length: 8 }, (_, i) => source.pair(1, i)));
+      const wanted = await all(here);
+      expect(wanted.some((pair) => "warp" in pair && pair.warp.kind === "depth")).toBe(true);
+      expect(await all(threads)).toEqual(wanted);
+    } finally {
+      await threads.dispose();
+    }
   });
 });
 

@@ -244,7 +244,7 @@ export class MegaDepthSource implements PairSource {
       }
       const { cropSize } = this.options;
       if (Math.min(width, height) < cropSize) {
-        const advice = `give a "cropSize" of at most ${Math.min(width, height)}, or leave its scene out`;
+        const advice = `make crops of at most ${Math.min(width, height)} (--crop, "cropSize"), or leave its scene out`;
         throw new ShapeError(
           `${paths[0]} has ${width}×${height} pixels, crops have ${cropSize}×${cropSize}; ${advice}`,
         );

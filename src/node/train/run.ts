@@ -3,8 +3,8 @@
  * A run that was killed goes on from its last checkpoint, and only as the run that it was.
  */
 import { createHash } from "node:crypto";
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { FormatError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
@@ -142,7 +142,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
   }).catch(async (error) => {
     await watch.close({ error });
     // A run that never began should not stand in the way of the next try.
-    if (!isTried) await clear(out);
+    if (!isTried) await clearAll(out, watch.events);
     throw error;
   });
   await watch.close(outcome.ended);
@@ -232,6 +232,15 @@ export async function hasCheckpoint(out: string): Promise<boolean> {
 
 async function clear(out: string): Promise<void> {
   for (const name of OWN) await rm(join(out, name), { recursive: true, force: true });
+}
+
+/** A run that never began, with the folder of its events and those around it that hold nothing else. */
+async function clearAll(out: string, events: string | null): Promise<void> {
+  await clear(out);
+  if (events === null) return;
+  await rm(events, { recursive: true, force: true });
+  // ROOT/NAME/version_K: a folder with anything in it stays.
+  for (const folder of [dirname(events), dirname(dirname(events))]) await rmdir(folder).catch(() => {});
 }
 
 async function isThere(path: string): Promise<boolean> {

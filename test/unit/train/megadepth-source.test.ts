@@ -212,7 +212,9 @@ describe("MegaDepthSource", () => {
   it("says which image is too small or does not fit its depth map", async () => {
     const large = (await open({ cropSize: 41 })).pair(0, 0);
     await expect(large).rejects.toThrow(ShapeError);
-    await expect(large).rejects.toThrow(/\.png has 48×40 pixels, crops have 41×41; give a "cropSize" of at most 40/);
+    await expect(large).rejects.toThrow(
+      /\.png has 48×40 pixels, crops have 41×41; make crops of at most 40 \(--crop, "cropSize"\)/,
+    );
     const odd = path("odd");
     await writeScene(odd, "A", wallModel(2), { depthSize: [HEIGHT, WIDTH] });
     await prepareScene("A", odd, { base: odd, minDepthBytes: 0 });

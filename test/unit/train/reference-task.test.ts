@@ -1,5 +1,14 @@
 /** Recipes of the reference as tasks: the frozen part against extraction, its cache, what a recipe needs, runs in folders. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -285,6 +294,16 @@ describe("a run in a folder", () => {
     ...rest,
   });
   const json = (...parts: string[]) => JSON.parse(readFileSync(at(...parts), "utf8"));
+
+  it("that never began leaves nothing, and of TensorBoard's folder only what is others'", async () => {
+    const broken = { ...shiftedPairs(2), pair: () => Promise.reject(new FormatError("no such photograph")) };
+    const own = request("never", { train: broken, events: undefined });
+    await expect(runTraining(own)).rejects.toThrow("no such photograph");
+    expect(readdirSync(at("never"))).toEqual([]);
+    mkdirSync(at("logs/other"), { recursive: true });
+    await expect(runTraining(request("never", { train: broken, events: at("logs") }))).rejects.toThrow(FormatError);
+    expect(readdirSync(at("logs"))).toEqual(["other"]);
+  });
 
   it("ends with the best model, which attention is trained on and extraction opens", async () => {
     const encoder = await runTraining(request("encoder"));

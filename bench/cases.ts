@@ -63,12 +63,12 @@ async function timeExtraction(extractor: Extractor, image: Image, options?: { wa
 /** The shared checkpoint has no real accuracy either, but its scores are spread as a trained model's would be. */
 function reference(): DenseExtractor {
   setDefaultRuntime(nodeRuntime);
-  const { model, defaults } = openReference("random weights", "random", randomReference(50, 1), {}, "0");
+  const { model, defaults } = openReference("random weights", "random", randomReference(1), {}, "0");
   return new DenseExtractor(model, extractOptions({ maxFeatures: 5000 }, defaults));
 }
 
 async function plainResnet(): Promise<{ timing: Timing }> {
-  const params = randomBackbone(50, 1);
+  const params = randomBackbone(1);
   const network = ({ image, params: weights }: never) =>
     resnetTaps(image, weights, { firstStride: 2, replaceStrideWithDilation: false })[2];
   const compiled = await compile(network, { image: { shape: [1, 3, 480, 640] }, params } as never, {

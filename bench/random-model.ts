@@ -1,6 +1,6 @@
 /** Models with random weights of realistic size: timing does not need trained ones. */
 import { type NdArray, Random } from "../src/index.js";
-import { type Depth, type ResnetParams, readResnetParams, tapChannels } from "../src/model/resnet.js";
+import { type ResnetParams, readResnetParams, tapChannels } from "../src/model/resnet.js";
 import { type ConvWeights, WeightReader } from "../src/model/weights.js";
 
 /** Answers every question for a tensor with random values of the asked shape: the reader's own calls say what a model needs. */
@@ -56,17 +56,17 @@ function addBackbone(tensors: Invented, prefix: string): void {
 }
 
 /** A ResNet-50's weights for a graph. */
-export function randomBackbone(depth: Depth, seed: number): ResnetParams<ConvWeights> {
+export function randomBackbone(seed: number): ResnetParams<ConvWeights> {
   const tensors = new Invented(seed);
   addBackbone(tensors, "");
-  return readResnetParams(new WeightReader("random backbone", tensors), "", depth);
+  return readResnetParams(new WeightReader("random backbone", tensors), "", 50);
 }
 
 /** A whole checkpoint of the reference with ResNet-50, 64-d encoders and two-layer heads. */
-export function randomReference(depth: Depth, seed: number): Map<string, NdArray> {
+export function randomReference(seed: number): Map<string, NdArray> {
   const tensors = new Invented(seed);
   addBackbone(tensors, "feature_encoder.resnet.");
-  tapChannels(depth).forEach((channels, i) => {
+  tapChannels(50).forEach((channels, i) => {
     tensors.conv(`feature_encoder.e${i + 1}.0`, [64, channels, 1, 1], undefined, true);
     const head = `${["early", "middle", "deep"][i]}_attentions`;
     tensors.conv(`${head}.0`, [512, 64, 1, 1], `${head}.1`, true);

@@ -7,6 +7,7 @@
  */
 import { numpy as np, valueAndGrad } from "@jax-js/jax";
 import { type Compiled, type CompileOptions, compile, type Feed, input } from "../graph/compile.js";
+import type { SessionInfo } from "../graph/session.js";
 import type { Arr } from "../model/layers.js";
 import { HYPER, type Moments, type OptimizerOptions, update } from "./optimizer.js";
 import { flatten, type Layout, layoutOf, type Parameter, pack, unpack } from "./parameters.js";
@@ -33,6 +34,8 @@ export class Stepper {
   private current: TrainState;
   private spare: TrainState;
   private gradient: [Float32Array, Float32Array] | null = null;
+  /** Where the graphs run; null before the first one has been opened. */
+  session: SessionInfo | null = null;
   private readonly graphs = new Map<string, Promise<Compiled>>();
 
   constructor(
@@ -128,7 +131,10 @@ export class Stepper {
   private graph(name: string, make: () => Promise<Compiled>): Promise<Compiled> {
     let graph = this.graphs.get(name);
     if (!graph) {
-      graph = make();
+      graph = make().then((compiled) => {
+        this.session ??= compiled.info;
+        return compiled;
+      });
       this.graphs.set(name, graph);
     }
     return graph;

@@ -5,6 +5,7 @@
  */
 import { OptionError, StateError } from "../errors.js";
 import type { CompileOptions } from "../graph/compile.js";
+import type { SessionInfo } from "../graph/session.js";
 import { type Cursor, type Group, groupsOf, type Skipped } from "./loader.js";
 import { hyperparameters } from "./optimizer.js";
 import { type TrainOptions, trainOptions } from "./options.js";
@@ -51,6 +52,8 @@ export interface ValidationRecord {
 
 /** How a run shows itself; all are waited for. */
 export interface TrainHooks {
+  /** Once, before the first update is told: where it ran, which may not be where it was asked for. */
+  onSession?(session: SessionInfo): void | Promise<void>;
   onStep?(record: StepRecord): void | Promise<void>;
   onValidation?(record: ValidationRecord): void | Promise<void>;
   /** Keeps a checkpoint; `best` where the validation loss is the least so far. */
@@ -140,10 +143,13 @@ class Run {
     const { epochs, steps, batch, accumulate, patience, checkpointEvery } = this.options;
     const isDone = () => (steps === null ? this.cursor.epoch >= epochs : this.step >= steps);
     let stop = false;
+    let saidSession = false;
     while (!isDone() && !stop) {
       const { epoch } = this.cursor;
       for await (const group of groupsOf(source, this.task, this.cursor, { batch, accumulate })) {
         const record = await this.update(group);
+        if (this.stepper.session && !saidSession) await hooks.onSession?.(this.stepper.session);
+        saidSession = true;
         await hooks.onStep?.(record);
         stop = hooks.shouldStop?.() ?? false;
         if (isDone()) break;

@@ -10,6 +10,7 @@ import { parseJson } from "../../formats/bytes.js";
 import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
 import type { CompileOptions } from "../../graph/compile.js";
+import type { SessionInfo } from "../../graph/session.js";
 import type { StrataConfig } from "../../model/config.js";
 import { type TrainOptions, trainOptions } from "../../train/options.js";
 import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
@@ -78,6 +79,8 @@ export interface RunResult {
   best: Snapshot["best"];
   /** Updates that were done before; null for a run from the beginning. */
   resumedFrom: number | null;
+  /** Where the updates ran; null where there was none to do. */
+  session: SessionInfo | null;
   /** The model's folder; null where the run was stopped. */
   model: string | null;
 }
@@ -120,6 +123,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
   });
   const { hooks } = request;
   let isTried = continues;
+  let session: SessionInfo | null = null;
   const outcome = await train({
     task,
     train: request.train,
@@ -129,6 +133,10 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
     runtime: request.runtime,
     hooks: {
       ...watch,
+      onSession(info) {
+        session = info;
+        if (info.fallback) note(info.fallback);
+      },
       async onStep(record) {
         isTried = true;
         await watch.onStep(record);
@@ -147,7 +155,7 @@ export async function runTraining(request: RunRequest): Promise<RunResult> {
   });
   await watch.close(outcome.ended);
   const { snapshot, ended } = outcome;
-  const result = { ended, step: snapshot.step, epoch: snapshot.cursor.epoch, best: snapshot.best };
+  const result = { ended, step: snapshot.step, epoch: snapshot.cursor.epoch, best: snapshot.best, session };
   const model = ended === "stopped" ? null : await writeModel(request, identity, layout, stateLayout);
   return { ...result, resumedFrom: resume ? resume.step : null, model };
 }

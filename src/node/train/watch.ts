@@ -47,7 +47,7 @@ export interface WatchOptions extends Omit<RunFacts, "events"> {
 }
 
 /** Hooks for the trainer, and what is to be called when it has ended. */
-export interface TrainWatch extends Required<TrainHooks> {
+export interface TrainWatch extends Required<Omit<TrainHooks, "onSession">> {
   /** TensorBoard's folder of this run. */
   readonly events: string | null;
   /** Writes how it ended: an outcome, or what was thrown. Never throws for the latter. */

@@ -305,6 +305,24 @@ describe("a run in a folder", () => {
     expect(readdirSync(at("logs"))).toEqual(["other"]);
   });
 
+  it("says where it runs, and when that is not where it was asked to", async () => {
+    const notes: string[] = [];
+    const here = await runTraining(request("here", { note: (message) => void notes.push(message) }));
+    expect(here.session).toMatchObject({ backend: "cpu", threads: 1 });
+    expect(notes).toEqual([]);
+    // onnxruntime-node's CPU alone answers to this name.
+    const elsewhere = {
+      ...nodeRuntime,
+      open: (model: Uint8Array) => nodeRuntime.open(model, { backend: "wasm", threads: 1 }),
+    };
+    const note = (message: string) => void notes.push(message);
+    const there = await runTraining(request("there", { runtime: { runtime: elsewhere }, note }));
+    expect(there.session?.backend).toBe("cpu");
+    expect(notes).toEqual([there.session?.fallback]);
+    expect(notes[0]).toMatch(/^wasm is not to be had here .*; using cpu$/);
+    expect(there.best).toEqual(here.best);
+  });
+
   it("ends with the best model, which attention is trained on and extraction opens", async () => {
     const encoder = await runTraining(request("encoder"));
     expect(encoder).toMatchObject({

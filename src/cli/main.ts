@@ -1,6 +1,6 @@
 /**
- * The command line: `strata extract`, `match`, `bench`, `train` and `info`. This file has names, options and help; what a command does is
- * imported when it is called, for nobody should wait for a runtime to read the help.
+ * The command line: `strata extract`, `match`, `bench`, `train`, `models` and `info`. This file has names, options and
+ * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
 import { addExtractionOptions, numberOf } from "./arguments.js";
@@ -11,6 +11,7 @@ import type { ExtractFlags } from "./extract.js";
 import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
 import type { MatchFlags } from "./match.js";
+import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
 import { addTrain } from "./train/command.js";
 import { packageVersion } from "./version.js";
@@ -75,6 +76,7 @@ Examples:
   addMatch(program, context, done);
   addBench(program, context, done);
   addTrain(program, context, done);
+  addModels(program, context, done);
   addInfo(program, context, done);
   return program;
 }

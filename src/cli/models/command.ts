@@ -1,0 +1,69 @@
+/** Names, options and help of `strata models`; what a command does is imported when it is called. */
+import { type Command, Option } from "commander";
+import { PREPROCESSINGS } from "../../extract/preprocess.js";
+import { IMPORT_KINDS } from "../../model/import/kinds.js";
+import type { Context } from "../context.js";
+import type { ImportFlags } from "./import.js";
+
+export function addModels(program: Command, context: Context, done: (code: number) => void): void {
+  const models = program
+    .command("models")
+    .description("Models on this machine: bring in weights made elsewhere.")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata models import NAME.ckpt --out models/NAME
+  strata models import r50delg_gldv2clean_20200914.tar.gz --out models/delg
+  strata extract photos/ --model models/NAME`,
+    );
+  addImport(models, context, done);
+}
+
+function addImport(models: Command, context: Context, done: (code: number) => void): void {
+  models
+    .command("import")
+    .description("Turn weights made elsewhere into a model folder of strata: model.safetensors and config.json.")
+    .argument("<source>", "a .ckpt, .pth, .pt or .safetensors file, a TensorFlow checkpoint, a folder, or a .tar.gz")
+    .requiredOption("--out <dir>", "the model folder to write")
+    .optionsGroup("What it is:")
+    .addOption(
+      new Option("--kind <kind>", "what the weights are (auto: told by the names of the tensors)")
+        .choices(IMPORT_KINDS)
+        .default("auto"),
+    )
+    .option(
+      "--name <name>",
+      "the model's name; a name of the reference says which heads to expect (default: the file's)",
+    )
+    .option("--backbone <source>", "where the ResNet comes from, when the source has heads and encoders only")
+    .addOption(
+      new Option(
+        "--preprocessing <kind>",
+        "how pixels are normalised (default: torch; of DELG's weights not said, so each use has its own)",
+      ).choices([...PREPROCESSINGS]),
+    )
+    .optionsGroup("Output:")
+    .option("--force", "write over the model that is in --out")
+    .option("--json", "print what was done, and what was left out, as JSON")
+    .option("--quiet", "print errors only")
+    .optionsGroup("Other:")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata models import 'cfe64_multi_attention_model2_distinctiveness+_lossN2_lambda05_sm.ckpt' --out models/final
+  strata models import heads.ckpt --backbone NAME.ckpt --out models/heads
+  strata models import resnet101.pth --out models/resnet101
+  strata models import r50delg_gldv2clean_20200914 --out models/delg
+  strata train encoder --backbone models/delg --data MegaDepth --out runs/encoder
+
+Tensors that the model does not use are listed, and so are those that are missing; with --json in full. A backbone alone
+finds no features: train on it, or give it to \`strata extract\` with --attention-ckpt.`,
+    )
+    .action(async (source: string, flags: ImportFlags) => {
+      const { importCommand } = await import("./import.js");
+      done(await importCommand(source, flags, context));
+    });
+}

@@ -31,12 +31,13 @@ export interface Downloaded {
  */
 export async function downloadFile(given: DownloadOptions): Promise<Downloaded> {
   const settings = checkOptions(given);
-  const { path, sha256, signal } = settings;
+  const { path, sha256, sha256Prefix, signal } = settings;
   const url = checkUrl("downloadFile", settings.url);
   signal?.throwIfAborted();
-  if (sha256 !== undefined) {
+  const expected = sha256 ?? sha256Prefix;
+  if (expected !== undefined) {
     const there = await hashIfThere(path);
-    if (there?.sha256 === sha256) return { path, ...there, fetched: false };
+    if (there?.sha256.startsWith(expected)) return { path, ...there, fetched: false };
   }
   try {
     await makeFolder(dirname(path));
@@ -47,7 +48,7 @@ export async function downloadFile(given: DownloadOptions): Promise<Downloaded> 
   signal?.throwIfAborted();
   const found = await hashFile(`${path}.part`);
   await rm(`${path}.part.json`, { force: true });
-  const wrong = sha256 !== undefined && found.sha256 !== sha256;
+  const wrong = !found.sha256.startsWith(expected ?? "");
   const to = wrong ? `${path}.bad` : path;
   try {
     await rename(`${path}.part`, to);
@@ -56,7 +57,7 @@ export async function downloadFile(given: DownloadOptions): Promise<Downloaded> 
   }
   if (!wrong) return { path, ...found, fetched: true };
   throw new FormatError(
-    `${shownAddress(url)}: expected SHA-256 ${sha256}, the file has ${found.sha256} (${found.bytes} bytes); ` +
+    `${shownAddress(url)}: expected SHA-256 ${expected}${sha256 === undefined ? "…" : ""}, the file has ${found.sha256} (${found.bytes} bytes); ` +
       `it is kept as ${to} and not used`,
   );
 }
@@ -68,12 +69,13 @@ export async function downloadText(
 ): Promise<string | null> {
   const url = checkUrl("downloadText", address);
   const { limit, stall = 30, signal, headers } = options;
-  const answer = await request(url, { headers, stallMs: stall * 1000, signal });
+  const answered = await request(url, { headers, stallMs: stall * 1000, signal });
+  const { answer } = answered;
   const status = answer.statusCode ?? 0;
   if (status !== 200) {
     answer.destroy();
     if ([403, 404, 410].includes(status)) return null;
-    throw statusError(url, answer);
+    throw statusError(url, answered);
   }
   const chunks: Buffer[] = [];
   let length = 0;
@@ -118,6 +120,7 @@ function checkOptions(given: DownloadOptions): DownloadSettings {
       url: "",
       path: "",
       sha256: undefined,
+      sha256Prefix: undefined,
       size: undefined,
       headers: {},
       onProgress: undefined,
@@ -133,11 +136,23 @@ function checkOptions(given: DownloadOptions): DownloadSettings {
   checkNumber(where, "stall", settings.stall, { min: 0.01, max: 3600 });
   if (settings.size !== undefined) checkNumber(where, "size", settings.size, { min: 0, integer: true });
   if (settings.path === "") throw new OptionError(`${where}: "path" must name the file to write`);
-  return { ...settings, sha256: settings.sha256 === undefined ? undefined : checkSha256(where, settings.sha256) };
+  return {
+    ...settings,
+    sha256: settings.sha256 === undefined ? undefined : checkSha256(where, settings.sha256),
+    sha256Prefix: settings.sha256Prefix === undefined ? undefined : checkSha256Prefix(where, settings.sha256Prefix),
+  };
 }
 
 /** The checksum in lower case; an OptionError when it is none. */
 export function checkSha256(where: string, text: string): string {
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
   throw new OptionError(`${where}: a SHA-256 has 64 hexadecimal digits, got "${text.slice(0, 100)}"`);
+}
+
+/** The first digits of a checksum in lower case; an OptionError when it is none, or too little to tell files apart. */
+export function checkSha256Prefix(where: string, text: string): string {
+  if (/^[0-9a-f]{8,64}$/i.test(text)) return text.toLowerCase();
+  throw new OptionError(
+    `${where}: the beginning of a SHA-256 has 8 to 64 hexadecimal digits, got "${text.slice(0, 100)}"`,
+  );
 }

@@ -8,7 +8,7 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FormatError } from "../errors.js";
 import { ioError, writeFileAtomic } from "./atomic.js";
-import { request, shownAddress, statusError, TransferError, transferError } from "./http.js";
+import { type Answered, request, shownAddress, statusError, TransferError, transferError } from "./http.js";
 
 /** However it goes on, no more requests than this. */
 const MAX_TRIES = 1000;
@@ -29,6 +29,8 @@ export interface DownloadOptions {
   path: string;
   /** Expected SHA-256 in hex. A file at `path` that has it is not fetched again. */
   sha256?: string;
+  /** First digits of the expected SHA-256, where no more is known (8 or more of them in hex). */
+  sha256Prefix?: string;
   /** Expected length in bytes. */
   size?: number;
   /** Headers for the address's host (authentication); never sent to another, never shown or stored. */
@@ -45,8 +47,10 @@ export interface DownloadOptions {
 }
 
 /** The options with their defaults. */
-export type DownloadSettings = Required<Omit<DownloadOptions, "onProgress" | "signal" | "sha256" | "size">> &
-  Pick<DownloadOptions, "onProgress" | "signal" | "sha256" | "size">;
+export type DownloadSettings = Required<
+  Omit<DownloadOptions, "onProgress" | "signal" | "sha256" | "sha256Prefix" | "size">
+> &
+  Pick<DownloadOptions, "onProgress" | "signal" | "sha256" | "sha256Prefix" | "size">;
 
 /** What the server said of the file that PATH.part is the beginning of. */
 interface PartNote {
@@ -116,13 +120,18 @@ class Transfer {
       const { size } = await file.stat();
       this.note = await this.readNote();
       // Without a note or a checksum nobody knows whether the rest would belong to this beginning.
-      const usable = this.note?.address === this.address && (canAsk(this.note) || this.settings.sha256 !== undefined);
+      const usable = this.note?.address === this.address && (canAsk(this.note) || this.isChecked());
       if (usable) this.have = size;
       else if (size > 0) await file.truncate(0);
       return file;
     } catch (cause) {
       throw ioError("write", this.part, cause);
     }
+  }
+
+  /** Whether the whole file will be compared with a checksum. */
+  private isChecked(): boolean {
+    return (this.settings.sha256 ?? this.settings.sha256Prefix) !== undefined;
   }
 
   private async readNote(): Promise<PartNote | null> {
@@ -152,15 +161,16 @@ class Transfer {
       const validator = note?.etag?.startsWith('"') ? note.etag : note?.lastModified;
       if (validator) own["if-range"] = validator;
     }
-    const answer = await request(url, { own, headers, stallMs: stall * 1000, signal });
+    const answered = await request(url, { own, headers, stallMs: stall * 1000, signal });
     try {
-      return await this.take(answer, file);
+      return await this.take(answered, file);
     } finally {
-      answer.destroy();
+      answered.answer.destroy();
     }
   }
 
-  private async take(answer: IncomingMessage, file: FileHandle): Promise<boolean> {
+  private async take(answered: Answered, file: FileHandle): Promise<boolean> {
+    const { answer } = answered;
     const status = answer.statusCode ?? 0;
     const range = rangeOf(answer);
     if (status === 416 && this.have > 0) {
@@ -178,7 +188,7 @@ class Transfer {
       // No ranges here, or another file than before: from the beginning.
       await this.restart(file);
     } else {
-      throw statusError(this.url, answer);
+      throw statusError(this.url, answered);
     }
     const length = Number(answer.headers["content-length"] ?? Number.NaN);
     const total = range?.total ?? (Number.isSafeInteger(length) ? this.have + length : null);

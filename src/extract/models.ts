@@ -1,7 +1,7 @@
 /** From tensors and a configuration to a model that can extract: which kind it is, its parts, its defaults. */
 import { FormatError, OptionError } from "../errors.js";
-import type { NdArray } from "../formats/ndarray.js";
 import { ATTENTION_KINDS, type AttentionKind } from "../model/attention.js";
+import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
 import { parseStrataConfig } from "../model/config.js";
 import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
@@ -14,7 +14,7 @@ import { PREPROCESSINGS } from "./preprocess.js";
 import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";
 import { strataDefaults, strataModel } from "./strata.js";
 
-export type Tensors = ReadonlyMap<string, NdArray>;
+export { attentionKind, hasBackbone, hasHeads, type Tensors, withHeads } from "../model/checkpoint.js";
 
 /** A model and the extraction options it comes with. */
 export interface OpenedModel {
@@ -52,32 +52,6 @@ export function openStrata(where: string, tensors: Tensors, json: unknown, sha25
   };
 }
 
-const HEADS = /^(early|middle|deep)_attentions\.|^attention\./;
-
-/** Tensors of a whole checkpoint with the heads (and encoders) of another put in place of its own. */
-export function withHeads(whole: Tensors, heads: Tensors): Map<string, NdArray> {
-  const merged = new Map([...whole].filter(([name]) => !HEADS.test(name)));
-  for (const [name, tensor] of heads) merged.set(name, tensor);
-  return merged;
-}
-
-/** Whether a checkpoint has a backbone, or heads only. */
-export const hasBackbone = (tensors: Tensors): boolean => tensors.has("feature_encoder.resnet.conv1.weight");
-
-export const hasHeads = (tensors: Tensors): boolean => [...tensors.keys()].some((name) => HEADS.test(name));
-
-/** The kind of attention head, told by the tensors. */
-export function attentionKind(where: string, tensors: Tensors): AttentionKind {
-  if (tensors.has("early_attentions.0.weight")) return "multi_attention_model2";
-  if (tensors.has("early_attentions.weight")) return "multi_attention_model";
-  if (tensors.has("attention.0.weight")) {
-    return tensors.has("feature_encoder.p1.0.weight") ? "shared_multi_attention_model2" : "attention_model";
-  }
-  throw new FormatError(
-    `${where}: no attention head among its ${tensors.size} tensors (early_attentions.*, attention.*)`,
-  );
-}
-
 /**
  * A model of the reference from the tensors of a checkpoint in its layout. Scores are not squashed here, not even for
  * names with `_sm`: that squashing belongs to their training loss, and the reference extracts without it.
@@ -95,18 +69,18 @@ export function openReference(
   checkNumber(where, "firstStride", firstStride, { min: 1, max: 2, integer: true });
   checkBoolean(where, "replaceStrides", replaceStrides);
   const reader = new WeightReader(where, tensors);
-  const depth = resnetDepth(reader, "feature_encoder.resnet.");
+  const depth = resnetDepth(reader, BACKBONE_PREFIX);
   if (depth === null) {
     throw new FormatError(
-      `${where}: no ResNet-18, 34, 50 or 101 under "feature_encoder.resnet.", so not a whole checkpoint of the reference; ${listed(tensors)}`,
+      `${where}: no ResNet-18, 34, 50 or 101 under "${BACKBONE_PREFIX}", so not a whole checkpoint of the reference; ${listed(tensors)}`,
     );
   }
   const attention = attentionModel === "auto" ? attentionKind(where, tensors) : attentionModel;
-  const encoder = attention === "shared_multi_attention_model2" ? "encoder" : "e1";
-  const dim = tensors.get(`feature_encoder.${encoder}.0.weight`)?.shape[0];
+  const encoder = firstEncoder(attention);
+  const dim = tensors.get(encoder)?.shape[0];
   if (dim === undefined || !(ENCODER_DIMS as readonly number[]).includes(dim)) {
     throw new FormatError(
-      `${where}: "feature_encoder.${encoder}.0.weight" must be there with ${ENCODER_DIMS.join(" or ")} channels, got ${dim ?? "no such tensor"}`,
+      `${where}: "${encoder}" must be there with ${ENCODER_DIMS.join(" or ")} channels, got ${dim ?? "no such tensor"}`,
     );
   }
   const config = {
@@ -136,8 +110,8 @@ export const isReferenceConfig = (json: unknown): json is Record<string, unknown
   typeof json === "object" && json !== null && "kind" in json && json.kind === "reference";
 
 /**
- * A network of the reference that was trained here, from its tensors and its configuration, whose preprocessing is the
- * one it was trained with. A choice that is given goes before what the configuration says.
+ * A network of the reference that was trained here or imported, from its tensors and its configuration, which says the
+ * preprocessing. A choice that is given goes before what the configuration says.
  */
 export function openTrained(
   where: string,
@@ -163,8 +137,8 @@ export function openTrained(
     { ...choices, preprocessing: choices.preprocessing ?? own },
     sha256,
   );
-  const { recipe, training } = config;
-  return { ...opened, config: { ...opened.config, recipe, training } };
+  const facts = ["recipe", "training", "source"].filter((key) => config[key] !== undefined);
+  return { ...opened, config: { ...opened.config, ...Object.fromEntries(facts.map((key) => [key, config[key]])) } };
 }
 
 /** Throws an OptionError when choices that only the reference knows are given with a model of another kind. */

@@ -9,7 +9,8 @@ import type { ConvWeights, WeightReader } from "./weights.js";
 export const DEPTHS = [18, 34, 50, 101] as const;
 export type Depth = (typeof DEPTHS)[number];
 
-const BLOCKS: Record<Depth, readonly number[]> = {
+/** Blocks of layers 1 to 4. */
+export const BLOCKS: Record<Depth, readonly number[]> = {
   18: [2, 2, 2, 2],
   34: [3, 4, 6, 3],
   50: [3, 4, 6, 3],
@@ -17,7 +18,8 @@ const BLOCKS: Record<Depth, readonly number[]> = {
 };
 const WIDTHS = [64, 128, 256, 512];
 
-const isBottleneck = (depth: Depth): boolean => depth >= 50;
+/** Whether its blocks have three convolutions. */
+export const isBottleneck = (depth: Depth): boolean => depth >= 50;
 const expansion = (depth: Depth): number => (isBottleneck(depth) ? 4 : 1);
 
 /** Channels of the early, middle and deep tap. */

@@ -39,6 +39,11 @@ export interface ReferenceChoices {
 
 /** A model of the default family from its tensors and its parsed JSON; `sha256` "" where it cannot be computed. */
 export function openStrata(where: string, tensors: Tensors, json: unknown, sha256: string): OpenedModel {
+  if (isBackboneConfig(json)) {
+    throw new OptionError(
+      `${where} is a backbone alone and finds no features; put attention heads on it (attentionCkpt, --attention-ckpt), or train them (strata train)`,
+    );
+  }
   const config = parseStrataConfig(`${where}, its configuration`, json);
   if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
     throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
@@ -105,9 +110,37 @@ function listed(tensors: Tensors): string {
   return first === undefined ? "it has no tensors" : `its first of ${tensors.size} tensors is "${first}"`;
 }
 
-/** Whether a configuration is that of a trained network of the reference: `"kind": "reference"`. */
-export const isReferenceConfig = (json: unknown): json is Record<string, unknown> =>
-  typeof json === "object" && json !== null && "kind" in json && json.kind === "reference";
+const isKind = (json: unknown, kind: string): json is Record<string, unknown> =>
+  typeof json === "object" && json !== null && "kind" in json && json.kind === kind;
+
+/** Whether a configuration is that of a network of the reference, trained or imported: `"kind": "reference"`. */
+export const isReferenceConfig = (json: unknown): json is Record<string, unknown> => isKind(json, "reference");
+
+/** Whether a configuration is that of a ResNet that heads can be put on: `"kind": "backbone"`. */
+export const isBackboneConfig = (json: unknown): json is Record<string, unknown> => isKind(json, "backbone");
+
+/** What the configuration of a network of the reference, or of a backbone, has to say. */
+export interface TrunkFacts {
+  name: string;
+  /** null where nothing is said: a backbone may be used with any. */
+  preprocessing: (typeof PREPROCESSINGS)[number] | null;
+}
+
+/** Reads them; a FormatError for what is missing or not known, and for a checksum that is not the weights'. */
+export function trunkFacts(where: string, config: Record<string, unknown>, sha256: string): TrunkFacts {
+  const { name, preprocessing, sha256: expected } = config;
+  if (typeof name !== "string" || name === "") throw new FormatError(`${where}, its configuration: "name" is missing`);
+  const own = PREPROCESSINGS.find((known) => known === preprocessing) ?? null;
+  if (own === null && !(preprocessing === undefined && isBackboneConfig(config))) {
+    throw new FormatError(
+      `${where}, its configuration: "preprocessing" must be one of ${PREPROCESSINGS.join(", ")}, got ${preprocessing}`,
+    );
+  }
+  if (sha256 && expected !== sha256) {
+    throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${expected}`);
+  }
+  return { name, preprocessing: own };
+}
 
 /**
  * A network of the reference that was trained here or imported, from its tensors and its configuration, which says the
@@ -120,21 +153,12 @@ export function openTrained(
   choices: ReferenceChoices,
   sha256: string,
 ): OpenedModel {
-  const { name, preprocessing, sha256: expected } = config;
-  const kinds = PREPROCESSINGS.join(", ");
-  if (typeof name !== "string" || name === "") throw new FormatError(`${where}, its configuration: "name" is missing`);
-  const own = PREPROCESSINGS.find((known) => known === preprocessing);
-  if (!own) {
-    throw new FormatError(`${where}, its configuration: "preprocessing" must be one of ${kinds}, got ${preprocessing}`);
-  }
-  if (sha256 && expected !== sha256) {
-    throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${expected}`);
-  }
+  const { name, preprocessing } = trunkFacts(where, config, sha256);
   const opened = openReference(
     where,
     name,
     tensors,
-    { ...choices, preprocessing: choices.preprocessing ?? own },
+    { ...choices, preprocessing: choices.preprocessing ?? preprocessing ?? undefined },
     sha256,
   );
   const facts = ["recipe", "training", "source"].filter((key) => config[key] !== undefined);

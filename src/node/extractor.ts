@@ -1,4 +1,4 @@
-/** Models in files: by name (shipped under models/), as a folder, a .safetensors file, or a checkpoint of the reference. */
+/** Models in files: by name (shipped under models/, or downloaded), as a folder, a .safetensors file, or a checkpoint of the reference. */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -9,6 +9,7 @@ import type { Extractor } from "../extract/extractor.js";
 import {
   hasBackbone,
   hasHeads,
+  isBackboneConfig,
   isReferenceConfig,
   type OpenedModel,
   openReference,
@@ -17,6 +18,8 @@ import {
   type ReferenceChoices,
   refuseReferenceChoices,
   type Tensors,
+  type TrunkFacts,
+  trunkFacts,
   withHeads,
 } from "../extract/models.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
@@ -26,6 +29,7 @@ import { readTorchCheckpoint } from "../formats/torch.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
 import { readFileChecked } from "./atomic.js";
+import { locateCached } from "./models/locate.js";
 import { nodeRuntime } from "./runtime.js";
 
 /** The model that runs when none is named. */
@@ -37,7 +41,7 @@ const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
 const WEIGHTS = "model.safetensors";
 
 export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, SessionOptions {
-  /** Name of a shipped model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s0". */
+  /** Name of a shipped or downloaded model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s0". */
   model?: string;
   /** Attention heads of the reference, or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt. */
   attentionCkpt?: string;
@@ -76,7 +80,8 @@ export async function openExtractor(options: OpenOptions = {}): Promise<Extracto
 /** What `strata info` prints. */
 export interface ModelDescription {
   name: string;
-  kind: OpenedModel["kind"];
+  /** A backbone finds no features by itself. */
+  kind: OpenedModel["kind"] | "backbone";
   /** Where it was read from, and the file's size in bytes. */
   path: string;
   bytes: number;
@@ -90,11 +95,23 @@ export interface ModelDescription {
 
 /** Reads a model whole and says what is in it. */
 export async function describeModel(nameOrPath?: string): Promise<ModelDescription> {
-  const { opened, tensors, path, bytes } = await openFiles(nameOrPath, undefined, {});
-  const list = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, type: dtype as string }));
-  const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const path = await locate(nameOrPath ?? DEFAULT_MODEL);
+  if (!path.endsWith(".safetensors")) return describe(await openCheckpoint(path, undefined, {}));
+  const read = await readModel(path);
+  if (!isBackboneConfig(read.json)) return describe(openModel(read, {}));
+  const { tensors, json: config, digest, bytes } = read;
+  const { name } = trunkFacts(path, config, digest);
+  return { ...listTensors(tensors), name, kind: "backbone", path, bytes, sha256: digest, config };
+}
+
+function describe({ opened, tensors, path, bytes }: Files): ModelDescription {
   const { name, sha256 } = opened.model;
-  return { name, kind: opened.kind, path, bytes, sha256, parameters, config: opened.config, tensors: list };
+  return { ...listTensors(tensors), name, kind: opened.kind, path, bytes, sha256, config: opened.config };
+}
+
+function listTensors(tensors: Tensors): Pick<ModelDescription, "parameters" | "tensors"> {
+  const list = [...tensors].map(([name, { shape, dtype }]) => ({ name, shape, type: dtype as string }));
+  return { parameters: [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0), tensors: list };
 }
 
 interface Files {
@@ -110,21 +127,25 @@ async function openFiles(
   choices: ReferenceChoices,
 ): Promise<Files> {
   if (attentionCkpt === undefined) {
-    const path = locate(model ?? DEFAULT_MODEL);
-    return path.endsWith(".safetensors") ? openSafetensors(path, choices) : openCheckpoint(path, undefined, choices);
+    const path = await locate(model ?? DEFAULT_MODEL);
+    if (!path.endsWith(".safetensors")) return openCheckpoint(path, undefined, choices);
+    return openModel(await readModel(path), choices);
   }
-  const heads = locateCheckpoint(attentionCkpt);
+  const heads = await locateCheckpoint(attentionCkpt);
   return openCheckpoint(heads, model, choices);
 }
 
-/** The path behind a model's name. Names and folders lead to their weights file. */
-function locate(model: string): string {
+/** The path behind a model's name. Names (shipped, or in the cache) and folders lead to their weights file. */
+async function locate(model: string): Promise<string> {
   const shipped = join(MODELS, model);
   const isName = /^[\w.-]+$/.test(model);
   const path = isName && !existsSync(model) && isModelFolder(shipped) ? shipped : model;
   if (!existsSync(path)) {
+    const cached = await locateCached(model);
+    if (cached !== undefined) return cached;
     throw new OptionError(
-      `no model "${model}": it is neither a file or folder nor one of ${shippedModels().join(", ")}`,
+      `no model "${model}": it is neither a file or folder nor one of ${shippedModels().join(", ")}, nor among those of ` +
+        '"strata models list"',
     );
   }
   if (statSync(path).isDirectory()) {
@@ -140,16 +161,27 @@ const isModelFolder = (path: string): boolean => existsSync(join(path, WEIGHTS))
 const shippedModels = (): string[] =>
   existsSync(MODELS) ? readdirSync(MODELS).filter((name) => isModelFolder(join(MODELS, name))) : [];
 
-function locateCheckpoint(name: string): string {
+async function locateCheckpoint(name: string): Promise<string> {
   if (existsSync(name)) return name;
   const inFolder = join("checkpoints", `${name}.ckpt`);
   if (existsSync(inFolder)) return inFolder;
+  const cached = await locateCached(name);
+  if (cached !== undefined) return cached;
   throw new OptionError(`no checkpoint "${name}": there is neither such a file nor ${inFolder}`);
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-async function openSafetensors(path: string, choices: ReferenceChoices): Promise<Files> {
+/** Weights and configuration of a model, read and not yet understood. */
+interface ReadModel {
+  path: string;
+  tensors: Tensors;
+  json: unknown;
+  digest: string;
+  bytes: number;
+}
+
+async function readModel(path: string): Promise<ReadModel> {
   const bytes = await readFileChecked(path);
   const beside = path.replace(/\.safetensors$/, ".json");
   const configPath = existsSync(beside) ? beside : join(dirname(path), "config.json");
@@ -158,12 +190,14 @@ async function openSafetensors(path: string, choices: ReferenceChoices): Promise
   }
   const tensors = readNamed(path, bytes);
   const json = parseJson(configPath, await readFileChecked(configPath));
-  const digest = sha256(bytes);
-  if (isReferenceConfig(json)) {
-    return { opened: openTrained(path, tensors, json, choices, digest), tensors, path, bytes: bytes.length };
-  }
-  refuseReferenceChoices(path, choices);
-  return { opened: openStrata(path, tensors, json, digest), tensors, path, bytes: bytes.length };
+  return { path, tensors, json, digest: sha256(bytes), bytes: bytes.length };
+}
+
+function openModel({ path, tensors, json, digest, bytes }: ReadModel, choices: ReferenceChoices): Files {
+  if (isReferenceConfig(json))
+    return { opened: openTrained(path, tensors, json, choices, digest), tensors, path, bytes };
+  if (!isBackboneConfig(json)) refuseReferenceChoices(path, choices);
+  return { opened: openStrata(path, tensors, json, digest), tensors, path, bytes };
 }
 
 /** Tensors of a safetensors file; what is wrong with it is said with its path. */
@@ -176,12 +210,13 @@ function readNamed(path: string, bytes: Uint8Array): Tensors {
   }
 }
 
-/** A whole checkpoint, or heads on the backbone of the checkpoint named by `model`. */
+/** A whole checkpoint, or heads on the backbone of the model named. */
 async function openCheckpoint(path: string, model: string | undefined, choices: ReferenceChoices): Promise<Files> {
   const bytes = await readFileChecked(path);
   const own = readTorchCheckpoint(bytes, { name: path }).tensors;
   let tensors: Tensors = own;
   let digest = sha256(bytes);
+  let { preprocessing } = choices;
   if (hasBackbone(own)) {
     if (model !== undefined) {
       throw new OptionError(
@@ -189,19 +224,31 @@ async function openCheckpoint(path: string, model: string | undefined, choices: 
       );
     }
   } else if (model !== undefined) {
-    const base = locate(model);
-    if (base.endsWith(".safetensors")) {
-      throw new UnsupportedError(
-        `"${path}" holds heads of the reference network; "${model}" is not one of its checkpoints`,
-      );
-    }
-    const baseBytes = await readFileChecked(base);
-    const whole = readTorchCheckpoint(baseBytes, { name: base }).tensors;
-    tensors = withHeads(whole, own);
-    digest = sha256(new TextEncoder().encode(`${sha256(baseBytes)}+${digest}`));
+    const base = await readBase(path, model);
+    tensors = withHeads(base.tensors, own);
+    digest = sha256(new TextEncoder().encode(`${base.digest}+${digest}`));
+    preprocessing ??= base.preprocessing ?? undefined;
   } else if (hasHeads(own)) {
     throw new OptionError(`"${path}" holds attention heads only; name the checkpoint of their backbone as the model`);
   }
   const name = basename(path).replace(/\.[^.]*$/, "");
-  return { opened: openReference(path, name, tensors, choices, digest), tensors, path, bytes: bytes.length };
+  const opened = openReference(path, name, tensors, { ...choices, preprocessing }, digest);
+  return { opened, tensors, path, bytes: bytes.length };
+}
+
+/** What heads are put on: a whole checkpoint, or a folder with a network of the reference or a backbone in it. */
+async function readBase(
+  heads: string,
+  model: string,
+): Promise<{ tensors: Tensors; digest: string } & Partial<TrunkFacts>> {
+  const path = await locate(model);
+  if (!path.endsWith(".safetensors")) {
+    const bytes = await readFileChecked(path);
+    return { tensors: readTorchCheckpoint(bytes, { name: path }).tensors, digest: sha256(bytes) };
+  }
+  const { tensors, json, digest } = await readModel(path);
+  if (isReferenceConfig(json) || isBackboneConfig(json)) return { tensors, digest, ...trunkFacts(path, json, digest) };
+  throw new UnsupportedError(
+    `"${heads}" holds heads of the reference network; "${model}" is not one of its checkpoints or backbones`,
+  );
 }

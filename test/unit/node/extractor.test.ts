@@ -248,7 +248,7 @@ describe("openExtractor refuses", () => {
       await expectRefusal(
         { attentionCkpt: at("heads.ckpt"), model },
         UnsupportedError,
-        /is not one of its checkpoints/,
+        /is not one of its checkpoints or backbones/,
       );
     }
     await expectRefusal({ attentionCkpt: at("heads.ckpt"), model: at("heads.ckpt") }, FormatError, /no ResNet-18, 34/);

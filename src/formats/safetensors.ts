@@ -6,6 +6,7 @@
 import { FormatError, LimitError, UnsupportedError } from "../errors.js";
 import { ByteReader, encodeUtf8, parseJson } from "./bytes.js";
 import { bytesOf, checkNdArray, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
+import { type Bytes, readRange, sourceOf } from "./source.js";
 
 /** The longest header that is read, as in the reference implementation. */
 const MAX_HEADER = 100_000_000;
@@ -33,22 +34,22 @@ export interface Safetensors {
 }
 
 /**
- * The tensors and metadata of a safetensors file. FormatError for damage, LimitError for a header over 100 MB,
- * UnsupportedError for data types without a typed array (8-bit floats and smaller).
+ * The tensors and metadata of a safetensors file; `where` begins every error. FormatError for damage, LimitError for a
+ * header over 100 MB, UnsupportedError for data types without a typed array (8-bit floats and smaller).
  */
-export function readSafetensors(bytes: Uint8Array): Safetensors {
-  const where = "readSafetensors";
-  const reader = new ByteReader(where, bytes);
-  const length = reader.u64("header length");
-  if (length > reader.left) {
+export function readSafetensors(bytes: Bytes, where = "readSafetensors"): Safetensors {
+  const source = sourceOf(bytes);
+  const length = new ByteReader(where, readRange(where, source, 0, 8, "header length")).u64("header length");
+  const start = 8 + length;
+  const left = source.size - start;
+  if (left < 0) {
     throw new FormatError(
-      `${where}: a header of ${length} bytes in a file of ${bytes.length}; not safetensors, or truncated`,
+      `${where}: a header of ${length} bytes in a file of ${source.size}; not safetensors, or truncated`,
     );
   }
   if (length > MAX_HEADER) throw new LimitError(`${where}: a header of ${length} bytes; at most ${MAX_HEADER}`);
-  const header = reader.take(length, "header");
+  const header = source.read(8, length);
   if (header[0] !== 0x7b) throw new FormatError(`${where}: the header does not begin with "{"; not safetensors`);
-  const start = reader.offset;
   const { __metadata__: metadata, ...entries } = record(where, parseJson(where, header));
   const ranges = Object.entries(entries).map(([name, entry]) => tensorRange(`${where}: "${name}"`, name, entry));
   ranges.sort((a, b) => a.begin - b.begin || a.end - b.end);
@@ -60,14 +61,12 @@ export function readSafetensors(bytes: Uint8Array): Safetensors {
     }
     end = range.end;
   }
-  if (end !== reader.left) {
-    throw new FormatError(
-      `${where}: the tensors take ${end} bytes, ${reader.left} follow the header; truncated or damaged`,
-    );
+  if (end !== left) {
+    throw new FormatError(`${where}: the tensors take ${end} bytes, ${left} follow the header; truncated or damaged`);
   }
   const tensors = new Map<string, NdArray>();
-  for (const { name, dtype, shape, begin, count } of ranges) {
-    tensors.set(name, { dtype, shape, data: viewOf(bytes, start + begin, dtype, count) });
+  for (const { name, dtype, shape, begin, end, count } of ranges) {
+    tensors.set(name, { dtype, shape, data: viewOf(source.read(start + begin, end - begin), 0, dtype, count) });
   }
   return { tensors, metadata: metadata === undefined ? {} : textRecord(`${where}: __metadata__`, metadata) };
 }

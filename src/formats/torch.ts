@@ -1,14 +1,16 @@
 /**
  * PyTorch checkpoints, read without PyTorch and without executing anything: state dicts and Lightning's `.ckpt`, in the
- * zip and the legacy format of `torch.save`. Contiguous tensors are views of the file's own bytes, so a checkpoint costs
- * no more memory than itself; keep the bytes unchanged while the tensors are used.
+ * zip and the legacy format of `torch.save`. Only storages that a tensor of the state dict needs are read. Contiguous
+ * tensors are views of the file's own bytes, so a checkpoint costs no more memory than itself; keep the bytes unchanged
+ * while the tensors are used.
  */
 import { FormatError } from "../errors.js";
 import { withDefaults } from "../options.js";
-import { checkByteLimit, itemSize, type NdArray, type TypedArray, viewOf, zerosOf } from "./ndarray.js";
+import { checkByteLimit, type DType, itemSize, type NdArray, type TypedArray, viewOf, zerosOf } from "./ndarray.js";
 import { PickleForeign, PickleName, PickleRecord, type PickleValue } from "./pickle/values.js";
+import { type Bytes, sourceOf } from "./source.js";
 import { openTorchFile, type TorchFile } from "./torch/container.js";
-import { type TorchStorage, TorchTensor } from "./torch/names.js";
+import { type TorchStorage, TorchTensor } from "./torch/storage.js";
 
 /** Plain data, as JSON has it. */
 export type PlainValue = null | boolean | number | string | PlainValue[] | { [key: string]: PlainValue };
@@ -36,15 +38,17 @@ const MAX_NAME = 1000;
 /**
  * The state dict of a PyTorch file: of a Lightning checkpoint its `state_dict`, otherwise the dictionary itself.
  * float16 and bfloat16 stay as their bits (`toFloat32` converts). Throws a FormatError for damage and for a pickle that
- * names any class not known to be harmless, a LimitError above `limit`.
+ * names any class not known to be harmless, an UnsupportedError for data types without a typed array (complex, quantized,
+ * 8-bit floats), a LimitError above `limit`.
  */
-export function readTorchCheckpoint(bytes: Uint8Array, options: TorchOptions = {}): TorchCheckpoint {
+export function readTorchCheckpoint(bytes: Bytes, options: TorchOptions = {}): TorchCheckpoint {
+  const source = sourceOf(bytes);
   const { limit, name: where } = withDefaults<Required<TorchOptions>>(
     "readTorchCheckpoint",
-    { limit: 2 ** 26 + 4 * bytes.length, name: "readTorchCheckpoint" },
+    { limit: 2 ** 26 + 4 * source.size, name: "readTorchCheckpoint" },
     options,
   );
-  const file = openTorchFile(where, bytes, limit);
+  const file = openTorchFile(where, source, limit);
   const { root } = file;
   if (!(root instanceof Map)) {
     const kind = root instanceof PickleForeign ? root.describe() : Array.isArray(root) ? "list" : typeof root;
@@ -76,21 +80,20 @@ function tensorReader(where: string, file: TorchFile, limit: number): (tensor: T
     copied += bytes;
     checkByteLimit(where, copied, limit);
   };
-  const open = (storage: TorchStorage): TypedArray => {
-    const id = `${storage.dtype} ${storage.count} ${storage.key}`;
+  const open = (storage: TorchStorage, dtype: DType): TypedArray => {
+    const id = `${dtype} ${storage.dtype} ${storage.count} ${storage.key}`;
     let data = storages.get(id);
     if (!data) {
       const bytes = file.bytesOf(storage);
-      if (bytes.byteOffset % itemSize(storage.dtype) !== 0) spend(bytes.length);
-      data = viewOf(bytes, 0, storage.dtype, storage.count);
+      if (bytes.byteOffset % itemSize(dtype) !== 0) spend(bytes.length);
+      data = viewOf(bytes, 0, dtype, Math.floor(bytes.length / itemSize(dtype)));
       storages.set(id, data);
     }
     return data;
   };
   return (tensor) => {
-    const { storage, offset, count } = tensor;
-    const { dtype } = storage;
-    const source = open(storage);
+    const { storage, dtype, offset, count } = tensor;
+    const source = open(storage, dtype);
     const shape = [...tensor.shape];
     if (isContiguous(tensor)) return { dtype, shape, data: source.subarray(offset, offset + count) };
     spend(count * itemSize(dtype));
@@ -109,8 +112,8 @@ function isContiguous({ shape, strides, count }: TorchTensor): boolean {
 }
 
 /** A row-major copy of a strided view. */
-function gather(source: TypedArray, { storage, offset, shape, strides, count }: TorchTensor): TypedArray {
-  const out = zerosOf(storage.dtype, count);
+function gather(source: TypedArray, { dtype, offset, shape, strides, count }: TorchTensor): TypedArray {
+  const out = zerosOf(dtype, count);
   const index = shape.map(() => 0);
   let from = offset;
   for (let to = 0; to < count; to++) {

@@ -41,21 +41,43 @@ export interface ImagePair {
   matches: Matches;
 }
 
-/** A feature file. UnsupportedError unless descriptors have 64 values, the number that 128 bytes hold. */
+/**
+ * A feature file. UnsupportedError for descriptors that 128 bytes do not hold: they hold 64 values, or 128 of which none
+ * is negative (SIFT's).
+ */
 export function writeColmapFeatures(features: Features): Uint8Array {
-  const { count, dim, keypoints, descriptors } = checkFeatures("writeColmapFeatures", features);
-  if (2 * dim !== BYTES) {
+  const { count, dim, keypoints } = checkFeatures("writeColmapFeatures", features);
+  const packed = packColmapDescriptors(features);
+  if (packed === null) {
     throw new UnsupportedError(`writeColmapFeatures: descriptors of ${dim} values; COLMAP's 128 bytes hold 64`);
   }
   const points = toColmap(keypoints.slice());
   const lines = [`${count} ${BYTES}`];
-  const packed = toColmapDescriptors(descriptors);
   for (let i = 0; i < count; i++) {
     const [x, y] = [points[2 * i], points[2 * i + 1]];
     if (!Number.isFinite(x + y)) throw new ShapeError(`writeColmapFeatures: keypoint ${i} is (${x}, ${y})`);
     lines.push([x, y, ...UPRIGHT, ...packed.subarray(i * BYTES, (i + 1) * BYTES)].join(" "));
   }
   return encodeUtf8(`${lines.join("\n")}\n`);
+}
+
+/**
+ * What a feature file or a database of COLMAP says, as Features of an image of that size: descriptors as
+ * `unpackColmapDescriptors` gives them, scores 1 (COLMAP has none), scales and orientations dropped.
+ */
+export function colmapFeatures(
+  { keypoints, descriptors }: { keypoints: Float32Array; descriptors: Uint8Array },
+  imageSize: [number, number],
+  packed = isPackedColmap(descriptors),
+): Features {
+  const count = keypoints.length / 2;
+  return checkFeatures("colmapFeatures", {
+    count,
+    imageSize,
+    keypoints,
+    scores: new Float32Array(count).fill(1),
+    ...unpackColmapDescriptors(descriptors, packed),
+  });
 }
 
 /** The features of such a file, also of SIFT ones. FormatError that names the line for damage. */
@@ -86,6 +108,38 @@ export function readColmapFeatures(bytes: Uint8Array): ColmapFeatures {
   }
   fromColmap(out.keypoints);
   return out;
+}
+
+/**
+ * Descriptors as COLMAP's 128 bytes each: 64 signed values side by side as the head of this file says, 128 that are not
+ * negative as round(512·d). Null for any others, which COLMAP cannot hold.
+ */
+export function packColmapDescriptors({ dim, descriptors }: Features): Uint8Array | null {
+  if (2 * dim === BYTES) return plainBytes(toColmapDescriptors(descriptors));
+  if (dim !== BYTES || descriptors.some((value) => value < 0)) return null;
+  return plainBytes(Uint8ClampedArray.from(descriptors, (value) => Math.round(LENGTH * value)));
+}
+
+/** Whether bytes are of 64 signed values: one of each two that hold a value is 0, which SIFT's bytes never keep up. */
+export function isPackedColmap(bytes: Uint8Array): boolean {
+  const half = BYTES / 2;
+  return bytes.every((byte, i) => byte === 0 || (i & half) === 0 || bytes[i - half] === 0);
+}
+
+/**
+ * The inverse of `packColmapDescriptors`: 64 values, or 128 (each byte / 512) unless `packed`, which is found out by
+ * default. Their L2 norm is 1 up to rounding.
+ */
+export function unpackColmapDescriptors(
+  bytes: Uint8Array,
+  packed = isPackedColmap(bytes),
+): { dim: number; descriptors: Float32Array } {
+  if (packed) return { dim: BYTES / 2, descriptors: fromColmapDescriptors(bytes) };
+  return { dim: BYTES, descriptors: Float32Array.from(bytes, (byte) => byte / LENGTH) };
+}
+
+function plainBytes({ buffer, byteOffset, length }: Uint8ClampedArray): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** Row-major count × 64 signed floats → count × 128 bytes, as the head of this file says. */

@@ -5,7 +5,7 @@
  * `descriptors` [D, N] (transposed), `image_size` [2]; ours adds `levels` [N] where there are any. hloc's pixel
  * centres lie on integers as ours do. It may write float16; float32 is written here and both are read.
  * Matches: one group `NAME0/NAME1` per pair, with slashes in the names turned into "-", `matches0` [N0] (index in
- * image 1 or −1) and `matching_scores0` [N0].
+ * image 1 or −1) and `matching_scores0` [N0]. Older files join the two names by "_" in one group.
  */
 import { FormatError, OptionError, ShapeError } from "../errors.js";
 import type { Features, Matches } from "../features.js";
@@ -31,6 +31,19 @@ export interface ReadHlocOptions {
   limit: number;
 }
 
+export interface ReadHlocFeaturesOptions extends ReadHlocOptions {
+  /** [width, height] by image name, for files that do not say (`image_size`); default none: such a file is refused. */
+  imageSizes: ReadonlyMap<string, [number, number]>;
+}
+
+export interface ReadHlocMatchesOptions extends ReadHlocOptions {
+  /**
+   * Names of the images, as the features have them. With them the names of pairs come back whole (the file has "-" for
+   * "/") and older files are read; a pair of other images is an error. Default null: names as stored.
+   */
+  names: Iterable<string> | null;
+}
+
 /**
  * An HDF5 file of the features of many images. OptionError for a name that is given twice, is in `base` already, or has
  * empty or "." parts (also an absolute path).
@@ -54,10 +67,11 @@ export async function writeHlocFeatures(
 /** The features of every image in such a file, by image name, in the file's order. */
 export async function readHlocFeatures(
   bytes: Uint8Array,
-  options: Partial<ReadHlocOptions> = {},
+  options: Partial<ReadHlocFeaturesOptions> = {},
 ): Promise<Map<string, Features>> {
   const where = "readHlocFeatures";
-  const { limit } = withDefaults<ReadHlocOptions>(where, { limit: DEFAULT_UNPACK_LIMIT }, options);
+  const defaults: ReadHlocFeaturesOptions = { limit: DEFAULT_UNPACK_LIMIT, imageSizes: new Map() };
+  const { limit, imageSizes } = withDefaults(where, defaults, options);
   return openHdf5(where, bytes, limit, (file) => {
     const images = new Map<string, Features>();
     file.visit((name, datasets) => {
@@ -65,7 +79,7 @@ export async function readHlocFeatures(
       const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
       const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
       if (arrays.descriptors?.shape.length === 2) arrays.descriptors = transposed(arrays.descriptors);
-      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays));
+      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays, imageSizes.get(name)));
     });
     return images;
   });
@@ -108,16 +122,20 @@ export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8
   });
 }
 
-/** The pairs of such a file; names are as stored, with "-" for "/". */
-export async function readHlocMatches(bytes: Uint8Array, options: Partial<ReadHlocOptions> = {}): Promise<HlocPair[]> {
+/** The pairs of such a file, named as `names` says. FormatError for a pair that they do not name. */
+export async function readHlocMatches(
+  bytes: Uint8Array,
+  options: Partial<ReadHlocMatchesOptions> = {},
+): Promise<HlocPair[]> {
   const where = "readHlocMatches";
-  const { limit } = withDefaults<ReadHlocOptions>(where, { limit: DEFAULT_UNPACK_LIMIT }, options);
+  const defaults: ReadHlocMatchesOptions = { limit: DEFAULT_UNPACK_LIMIT, names: null };
+  const { limit, names } = withDefaults(where, defaults, options);
+  const namesOf = names ? knownNames(where, names) : storedNames(where);
   return openHdf5(where, bytes, limit, (file) => {
     const pairs: HlocPair[] = [];
     file.visit((name, datasets) => {
       if (!datasets.includes("matches0")) return;
-      const [name0, name1, ...more] = name.split("/");
-      if (name1 === undefined || more.length > 0) throw new FormatError(`${where}: "${name}" does not name a pair`);
+      const [name0, name1] = namesOf(name);
       const partner = file.read(`${name}/matches0`);
       const scores = datasets.includes("matching_scores0") ? file.read(`${name}/matching_scores0`) : null;
       pairs.push({
@@ -129,6 +147,47 @@ export async function readHlocMatches(bytes: Uint8Array, options: Partial<ReadHl
     });
     return pairs;
   });
+}
+
+type NamesOf = (pair: string) => readonly [string, string];
+
+function storedNames(where: string): NamesOf {
+  return (pair) => {
+    const [name0, name1, ...more] = pair.split("/");
+    if (name1 === undefined || more.length > 0) throw new FormatError(`${where}: "${pair}" does not name a pair`);
+    return [name0, name1];
+  };
+}
+
+/** The two of `names` that a pair's group is called after. */
+function knownNames(where: string, names: Iterable<string>): NamesOf {
+  const whole = new Map<string, string>();
+  const twice = new Set<string>();
+  for (const name of names) {
+    const stored = name.replaceAll("/", "-");
+    if (whole.has(stored)) twice.add(stored);
+    whole.set(stored, name);
+  }
+  return (pair) => {
+    // Every place where the two names may join: the slash, or in older files one of the underscores.
+    const joints = pair.includes("/") ? /\//g : /_/g;
+    const found: [string, string][] = [];
+    for (const { index } of pair.matchAll(joints)) {
+      const [a, b] = [pair.slice(0, index), pair.slice(index + 1)];
+      const [name0, name1] = [whole.get(a), whole.get(b)];
+      if (name0 === undefined || name1 === undefined) continue;
+      if (twice.has(a) || twice.has(b)) {
+        throw new FormatError(`${where}: "${pair}" may mean several images, whose names differ in "/" and "-" only`);
+      }
+      found.push([name0, name1]);
+    }
+    if (found.length === 1) return found[0];
+    const reason = found.length > 1 ? "can be read in several ways" : "names an image that has no features";
+    const some = [...whole.values()].slice(0, 3).join(", ");
+    throw new FormatError(
+      `${where}: the pair "${pair}" ${reason}; there are ${whole.size} images: ${some || "none"}, …`,
+    );
+  };
 }
 
 function writeGroup(file: Hdf5File, name: string, arrays: Record<string, NdArray>): void {

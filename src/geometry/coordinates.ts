@@ -3,6 +3,7 @@
  * pixel, x right, y down. OpenCV's, hloc's and LightGlue's pixels are the same; COLMAP puts (0, 0) at the corner of
  * that pixel, so its centre is (0.5, 0.5). Points are flat arrays x0, y0, x1, y1, …
  */
+import { compose, type Matrix3, transposed } from "./matrix3.js";
 
 /** Ours → COLMAP's pixels: p + 0.5. Changes `points` in place and returns it. */
 export function toColmap<T extends Float32Array | Float64Array>(points: T): T {
@@ -14,6 +15,31 @@ export function toColmap<T extends Float32Array | Float64Array>(points: T): T {
 export function fromColmap<T extends Float32Array | Float64Array>(points: T): T {
   for (let i = 0; i < points.length; i++) points[i] -= 0.5;
   return points;
+}
+
+/** A homography between our pixels of two images, for COLMAP's pixels of both. */
+export function homographyToColmap(matrix: Matrix3): Float64Array {
+  return compose(shift(0.5), compose(matrix, shift(-0.5)));
+}
+
+/** A homography between COLMAP's pixels of two images, for our pixels of both. */
+export function homographyFromColmap(matrix: Matrix3): Float64Array {
+  return compose(shift(-0.5), compose(matrix, shift(0.5)));
+}
+
+/** A fundamental matrix (x₂ᵀ F x₁ = 0) between our pixels of two images, for COLMAP's pixels of both. */
+export function fundamentalToColmap(matrix: Matrix3): Float64Array {
+  return compose(transposed(shift(-0.5)), compose(matrix, shift(-0.5)));
+}
+
+/** A fundamental matrix (x₂ᵀ F x₁ = 0) between COLMAP's pixels of two images, for our pixels of both. */
+export function fundamentalFromColmap(matrix: Matrix3): Float64Array {
+  return compose(transposed(shift(0.5)), compose(matrix, shift(0.5)));
+}
+
+/** The map p ↦ p + by. */
+function shift(by: number): Float64Array {
+  return Float64Array.of(1, 0, by, 0, 1, by, 0, 0, 1);
 }
 
 /**

@@ -1,5 +1,15 @@
 /** Geometry: conventions of coordinates, homographies and how good they are. */
-export { cellToPixel, fromColmap, pixelToCell, resizePoints, toColmap } from "./coordinates.js";
+export {
+  cellToPixel,
+  fromColmap,
+  fundamentalFromColmap,
+  fundamentalToColmap,
+  homographyFromColmap,
+  homographyToColmap,
+  pixelToCell,
+  resizePoints,
+  toColmap,
+} from "./coordinates.js";
 export { cornerError } from "./corner-error.js";
 export { estimateHomography, HOMOGRAPHY_METHODS, type HomographyOptions, verifyMatches } from "./homography.js";
 export { compose, imageCorners, inverse3x3, type Matrix3, projectPoints } from "./matrix3.js";

@@ -38,6 +38,13 @@ export function inverse3x3(matrix: Matrix3): Float64Array | null {
   return normalized(inverse) ?? inverse;
 }
 
+/** Rows as columns. */
+export function transposed(matrix: Matrix3): Float64Array {
+  checkMatrix("transposed", matrix);
+  const [a, b, c, d, e, f, g, h, i] = Array.from(matrix);
+  return Float64Array.of(a, d, g, b, e, h, c, f, i);
+}
+
 /** `matrix` divided by its last entry; null when that is 0 or any entry is not finite. */
 export function normalized(matrix: Matrix3): Float64Array | null {
   const scaled = Float64Array.from(matrix, (value) => value / matrix[8]);

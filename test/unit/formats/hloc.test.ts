@@ -106,4 +106,40 @@ describe("hloc's matches", () => {
     await expect(writeHlocMatches([{ ...pair, matches: twice }])).rejects.toThrow("one match each");
     await expect(writeHlocMatches([pair, pair])).rejects.toThrow("in the file already");
   });
+
+  it("get their images' whole names back from the features, also in the old layout", async () => {
+    const bytes = await writeHlocMatches([pair]);
+    const names = ["q/2.jpg", "db/1.jpg", "x.jpg"];
+    expect(await readHlocMatches(bytes, { names })).toEqual([pair]);
+    const old = async (name: string): Promise<Uint8Array> =>
+      createHdf5("test", null, (file) => {
+        file.makeGroup(name);
+        file.write(`${name}/matches0`, { dtype: "int16", shape: [3], data: Int16Array.of(-1, 2, 0) });
+      });
+    await expect(readHlocMatches(await old("a_b.jpg_c.jpg"))).rejects.toThrow("does not name a pair");
+    expect(await readHlocMatches(await old("d-a_b.jpg_c.jpg"), { names: ["c.jpg", "d/a_b.jpg"] })).toMatchObject([
+      { name0: "d/a_b.jpg", name1: "c.jpg", matches: { count: 2, pairs: Uint32Array.of(1, 2, 2, 0) } },
+    ]);
+    await expect(readHlocMatches(bytes, { names: ["db/1.jpg", "other.jpg"] })).rejects.toThrow(
+      'the pair "db-1.jpg/q-2.jpg" names an image that has no features; there are 2 images: db/1.jpg, other.jpg',
+    );
+    await expect(readHlocMatches(bytes, { names: [...names, "db-1.jpg"] })).rejects.toThrow(
+      'differ in "/" and "-" only',
+    );
+    await expect(readHlocMatches(await old("a_b_c"), { names: ["a", "a_b", "c", "b_c"] })).rejects.toThrow(
+      "can be read in several ways",
+    );
+  });
+});
+
+it("features without image_size are read with sizes from elsewhere", async () => {
+  const bytes = await createHdf5("test", null, (file) => {
+    file.makeGroup("a.jpg");
+    file.write("a.jpg/keypoints", sampleArray("float32", [3, 2]));
+    file.write("a.jpg/scores", sampleArray("float32", [3]));
+    file.write("a.jpg/descriptors", sampleArray("float32", [8, 3]));
+  });
+  await expect(readHlocFeatures(bytes)).rejects.toThrow("does not say the image's size");
+  const read = await readHlocFeatures(bytes, { imageSizes: new Map([["a.jpg", [30, 20]]]) });
+  expect(read.get("a.jpg")).toMatchObject({ count: 3, dim: 8, imageSize: [30, 20] });
 });

@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { cellToPixel, fromColmap, pixelToCell, resizePoints, toColmap } from "../../../src/geometry/coordinates.js";
+import {
+  cellToPixel,
+  fromColmap,
+  fundamentalFromColmap,
+  fundamentalToColmap,
+  homographyFromColmap,
+  homographyToColmap,
+  pixelToCell,
+  resizePoints,
+  toColmap,
+} from "../../../src/geometry/coordinates.js";
+import { projectPoints } from "../../../src/geometry/matrix3.js";
 
 describe("coordinates", () => {
   it("puts the centre of the first pixel at (0.5, 0.5) for COLMAP, and back", () => {
@@ -7,6 +18,25 @@ describe("coordinates", () => {
     expect(toColmap(points)).toBe(points);
     expect([...points]).toEqual([0.5, 0.5, 639.5, 479.5]);
     expect([...fromColmap(points)]).toEqual([0, 0, 639, 479]);
+  });
+
+  it("carries matrices between two images over to COLMAP's pixels, and back", () => {
+    const H = Float64Array.of(1.1, 0.02, 5, -0.01, 0.95, -3, 1e-4, -2e-4, 1);
+    const points = new Float64Array([3, 4, 100, 50]);
+    const there = projectPoints(homographyToColmap(H), toColmap(points.slice()));
+    expect([...there]).toEqual([...toColmap(projectPoints(H, points))].map((value) => expect.closeTo(value, 9)));
+    expect([...homographyFromColmap(homographyToColmap(H))]).toEqual([...H].map((value) => expect.closeTo(value, 12)));
+    const F = Float64Array.of(1e-6, -2e-5, 3e-3, 4e-5, 5e-6, -6e-3, -7e-3, 8e-3, 0.9);
+    // x₂ᵀ F x₁ is the same number in both pixels, also where it is not 0.
+    const product = (matrix: Float64Array, [x1, y1, x2, y2]: Float64Array): number =>
+      [x2, y2, 1].reduce(
+        (sum, v, row) => sum + v * (matrix[3 * row] * x1 + matrix[3 * row + 1] * y1 + matrix[3 * row + 2]),
+        0,
+      );
+    expect(product(fundamentalToColmap(F), toColmap(points.slice()))).toBeCloseTo(product(F, points), 12);
+    expect([...fundamentalFromColmap(fundamentalToColmap(F))]).toEqual(
+      [...F].map((value) => expect.closeTo(value, 12)),
+    );
   });
 
   it("keeps the image's corners at its corners when resizing", () => {

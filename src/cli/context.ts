@@ -1,4 +1,5 @@
 /** What a command gets from the outside world, so that tests can give it another one. */
+import type { Ask } from "../node/models/login.js";
 import type { Engine } from "./engine.js";
 
 /** Exit codes: everything done; something failed; the command line itself was wrong; stopped by Ctrl-C. */
@@ -12,6 +13,8 @@ export interface Context {
   err(text: string): void;
   /** Whether `err` is a terminal that a progress bar can be drawn on. */
   terminal: boolean;
+  /** Asks whoever sits at the terminal; undefined where nobody does. */
+  ask?: Ask;
   /** Listens for the wish to stop, by default Ctrl-C and a polite kill; `release` stops listening. */
   listenForInterrupt(signals?: readonly StopSignal[]): Interrupt;
 }

@@ -32,7 +32,8 @@ export async function infoCommand(model: string | undefined, flags: InfoFlags, c
   return EXIT.ok;
 }
 
-function columns(rows: readonly [string, string][]): string[] {
+/** Lines of names and values. */
+export function columns(rows: readonly [string, string][]): string[] {
   const width = Math.max(0, ...rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `${left.padEnd(width)}  ${right}`);
 }

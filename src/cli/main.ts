@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { addExtractionOptions, numberOf } from "./arguments.js";
+import { askOn } from "./ask.js";
 import { addBench } from "./bench/command.js";
 import { type Context, EXIT, processInterrupt } from "./context.js";
 import { nodeEngine } from "./engine.js";
@@ -23,6 +24,7 @@ export function processContext(): Context {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
     terminal: process.stderr.isTTY === true,
+    ask: process.stdin.isTTY && process.stderr.isTTY ? askOn(process.stdin, process.stderr) : undefined,
     listenForInterrupt: processInterrupt,
   };
 }

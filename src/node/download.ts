@@ -124,6 +124,7 @@ function checkOptions(given: DownloadOptions): DownloadSettings {
       size: undefined,
       headers: {},
       onProgress: undefined,
+      onRetry: undefined,
       signal: undefined,
       retries: 5,
       backoff: 1,

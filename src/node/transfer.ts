@@ -36,6 +36,8 @@ export interface DownloadOptions {
   /** Headers for the address's host (authentication); never sent to another, never shown or stored. */
   headers?: Record<string, string>;
   onProgress?: (progress: DownloadProgress) => void;
+  /** Called before a new try: why the last one failed, and in how many seconds the next one is. */
+  onRetry?: (reason: string, seconds: number) => void;
   /** Aborting keeps what has arrived; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** New tries in a row that may fail without a new byte, before it gives up; default 5. */
@@ -47,10 +49,8 @@ export interface DownloadOptions {
 }
 
 /** The options with their defaults. */
-export type DownloadSettings = Required<
-  Omit<DownloadOptions, "onProgress" | "signal" | "sha256" | "sha256Prefix" | "size">
-> &
-  Pick<DownloadOptions, "onProgress" | "signal" | "sha256" | "sha256Prefix" | "size">;
+type Defaulted = "url" | "path" | "headers" | "retries" | "backoff" | "stall";
+export type DownloadSettings = Required<Pick<DownloadOptions, Defaulted>> & Omit<DownloadOptions, Defaulted>;
 
 /** What the server said of the file that PATH.part is the beginning of. */
 interface PartNote {
@@ -99,8 +99,10 @@ class Transfer {
           failures = this.have > most ? 1 : failures + 1;
           most = Math.max(most, this.have);
           if (failures > retries || tries >= MAX_TRIES) throw this.givenUp(error, tries);
-          const wait = Math.min(MAX_WAIT_MS, backoff * 1000 * 2 ** (failures - 1));
-          await sleep(Math.max(wait, error.retryAfterMs), undefined, { signal }).catch(() => {});
+          const doubled = Math.min(MAX_WAIT_MS, backoff * 1000 * 2 ** (failures - 1));
+          const wait = Math.max(doubled, error.retryAfterMs);
+          this.settings.onRetry?.(error.message, wait / 1000);
+          await sleep(wait, undefined, { signal }).catch(() => {});
           signal?.throwIfAborted();
         }
       }

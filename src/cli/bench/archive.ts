@@ -7,10 +7,8 @@ import { FormatError, IoError } from "../../errors.js";
 import { readFileChecked } from "../../node/atomic.js";
 import { checkSha256, downloadFile, downloadText, hashFile } from "../../node/download.js";
 import { checkUrl, shownAddress } from "../../node/http.js";
+import { byteMeter } from "../byte-meter.js";
 import type { Context } from "../context.js";
-import { openProgress, type Progress } from "../progress.js";
-
-const MB = 1e6;
 
 /** What the user says about the archive, and about talking. */
 export interface ArchiveFlags {
@@ -91,37 +89,4 @@ async function findChecksum(
 
 function firstHash(text: string): string | null {
   return /^\s*([0-9a-f]{64})\b/i.exec(text)?.[1].toLowerCase() ?? null;
-}
-
-export interface Meter {
-  update(done: number, total: number | null, worked: number): void;
-  stop(): void;
-}
-
-/** Progress in MB, opened when the total is known; without one nothing is shown. */
-export function byteMeter({ quiet, json }: ArchiveFlags, { terminal, err }: Context): Meter {
-  let opening = false;
-  let stopped = false;
-  let progress: Progress | undefined;
-  return {
-    update(done, total, worked) {
-      if (total === null || stopped) return;
-      if (!opening) {
-        opening = true;
-        const silent = (quiet ?? false) || (json ?? false);
-        openProgress({ total: Math.ceil(total / MB), unit: ["MB", "MB"], terminal, quiet: silent, write: err }).then(
-          (opened) => {
-            if (stopped) opened.stop();
-            else progress = opened;
-          },
-          () => {},
-        );
-      }
-      progress?.update(done === total ? Math.ceil(total / MB) : Math.floor(done / MB), worked / MB);
-    },
-    stop() {
-      stopped = true;
-      progress?.stop();
-    },
-  };
 }

@@ -8,8 +8,9 @@ import { FormatError, IoError, OptionError } from "../../errors.js";
 import { ioError } from "../../node/atomic.js";
 import { checkSha256 } from "../../node/download.js";
 import { unpackTar } from "../../node/unpack.js";
+import { byteMeter } from "../byte-meter.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
-import { type ArchiveFlags, byteMeter, fetchArchive } from "./archive.js";
+import { type ArchiveFlags, fetchArchive } from "./archive.js";
 import {
   DEFAULT_FOLDER,
   type FolderState,

@@ -3,20 +3,27 @@ import { type Command, Option } from "commander";
 import { PREPROCESSINGS } from "../../extract/preprocess.js";
 import { IMPORT_KINDS } from "../../model/import/kinds.js";
 import type { Context } from "../context.js";
+import { addDownload, addList, addModelsInfo, addRemove } from "./cached.js";
 import type { ImportFlags } from "./import.js";
 
 export function addModels(program: Command, context: Context, done: (code: number) => void): void {
   const models = program
     .command("models")
-    .description("Models on this machine: bring in weights made elsewhere.")
+    .description("Get models and keep them; bring in weights made elsewhere.")
     .addHelpText(
       "after",
       `
 Examples:
+  strata models list
+  strata models download resnet50-imagenet1k-v2
   strata models import NAME.ckpt --out models/NAME
   strata models import r50delg_gldv2clean_20200914.tar.gz --out models/delg
   strata extract photos/ --model models/NAME`,
     );
+  addList(models, context, done);
+  addDownload(models, context, done);
+  addModelsInfo(models, context, done);
+  addRemove(models, context, done);
   addImport(models, context, done);
 }
 

@@ -1,0 +1,54 @@
+/** What is known of every model: its entry in a registry, and its folder in the cache. */
+import { join } from "node:path";
+import { type CacheFolder, listCached } from "../../node/models/cache.js";
+import { IMPORTED_KINDS } from "../../node/models/entry.js";
+import { openRegistry, type RegisteredModel } from "../../node/models/registry.js";
+
+export interface KnownModel {
+  name: string;
+  /** Undefined: it is in the cache, and in no registry. */
+  entry?: RegisteredModel;
+  /** Undefined: nothing of it is in the cache. */
+  cached?: CacheFolder;
+}
+
+/** All models of the registries, then those that only the cache has. */
+export async function knownModels(registryFile?: string): Promise<KnownModel[]> {
+  const [registry, folders] = [await openRegistry(registryFile), await listCached()];
+  const listed = registry.models.map((entry): KnownModel => {
+    const cached = folders.find((folder) => folder.name === entry.name);
+    return { name: entry.name, entry, cached };
+  });
+  const others = folders.filter(({ name }) => !registry.find(name)).map((cached) => ({ name: cached.name, cached }));
+  return [...listed, ...others];
+}
+
+/** In a word or two: whether it can be used. */
+export function stateOf({ entry, cached }: KnownModel): string {
+  if (entry?.shipped) return "comes with strata";
+  if (cached?.state === "downloaded") return needsImport({ entry, cached }) ? "downloaded, to import" : "downloaded";
+  if (cached?.state === "usable") return "ready";
+  if (cached?.state === "part") return "partly downloaded";
+  if (cached) return "nothing usable";
+  return entry?.address === null ? "no address known" : "not downloaded";
+}
+
+/** Whether the file is not strata's own kind and `strata models import` comes first. */
+export function needsImport({ entry, cached }: Pick<KnownModel, "entry" | "cached">): boolean {
+  const kind = cached?.model?.kind ?? entry?.kind;
+  return kind !== undefined && IMPORTED_KINDS.includes(kind);
+}
+
+/** "102.5 MB", "3.1 kB". */
+export function describeBytes(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} bytes`;
+}
+
+/** As a path is written in a command. */
+export const importHint = (path: string): string =>
+  `strata models import ${quoted(path)} --out ${join("models", "NAME")}`;
+
+export const quoted = (word: string): string =>
+  /^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

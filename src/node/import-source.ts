@@ -49,8 +49,14 @@ export async function readSource(path: string, options: ReadSourceOptions): Prom
     const { scratch, onProgress, signal } = options;
     const filter = (entry: string) => !entry.split("/").some((part) => part.startsWith("."));
     await unpackTar(path, scratch, { ...ARCHIVE_LIMITS, filter, unwrap: true, onProgress, signal });
-    const { sha256 } = await hashFile(path);
-    return { ...(await readPlain(await findIn(scratch, path), path, name)), sha256 };
+    try {
+      const { sha256 } = await hashFile(path);
+      return { ...(await readPlain(await findIn(scratch, path), path, name)), sha256 };
+    } catch (error) {
+      // Nobody knows the place where it was unpacked.
+      if (error instanceof Error) error.message = error.message.replaceAll(scratch, path);
+      throw error;
+    }
   }
   if (!info?.isDirectory()) return readPlain(path, path, name);
   return readPlain(await findIn(path, path), path, name);

@@ -25,10 +25,10 @@ const OWN = "levels.0.a.conv.weight";
 /** A tensor that only a ResNet has, with what stands before it. */
 const RESNET = /^(.*?)layer1\.0\.conv1\.weight$/;
 
-/** The kind of weights: strata's own where its configuration lies beside them, else told by the names. */
+/** The kind of weights: strata's own where its configuration lies beside them, or told by the names. */
 export function kindOf({ where, tensors, config }: ImportSource): ImportKind {
   const names = [...tensors.keys()];
-  if (config && (config.kind === "reference" || config.kind === "backbone" || tensors.has(OWN))) return "strata";
+  if (config?.kind === "reference" || config?.kind === "backbone" || tensors.has(OWN)) return "strata";
   if (names.some(isDelgName)) return "delg";
   if (hasHeads(tensors) || names.some((name) => name.startsWith("feature_encoder."))) return "reference";
   if (names.some((name) => RESNET.test(name))) return "torchvision";

@@ -17,6 +17,8 @@ export interface ReadSource extends ImportSource {
   format: TensorFile["format"];
   /** SHA-256 of the file or archive; null of what lies in several files. */
   sha256: string | null;
+  /** SHA-256 of the file with the tensors, in the archive where it is one; null of what lies in several files. */
+  weightsSha256: string | null;
   /** What else the file holds, by name: epoch, optimizer_states, … */
   other: string[];
 }
@@ -68,7 +70,8 @@ async function readPlain(path: string, where: string, name: string): Promise<Rea
   const config = format === "safetensors" ? await configBeside(path) : undefined;
   const isFile = format !== "tensorflow" && (await stat(path)).isFile();
   const sha256 = isFile ? (await hashFile(path)).sha256 : null;
-  return { where, name, tensors, format, other: Object.keys(other), sha256, ...(config && { config }) };
+  const read = { where, name, tensors, format, other: Object.keys(other), sha256, weightsSha256: sha256 };
+  return config ? { ...read, config } : read;
 }
 
 /** The configuration of a .safetensors file: of the same name, or config.json. */

@@ -117,7 +117,7 @@ function checkName(name: string | undefined): string | undefined {
 }
 
 /** A model of strata says its checksum itself. */
-function checkOwn({ where, sha256, config }: ReadSource): void {
+function checkOwn({ where, weightsSha256: sha256, config }: ReadSource): void {
   const stated = config?.sha256;
   if (typeof stated !== "string" || sha256 === null || stated.toLowerCase() === sha256) return;
   throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${stated}`);

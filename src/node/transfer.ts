@@ -3,7 +3,7 @@
  * part is the beginning. Whether the whole file is the right one, `downloadFile` decides.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FormatError } from "../errors.js";
@@ -74,6 +74,7 @@ class Transfer {
   private note: PartNote | null = null;
   /** Bytes of the file on the disk. */
   private have = 0;
+  private whole = false;
   private arrived = 0;
 
   constructor(
@@ -93,7 +94,8 @@ class Transfer {
       let [failures, most] = [0, this.have];
       for (let tries = 1; ; tries++) {
         try {
-          if (await this.attempt(file)) break;
+          this.whole = await this.attempt(file);
+          if (this.whole) break;
         } catch (error) {
           if (!(error instanceof TransferError)) throw error;
           failures = this.have > most ? 1 : failures + 1;
@@ -111,6 +113,9 @@ class Transfer {
       throw cause instanceof Error && "syscall" in cause ? ioError("write", this.part, cause) : cause;
     } finally {
       await file.close();
+      // Nothing came: nothing to go on with.
+      if (this.have === 0 && !this.whole)
+        await Promise.all([this.part, this.noteFile].map((path) => rm(path, { force: true })));
     }
   }
 

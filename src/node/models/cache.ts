@@ -10,6 +10,7 @@ import { ioError, writeFileAtomic } from "../atomic.js";
 import { MODEL_FILES } from "../model-folder.js";
 import { isModelName, type ModelEntry, type ModelKind } from "./entry.js";
 import { modelsHome } from "./home.js";
+import { withLock } from "./lock.js";
 
 const RECORD = "download.json";
 
@@ -107,8 +108,9 @@ export async function removeCached(name: string): Promise<number> {
     throw new OptionError(`no model "${name.slice(0, 200)}" in the cache ${modelsHome()}; nothing was removed`);
   }
   try {
-    await rm(found.folder, { recursive: true });
+    await withLock(found.folder, () => rm(found.folder, { recursive: true }));
   } catch (cause) {
+    if (cause instanceof IoError) throw cause;
     throw ioError("remove", found.folder, cause);
   }
   return found.bytes;

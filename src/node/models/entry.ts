@@ -78,7 +78,7 @@ export function parseEntry(where: string, json: unknown): ModelEntry {
     licence: text(at, "licence", given.licence),
     login,
     shipped,
-    note: text(at, "note", given.note ?? "") ?? "",
+    note: text(at, "note", given.note ?? null) ?? "",
   };
 }
 
@@ -135,7 +135,7 @@ function digits(where: string, key: string, value: unknown, pattern: RegExp, cou
 }
 
 function text(where: string, key: string, value: unknown): string | null {
-  if (value === null && key !== "note") return null;
+  if (value === null) return null;
   // It is printed: no control characters, which could move a terminal's cursor.
   if (typeof value === "string" && value.length <= MAX_TEXT && !/\p{Cc}/u.test(value)) return value;
   throw wrong(where, key, `a line of text of at most ${MAX_TEXT} characters`, value);

@@ -2,12 +2,14 @@
  * A model of the registry into the cache: from its address or a mirror, with a login where the server asks for one, checked
  * by what the registry knows. What is in the cache and unchanged is not fetched again, so no network is needed then.
  */
-import { rename } from "node:fs/promises";
+import { rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OptionError, UnsupportedError } from "../../errors.js";
 import { ioError } from "../atomic.js";
 import { type Downloaded, type DownloadProgress, downloadFile, hashFile } from "../download.js";
+import { makeFolder } from "../folders.js";
 import { checkUrl, LoginError, shownAddress } from "../http.js";
+import { MODEL_FILES } from "../model-folder.js";
 import type { Environment } from "../proxy.js";
 import {
   type CachedModel,
@@ -20,6 +22,7 @@ import {
   writeRecord,
 } from "./cache.js";
 import type { ModelEntry, RemoteFile } from "./entry.js";
+import { withLock } from "./lock.js";
 import { type Ask, basicAuthorization, findLogin } from "./login.js";
 
 export interface FetchOptions {
@@ -51,24 +54,34 @@ export interface FetchedModel extends CachedModel {
  */
 export async function fetchModel(entry: ModelEntry, options: FetchOptions = {}): Promise<FetchedModel> {
   if (entry.shipped) throw new OptionError(`"${entry.name}" comes with strata; there is nothing to fetch`);
-  const { name } = entry;
+  const folder = modelFolder(entry.name);
+  await makeFolder(folder).catch((cause) => {
+    throw ioError("make", folder, cause);
+  });
+  try {
+    return await withLock(folder, () => fetchInto(folder, entry, options));
+  } finally {
+    // It stays only with something in it.
+    await rmdir(folder).catch(() => {});
+  }
+}
+
+async function fetchInto(folder: string, entry: ModelEntry, options: FetchOptions): Promise<FetchedModel> {
+  const { name, kind, licence } = entry;
   const expected = options.sha256 ?? entry.sha256;
   const there = await usable(entry, expected, options);
   const checkedBy: Check = expected !== null ? "sha256" : entry.sha256Prefix !== null ? "sha256Prefix" : "nothing";
   if (there) return { ...there, checkedBy: checkedBy === "nothing" ? there.checkedBy : checkedBy, fetched: false };
 
   const address = addressOf(entry, entry, entry.file, options.baseUrl);
-  const folder = modelFolder(name);
   const login = new LoginSession(entry, options);
   if (entry.config) {
-    const url = addressOf(entry, entry.config, "config.json", options.baseUrl);
+    const url = addressOf(entry, entry.config, MODEL_FILES.config, options.baseUrl);
     await fetchFile(url, configPath(name), entry.config, login, options);
   }
   const file = storedFile(entry);
-  const checks = { ...entry, sha256: expected };
-  const done = await fetchFile(address, join(folder, file), checks, login, options);
+  const done = await fetchFile(address, join(folder, file), { ...entry, sha256: expected }, login, options);
   const from = shownAddress(checkUrl("models download", address));
-  const { kind, licence } = entry;
   const record = { kind, file, bytes: done.bytes, sha256: done.sha256, checkedBy, from, licence };
   await writeRecord(name, record);
   return { ...record, name, folder, path: join(folder, file), fetched: true };

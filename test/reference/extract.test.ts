@@ -9,45 +9,16 @@ import { type OpenOptions, openExtractor } from "../../src/node/extractor.js";
 import { loadImage } from "../../src/node/images.js";
 import { type Agreement, agreement } from "../agreement.js";
 import { describeShared } from "../shared.js";
-
-interface Case {
-  name: string;
-  image: string;
-  npz: string;
-  count: number;
-  preprocessing?: "torch" | "caffe";
-  first_stride?: 1 | 2;
-  replace_strides?: boolean;
-  thresh: number;
-  nms: boolean;
-  max_features?: number;
-  d2net_localization?: boolean;
-  sum_descriptors?: boolean;
-  heads?: string;
-  attention?: OpenOptions["attentionModel"];
-}
-
-const WHOLE = "checkpoints/cfe64_multi_attention_model2_distinctiveness+_lossN2_lambda05_sm.ckpt";
+import { optionsOf, type ReferenceCase, referenceCases, WHOLE } from "./cases.js";
 
 describeShared("reference extraction", (shared) => {
   const folder = join(shared, "reference");
-  const cases = JSON.parse(readFileSync(join(folder, "extract/cases.json"), "utf8")) as Case[];
+  const cases = referenceCases(folder);
 
-  const options = (c: Case): OpenOptions => ({
-    ...(c.heads
-      ? { attentionCkpt: join(folder, c.heads), model: join(folder, WHOLE) }
-      : { model: join(folder, WHOLE) }),
-    attentionModel: c.attention,
-    firstStride: c.first_stride,
-    replaceStrides: c.replace_strides,
-    preprocessing: c.preprocessing,
-    threshold: c.thresh,
-    nms: c.nms,
-    // The reference's suppression overwrites the map that it localizes on, so its keypoints sit on the grid.
-    refine: c.nms ? "grid" : "subpixel",
-    detection: c.d2net_localization ? "d2net" : "attention",
-    sumDescriptors: c.sum_descriptors,
-    maxFeatures: c.max_features,
+  const options = (c: ReferenceCase): OpenOptions => ({
+    ...optionsOf(c),
+    model: join(folder, WHOLE),
+    ...(c.heads && { attentionCkpt: join(folder, c.heads) }),
   });
 
   it.each(cases)("$name", async (c) => {

@@ -22,6 +22,7 @@ export interface ExtractionFlags {
   firstStride?: 1 | 2;
   replaceStrides?: boolean;
   preprocessing?: OpenOptions["preprocessing"];
+  scales?: number[];
   scale?: boolean;
   maxEdge?: number;
   maxSumEdges?: number;
@@ -52,6 +53,11 @@ export function numberOf(flag: string, range: { min?: number; max?: number; inte
 }
 
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
+
+/** A parser of numbers with commas between them; which ones may be given is up to the option. */
+function numbersOf(flag: string) {
+  return (text: string): number[] => text.split(",").map(numberOf(flag, {}));
+}
 
 /** As `numberOf`, or "all" for no limit (commander does not let a parser answer null). */
 function countOrAll(flag: string) {
@@ -98,6 +104,11 @@ export function addExtractionOptions(command: Command, { limit = true } = {}): C
     .option("--d2net-localization", "D2-Net's hard detection on the descriptor maps")
     .option("--sum-descriptors", "weigh descriptor maps by their scores")
     .optionsGroup("Images:")
+    .option(
+      "--scales <list>",
+      "look for keypoints at these scales, like 1,0.7,0.5 (default: the model's)",
+      numbersOf("--scales"),
+    )
     .option("--max-edge <px>", "scale down until the longer edge fits", count("--max-edge"))
     .option("--max-sum-edges <px>", "scale down until width + height fits", count("--max-sum-edges"))
     .option("--scale", `short for --max-edge ${SCALE_DEFAULTS.maxEdge} --max-sum-edges ${SCALE_DEFAULTS.maxSumEdges}`)
@@ -129,6 +140,7 @@ export function openOptions(flags: ExtractionFlags): OpenOptions {
     maxFeatures: flags.maxFeatures === "all" ? null : flags.maxFeatures,
     detection: flags.d2netLocalization ? DETECTIONS[1] : undefined,
     sumDescriptors: flags.sumDescriptors,
+    scales: flags.scales,
     maxEdge: flags.maxEdge,
     maxSumEdges: flags.maxSumEdges,
     backend: flags.backend,

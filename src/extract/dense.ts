@@ -5,15 +5,16 @@
 import type { numpy as np } from "@jax-js/jax";
 import { StateError } from "../errors.js";
 import type { Features } from "../features.js";
-import { resizePoints } from "../geometry/coordinates.js";
 import { type Compiled, type CompileOptions, compile, type Feed, type InputSpec } from "../graph/compile.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
 import { fitSize, resizeImage } from "../image/resize.js";
+import { shrinkImage } from "../image/shrink.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
+import { mergeScales, type ScaleFeatures } from "./scales.js";
 
 /**
  * A network that reads its own maps: features come out of the graph, and the maps, many times as large, never leave it.
@@ -64,11 +65,10 @@ export interface DenseMap {
   width: number;
 }
 
-/** An image, scaled as the options say, and as the network takes it. */
+/** An image, and the same reduced as `maxEdge` and `maxSumEdges` say. */
 interface Prepared {
   image: Image;
-  scaled: Image;
-  fitted: Image;
+  reduced: Image;
 }
 
 /** Images in one dense pass; more only take memory. */
@@ -103,19 +103,12 @@ export class DenseExtractor implements Extractor {
     const prepared = images.map((image) => this.prepare(image));
     const results: Features[] = [];
     while (results.length < prepared.length) {
-      const first = prepared[results.length].scaled;
+      const first = prepared[results.length].reduced;
       const same = prepared
         .slice(results.length, results.length + BATCH)
-        .findIndex(({ scaled }) => scaled.width !== first.width || scaled.height !== first.height);
+        .findIndex(({ reduced }) => reduced.width !== first.width || reduced.height !== first.height);
       const count = same < 0 ? Math.min(BATCH, prepared.length - results.length) : same;
-      const batch = prepared.slice(results.length, results.length + count);
-      const found = await this.features(batch);
-      batch.forEach(({ image, scaled }, i) => {
-        const features = found[i];
-        if (scaled !== image)
-          resizePoints(features.keypoints, image.width / scaled.width, image.height / scaled.height);
-        results.push({ ...features, imageSize: [image.width, image.height] });
-      });
+      results.push(...(await this.features(prepared.slice(results.length, results.length + count))));
     }
     return results;
   }
@@ -130,17 +123,32 @@ export class DenseExtractor implements Extractor {
     }
   }
 
-  /** Features of a batch, all of one size before and after `fit`. */
+  /** Features of a batch whose reduced images are all of one size. */
   private async features(batch: readonly Prepared[]): Promise<Features[]> {
-    const images = batch.map(({ fitted }) => fitted);
+    const found: ScaleFeatures[][] = batch.map(() => []);
+    for (const scale of this.options.scales) {
+      const shrunk = batch.map(({ reduced }) => shrinkImage(reduced, scale));
+      const features = await this.atOneScale(shrunk.map(({ image }) => image));
+      for (const [i, { image, reduced }] of batch.entries()) {
+        const [stepX, stepY] = shrunk[i].step;
+        const step = [(stepX * image.width) / reduced.width, (stepY * image.height) / reduced.height] as const;
+        found[i].push({ features: features[i], step });
+      }
+    }
+    return batch.map(({ image }, i) => mergeScales(found[i], [image.width, image.height], this.options.maxFeatures));
+  }
+
+  /** Features of images of one size, in their pixels. */
+  private async atOneScale(images: readonly Image[]): Promise<Features[]> {
+    const fitted = images.map((image) => this.model.fit(image));
     const { reading } = this;
     if (!reading) {
-      const outputs = await this.dense(images);
-      return batch.map(({ scaled }, i) => this.model.read(sharesOf(outputs, i), scaled, this.options));
+      const outputs = await this.dense(fitted);
+      return images.map((image, i) => this.model.read(sharesOf(outputs, i), image, this.options));
     }
-    const { scaled, fitted } = batch[0];
-    const outputs = await this.pass(images, () => this.openReading(reading), reading.feeds(scaled, fitted));
-    return batch.map((_, i) => reading.read(outputs, i, scaled));
+    const feeds = reading.feeds(images[0], fitted[0]);
+    const outputs = await this.pass(fitted, () => this.openReading(reading), feeds);
+    return images.map((image, i) => reading.read(outputs, i, image));
   }
 
   /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */
@@ -150,9 +158,10 @@ export class DenseExtractor implements Extractor {
 
   /** One image's maps, for pictures; `covered` is the share of them across and down that is the image, not its padding. */
   async maps(image: Image): Promise<{ maps: Record<string, DenseMap>; covered: [number, number] }> {
-    const { scaled, fitted } = this.prepare(image);
+    const { reduced } = this.prepare(image);
+    const fitted = this.model.fit(reduced);
     const maps = sharesOf(await this.dense([fitted]), 0);
-    return { maps, covered: [scaled.width / fitted.width, scaled.height / fitted.height] };
+    return { maps, covered: [reduced.width / fitted.width, reduced.height / fitted.height] };
   }
 
   private async pass(
@@ -216,8 +225,8 @@ export class DenseExtractor implements Extractor {
       maxEdge: maxEdge ?? undefined,
       maxSumEdges: maxSumEdges ?? undefined,
     });
-    const scaled = width === image.width && height === image.height ? image : resizeImage(image, width, height);
-    return { image, scaled, fitted: this.model.fit(scaled) };
+    const same = width === image.width && height === image.height;
+    return { image, reduced: same ? image : resizeImage(image, width, height) };
   }
 }
 

@@ -18,6 +18,8 @@ export interface ExtractOptions {
   maxFeatures: number | null;
   /** Scale descriptor maps by their scores before sampling. Default false. */
   sumDescriptors: boolean;
+  /** Scales at which features are looked for, each above 0 and at most 1; the best of all are kept. Default: the model's ([1] for the reference). */
+  scales: readonly number[];
   /** Scale images down until their longer edge fits, in pixels; null leaves them. Default null. */
   maxEdge: number | null;
   /** Scale images down until width + height fit, in pixels; null leaves them. Default null. */
@@ -31,6 +33,7 @@ export const EXTRACT_DEFAULTS: ExtractOptions = {
   detection: "attention",
   maxFeatures: null,
   sumDescriptors: false,
+  scales: [1],
   maxEdge: null,
   maxSumEdges: null,
 };
@@ -45,7 +48,24 @@ export function extractOptions(given: Partial<ExtractOptions>, model: Partial<Ex
   for (const name of ["maxFeatures", "maxEdge", "maxSumEdges"] as const) {
     if (options[name] !== null) checkNumber("extract", name, options[name], { min: 1, integer: true });
   }
+  checkScales("extract", options.scales);
   return options;
+}
+
+const MOST_SCALES = 16;
+
+function checkScales(where: string, scales: unknown): void {
+  const fits =
+    Array.isArray(scales) &&
+    scales.length > 0 &&
+    scales.length <= MOST_SCALES &&
+    new Set(scales).size === scales.length &&
+    scales.every((scale) => typeof scale === "number" && scale > 0 && scale <= 1);
+  if (!fits) {
+    throw new OptionError(
+      `${where}: "scales" must be 1 to ${MOST_SCALES} different numbers above 0 and at most 1, got ${JSON.stringify(scales)}`,
+    );
+  }
 }
 
 /** Throws an OptionError unless `value` is true or false; "no" would count as true. */

@@ -16,7 +16,8 @@ import { bestFirst } from "./select.js";
 
 /** Options that a model of this family comes with. */
 export function strataDefaults({ detection }: StrataConfig): Partial<ExtractOptions> {
-  return { threshold: detection.threshold, nms: true, maxFeatures: detection.maxKeypoints };
+  const { threshold, maxKeypoints, scales = [1] } = detection;
+  return { threshold, nms: true, maxFeatures: maxKeypoints, scales };
 }
 
 /** The default family as a dense model. */
@@ -26,7 +27,7 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     sha256,
     dim: config.descriptorDim,
     preprocessing: fromUnit(config.input.mean, config.input.std),
-    network: strataNetwork,
+    network: strataNetwork(config.join ?? "direct"),
     params: params as never,
     sampleSizes: { H: [128, 160], W: [160, 192] },
     checkOptions: (options) => checkOptions(config.name, options),
@@ -45,7 +46,7 @@ function readInGraph({ nms, refine, maxFeatures, threshold }: ExtractOptions, co
   const { descriptorDim: dim } = config;
   const { nmsRadius, border } = config.detection;
   const reading: GraphReading = {
-    network: strataKeypoints(nmsRadius),
+    network: strataKeypoints(nmsRadius, config.join ?? "direct"),
     inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
     dims: { K: [50, 60] },
     feeds: (size, fitted) => ({

@@ -1,6 +1,10 @@
 /** Configurations of models, as they lie beside the weights in JSON; read strictly. */
 import { FormatError } from "../errors.js";
 
+/** How the score head's taps meet at full resolution; see `joinTaps` in strata.ts. */
+export const JOINS = ["direct", "cascade"] as const;
+export type Join = (typeof JOINS)[number];
+
 /** The default family (strata-s…). */
 export interface StrataConfig {
   name: string;
@@ -15,6 +19,8 @@ export interface StrataConfig {
   widths: number[];
   descriptorDim: number;
   attentionWidth: number;
+  /** Default "direct". */
+  join?: Join;
   bnEps: number;
   detection: {
     /** Keypoints are maxima of (2·nmsRadius + 1)² windows. */
@@ -23,6 +29,8 @@ export interface StrataConfig {
     border: number;
     maxKeypoints: number;
     threshold: number;
+    /** Scales of the image at which keypoints are looked for; default [1]. */
+    scales?: number[];
   };
   /** SHA-256 of the weights file, hexadecimal. */
   sha256?: string;
@@ -63,6 +71,12 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const { threshold } = detection;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold < Infinity))
     throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
+  const join = JOINS.find((known) => known === root.join);
+  if (root.join !== undefined && !join) throw wrong(where, "join", JOINS.map((j) => `"${j}"`).join(" or "), root.join);
+  const { scales } = detection;
+  const fits =
+    scales === undefined || (Array.isArray(scales) && scales.length > 0 && scales.every((s) => s > 0 && s <= 1));
+  if (!fits) throw wrong(where, "detection.scales", "a list of numbers above 0 and at most 1", scales);
   const eps = root.bnEps;
   if (typeof eps !== "number" || !(eps > 0 && eps < Infinity)) throw wrong(where, "bnEps", "a number > 0", eps);
   const std = numbers(input.std, "input.std", 3);
@@ -78,12 +92,14 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
     widths: numbers(root.widths, "widths", 5).map((w, i) => whole(w, `widths.${i}`, 1)),
     descriptorDim: whole(root.descriptorDim, "descriptorDim", 1),
     attentionWidth: whole(root.attentionWidth, "attentionWidth", 1),
+    ...(join === undefined ? {} : { join }),
     bnEps: eps,
     detection: {
       nmsRadius: whole(detection.nmsRadius, "detection.nmsRadius", 1, LARGEST.nmsRadius),
       border: whole(detection.border, "detection.border", 0, LARGEST.border),
       maxKeypoints: whole(detection.maxKeypoints, "detection.maxKeypoints", 1),
       threshold,
+      ...(scales === undefined ? {} : { scales: scales as number[] }),
     },
     ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
     ...(parameters === undefined ? {} : { parameters: whole(parameters, "parameters", 1) }),

@@ -4,6 +4,7 @@
  * image. See models/strata-s0/CARD.md for the formulas.
  */
 import { lax, nn, numpy as np } from "@jax-js/jax";
+import type { Join } from "./config.js";
 import type { Arr, Conv } from "./layers.js";
 import { sampleLinear, sampleNearest, topCells } from "./sampling.js";
 import { type StrataParams, strataMaps } from "./strata.js";
@@ -30,12 +31,13 @@ export interface KeypointOutputs {
 }
 
 /** The network and its reading for windows of (2·radius + 1)² pixels. */
-export function strataKeypoints(radius: number): (inputs: KeypointInputs) => KeypointOutputs {
+export function strataKeypoints(radius: number, join: Join): (inputs: KeypointInputs) => KeypointOutputs {
   const size = 2 * radius + 1;
   const steps = Array.from({ length: size }, (_, i) => i - radius);
   const window = steps.flatMap((dy) => steps.map((dx) => [dx, dy]));
   return ({ image, columns, rows, slots, params }) => {
-    const { score: whole, maps } = strataMaps({ image, params });
+    const { score: whole, attention, levels } = strataMaps({ image, params }, join);
+    attention.dispose();
     const frame = (row: number): Arr =>
       rows.ref
         .slice(row)
@@ -58,15 +60,32 @@ export function strataKeypoints(radius: number): (inputs: KeypointInputs) => Key
     const weights = nn.softmax(values.div(temperature), 2);
     const keypoints = cells.add(np.sum(np.expandDims(weights, 3).mul(offsets), 2));
 
-    const sampled = maps.map((map, l) => {
-      const scale = 0.5 ** (l + 1);
-      const places = keypoints.ref.add(0.5).mul(scale).sub(0.5);
-      return sampleLinear(map, np.expandDims(places, 1)).slice([], [], 0);
+    const seen = levels.map((map, i) => {
+      const places = keypoints.ref
+        .add(0.5)
+        .mul(0.5 ** (i + 1))
+        .sub(0.5);
+      return encodeAt(map, np.expandDims(places, 1), params.encoders[i]);
     });
-    const sum = sampled.reduce((a, b) => a.add(b)).transpose([0, 2, 1]);
+    const sum = seen
+      .reduce((a, b) => a.add(b))
+      .slice([], [], 0)
+      .transpose([0, 2, 1]);
     const norm = np.sqrt(np.sum(np.square(sum.ref), 2, { keepdims: true }));
     return { keypoints, scores, descriptors: sum.div(np.maximum(norm, 1e-12)) };
   };
+}
+
+/**
+ * What an encoder sees of map [N, C, h, w] at points [N, 1, K, 2] → [N, dim, 1, K]. A 1×1 convolution commutes with
+ * sampling, so thousands of points are encoded, not a map of a hundred thousand. Cells outside the map give not even
+ * the bias; how much of a point lies inside, a map of ones says.
+ */
+function encodeAt(map: Arr, points: Arr, { weight, bias }: Conv): Arr {
+  const ones = map.ref.slice([], [0, 1]).mul(0).add(1);
+  const covered = sampleLinear(ones, points.ref);
+  const encoded = lax.convGeneralDilated(sampleLinear(map, points), weight, [1, 1], "VALID");
+  return encoded.add(covered.mul(bias.reshape([1, -1, 1, 1])));
 }
 
 /** The largest value of each window, as far as it lies in the map; values must not be negative. One axis at a time. */

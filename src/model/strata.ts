@@ -2,7 +2,7 @@
  * strata-s: the default network. Five levels of a small convolutional network; the score head reads all of them at full
  * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s0/CARD.md.
  */
-import type { StrataConfig } from "./config.js";
+import type { Join, StrataConfig } from "./config.js";
 import { type Arr, averagePool2, type Conv, conv2d, relu, sigmoid, upsample } from "./layers.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
 
@@ -55,8 +55,17 @@ export interface StrataOutputs {
   map4: Arr;
 }
 
-/** What the levels are turned into: attention [N, 2, H, W], score [N, 1, H, W] and the encoded maps of levels 1…4. */
-export function strataMaps({ image, params }: { image: Arr; params: StrataParams<Conv> }) {
+export interface StrataMaps {
+  /** [N, 2, H, W]. */
+  attention: Arr;
+  /** [N, 1, H, W]. */
+  score: Arr;
+  /** Activations of levels 1…4, not yet encoded: [N, C, H/2ˡ, W/2ˡ]. */
+  levels: Arr[];
+}
+
+/** The network up to its score. */
+export function strataMaps({ image, params }: { image: Arr; params: StrataParams<Conv> }, join: Join): StrataMaps {
   const maps: Arr[] = [];
   let x = image;
   for (const { a, b, skip } of params.levels) {
@@ -70,21 +79,30 @@ export function strataMaps({ image, params }: { image: Arr; params: StrataParams
     maps.push(x.ref);
   }
   x.dispose();
-  const encoded = params.encoders.map((encoder, i) => conv2d(maps[i + 1].ref, encoder));
-  const taps = params.attention.taps.map((tap, l) => {
-    const seen = conv2d(maps[l], tap);
-    return l === 0 ? seen : upsample(seen, 2 ** l, "half_pixel");
-  });
-  const joined = relu(taps.reduce((sum, tap) => sum.add(tap)));
-  const fused = relu(conv2d(joined, params.attention.fuse, { padding: 1 }));
+  const taps = params.attention.taps.map((tap, l) => conv2d(maps[l].ref, tap));
+  const fused = relu(conv2d(relu(joinTaps(taps, join)), params.attention.fuse, { padding: 1 }));
   const attention = sigmoid(conv2d(fused, params.attention.out));
   const score = attention.ref.slice([], [0, 1]).mul(attention.ref.slice([], [1, 2]));
-  return { attention, score, maps: encoded };
+  maps[0].dispose();
+  return { attention, score, levels: maps.slice(1) };
+}
+
+/**
+ * The sum of all taps [N, C, H/2ˡ, W/2ˡ] at full resolution. "direct" enlarges each by itself. "cascade" begins with the
+ * deepest and doubles the sum before each next one: nearly the same, with one map as large as the image instead of four.
+ */
+export function joinTaps(taps: readonly Arr[], join: Join): Arr {
+  if (join === "cascade") {
+    return taps.reduceRight((sum, tap) => tap.add(upsample(sum, 2, "half_pixel")));
+  }
+  return taps.map((tap, l) => (l === 0 ? tap : upsample(tap, 2 ** l, "half_pixel"))).reduce((sum, tap) => sum.add(tap));
 }
 
 /** The dense pass on a normalised image [N, 3, H, W], H and W multiples of 16. */
-export function strataNetwork(inputs: { image: Arr; params: StrataParams<Conv> }): StrataOutputs {
-  const { attention, score, maps } = strataMaps(inputs);
-  const [map1, map2, map3, map4] = maps;
-  return { attention, score, map1, map2, map3, map4 };
+export function strataNetwork(join: Join) {
+  return (inputs: { image: Arr; params: StrataParams<Conv> }): StrataOutputs => {
+    const { attention, score, levels } = strataMaps(inputs, join);
+    const [map1, map2, map3, map4] = inputs.params.encoders.map((encoder, i) => conv2d(levels[i], encoder));
+    return { attention, score, map1, map2, map3, map4 };
+  };
 }

@@ -5,7 +5,8 @@
  */
 import { lax, numpy as np } from "@jax-js/jax";
 import type { StrataConfig } from "../../model/config.js";
-import { type Arr, averagePool2, conv2d, relu, upsample } from "../../model/layers.js";
+import { type Arr, averagePool2, conv2d, relu } from "../../model/layers.js";
+import { joinTaps } from "../../model/strata.js";
 import type { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";
 import { initialConv, initialNorm } from "../reference/initial.js";
@@ -15,7 +16,7 @@ import { convOf, type Tensors } from "../reference/layers.js";
 export type Statistics = "batch" | "running";
 
 /** What of a configuration is the network. */
-export type NetworkShape = Pick<StrataConfig, "widths" | "descriptorDim" | "attentionWidth" | "bnEps">;
+export type NetworkShape = Pick<StrataConfig, "widths" | "descriptorDim" | "attentionWidth" | "join" | "bnEps">;
 
 /** What a batch counts in running statistics. Batches are small: a tenth, as is usual, leaves the noise of eight views. */
 const MOMENTUM = 0.02;
@@ -75,7 +76,7 @@ export function networkMaps(
   images: Arr,
   parameters: Tensors,
   state: Tensors,
-  { widths, bnEps }: NetworkShape,
+  { widths, join = "direct", bnEps }: NetworkShape,
   statistics: Statistics,
 ): NetworkMaps {
   const next = { ...state };
@@ -93,11 +94,8 @@ export function networkMaps(
     maps.push(x.ref);
   }
   x.dispose();
-  const taps = maps.map((map, l) => {
-    const seen = conv2d(map.ref, convOf(parameters, `attention.taps.${l}`));
-    return l === 0 ? seen : upsample(seen, 2 ** l, "half_pixel");
-  });
-  const joined = relu(taps.reduce((sum, tap) => sum.add(tap)));
+  const taps = maps.map((map, l) => conv2d(map.ref, convOf(parameters, `attention.taps.${l}`)));
+  const joined = relu(joinTaps(taps, join));
   const fused = relu(norm(joined, "attention.fuse"));
   const attention = conv2d(fused, convOf(parameters, "attention.out"));
   maps[0].dispose();

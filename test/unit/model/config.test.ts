@@ -29,6 +29,19 @@ describe("parseStrataConfig", () => {
     expect(config).toMatchObject({ name: "strata-s0", descriptorDim: 64, widths: [16, 32, 64, 128, 128] });
   });
 
+  it("reads scales and how taps are joined, and refuses others", () => {
+    const detection = { ...TINY.detection, scales: [0.8, 0.4] };
+    expect(parseStrataConfig("c", { ...TINY, join: "cascade", detection })).toEqual({
+      ...TINY,
+      join: "cascade",
+      detection,
+    });
+    expect(() => parseStrataConfig("c", { ...TINY, join: "sum" })).toThrow(/"join" must be "direct" or "cascade"/);
+    for (const scales of [[], [0], [2], "1", [null]]) {
+      expect(() => parseStrataConfig("c", changed("detection.scales", scales))).toThrow(/"detection.scales" must be/);
+    }
+  });
+
   it.each([null, [], 3, "text"])("refuses %j", (value) => {
     expect(() => parseStrataConfig("c.json", value)).toThrow(/^c\.json: "the file" must be an object, got /);
   });

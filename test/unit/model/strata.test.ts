@@ -12,10 +12,27 @@ const read = (tensors: StateDict, config: StrataConfig = TINY) =>
   readStrataParams(new WeightReader("w", tensors), config);
 
 describe("strataNetwork", () => {
+  it("a cascade of taps is one graph too, and its sum is that of the taps but for where they are blended", async () => {
+    const params = read(strataTensors());
+    const image = { shape: [1, 3, 32, 48], data: randomValues(3 * 32 * 48, 5) };
+    const inputs = { image: { shape: ["N", 3, "H", "W"] }, params: params as never };
+    const dims = { N: [2, 3], H: [128, 160], W: [160, 192] } as const;
+    const compiled = await compile(strataNetwork("cascade") as never, inputs, { runtime: nodeRuntime, dims });
+    const { attention } = await compiled.run({ image });
+    await compiled.dispose();
+    const own = await interpret(strataNetwork("cascade") as never, { image, params: params as never });
+    const direct = await interpret(strataNetwork("direct") as never, { image, params: params as never });
+    const actual = { shape: [...attention.shape], data: attention.data as Float32Array };
+    expect(worstDifference(actual, own.attention)).toBeLessThan(2e-6);
+    const apart = worstDifference(own.attention, direct.attention);
+    expect(apart).toBeGreaterThan(1e-5);
+    expect(apart).toBeLessThan(0.1);
+  });
+
   it("one graph serves all sizes and batches, and is what jax-js's interpreter says", async () => {
     const params = read(strataTensors());
     const compiled = await compile(
-      strataNetwork as never,
+      strataNetwork("direct") as never,
       { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
       { runtime: nodeRuntime, dims: { N: [2, 3], H: [128, 160], W: [160, 192] } },
     );
@@ -26,7 +43,7 @@ describe("strataNetwork", () => {
         [3, 16, 32],
       ]) {
         const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
-        const expected = await interpret(strataNetwork as never, { image, params: params as never });
+        const expected = await interpret(strataNetwork("direct") as never, { image, params: params as never });
         const actual = await compiled.run({ image });
         expect(Object.keys(actual).sort()).toEqual(["attention", "map1", "map2", "map3", "map4", "score"]);
         for (const [name, value] of Object.entries(expected)) {

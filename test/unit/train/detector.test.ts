@@ -72,7 +72,7 @@ describe("network", () => {
   it("by running statistics it is the network that extracts", async () => {
     const images = { shape: [2, 3, SIZE, SIZE], data: randomValues(2 * 3 * SIZE * SIZE, 7) };
     const params = readStrataParams(new WeightReader("test", strataTensors()), TINY);
-    const { attention } = await interpret(strataNetwork as never, { image: images, params } as never);
+    const { attention } = await interpret(strataNetwork("direct") as never, { image: images, params } as never);
     const trained = await maps(fromFile().state, "running");
     const squashed = trained.attention.data.map((z) => 1 / (1 + Math.exp(-z)));
     expect(worstDifference({ shape: trained.attention.shape, data: squashed }, attention)).toBeLessThan(1e-5);

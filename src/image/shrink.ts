@@ -1,0 +1,90 @@
+/**
+ * Images for the coarser scales of an extraction: halved by 2×2 means as long as the scale allows, then bilinear. As
+ * quick as it gets (a third of `resizeImage`'s time), the same on every platform, and written in operators that every
+ * runtime has, so that an exported graph can do it too.
+ */
+import { OptionError } from "../errors.js";
+import type { Image } from "./image.js";
+
+export interface Shrunk {
+  image: Image;
+  /** Pixels of the original per pixel, across and down: x = (x′ + 0.5)·step − 0.5. */
+  step: [number, number];
+}
+
+/** The image at a scale in (0, 1]; each edge keeps one pixel at least. Scale 1 is the image itself, not a copy. */
+export function shrinkImage(image: Image, scale: number): Shrunk {
+  if (!(scale > 0 && scale <= 1)) {
+    throw new OptionError(`shrinkImage: the scale must be above 0 and at most 1, got ${scale}`);
+  }
+  let halved = image;
+  let halvings = 0;
+  while (scale * 2 ** halvings <= 0.5) {
+    halved = halve(halved);
+    halvings++;
+  }
+  const left = scale * 2 ** halvings;
+  const width = Math.max(1, Math.floor(halved.width * left + 0.5));
+  const height = Math.max(1, Math.floor(halved.height * left + 0.5));
+  const step: [number, number] = [(2 ** halvings * halved.width) / width, (2 ** halvings * halved.height) / height];
+  const same = width === halved.width && height === halved.height;
+  return { image: same ? halved : bilinear(halved, width, height), step };
+}
+
+/** Means of 2×2 pixels; an odd last row or column counts twice. */
+function halve({ width, height, data }: Image): Image {
+  const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
+  const out = new Uint8Array(3 * w * h);
+  for (let y = 0, to = 0; y < h; y++) {
+    const top = 6 * y * width;
+    const bottom = 2 * y + 1 < height ? top + 3 * width : top;
+    for (let x = 0; x < w; x++) {
+      const left = 6 * x;
+      const right = 2 * x + 1 < width ? left + 3 : left;
+      for (let c = 0; c < 3; c++, to++) {
+        out[to] =
+          (data[top + left + c] + data[top + right + c] + data[bottom + left + c] + data[bottom + right + c] + 2) >> 2;
+      }
+    }
+  }
+  return { width: w, height: h, data: out };
+}
+
+/** Linear interpolation between the four nearest pixel centres, to a size not below half of the image's. */
+function bilinear({ width, height, data }: Image, w: number, h: number): Image {
+  const out = new Uint8Array(3 * w * h);
+  const across = placesOf(width, w);
+  const down = placesOf(height, h);
+  for (let y = 0, to = 0; y < h; y++) {
+    const top = 3 * width * down.low[y];
+    const bottom = 3 * width * down.high[y];
+    const fy = down.fraction[y];
+    for (let x = 0; x < w; x++) {
+      const left = 3 * across.low[x];
+      const right = 3 * across.high[x];
+      const fx = across.fraction[x];
+      for (let c = 0; c < 3; c++, to++) {
+        const a = data[top + left + c];
+        const b = data[bottom + left + c];
+        const upper = a + fx * (data[top + right + c] - a);
+        const lower = b + fx * (data[bottom + right + c] - b);
+        out[to] = upper + fy * (lower - upper) + 0.5;
+      }
+    }
+  }
+  return { width: w, height: h, data: out };
+}
+
+/** For each new pixel: the old ones on both sides, and how far it lies from the first to the second. */
+function placesOf(from: number, to: number) {
+  const low = new Uint32Array(to);
+  const high = new Uint32Array(to);
+  const fraction = new Float64Array(to);
+  for (let i = 0; i < to; i++) {
+    const place = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1);
+    low[i] = Math.floor(place);
+    high[i] = Math.min(low[i] + 1, from - 1);
+    fraction[i] = place - low[i];
+  }
+  return { low, high, fraction };
+}

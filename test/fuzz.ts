@@ -5,6 +5,17 @@
 import { StrataError } from "../src/errors.js";
 import { Random } from "../src/random.js";
 
+/**
+ * How many damaged copies a long test makes: a share of them that fits the time, or `STRATA_FUZZ_ROUNDS` of each (the
+ * plan's proof is 2,000).
+ */
+export function fuzzRounds(share: number): number {
+  const wanted = process.env.STRATA_FUZZ_ROUNDS;
+  if (wanted === undefined || wanted === "") return share;
+  if (!/^[1-9]\d*$/.test(wanted)) throw new Error(`STRATA_FUZZ_ROUNDS must be a whole number, got "${wanted}"`);
+  return Number(wanted);
+}
+
 /** Numbers that break length and offset arithmetic. */
 const NASTY = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
 

@@ -11,6 +11,7 @@ import { readFileChecked } from "./atomic.js";
 import { readTensorFile, type TensorFile } from "./checkpoint-file.js";
 import { hashFile } from "./download.js";
 import { MODEL_FILES } from "./model-folder.js";
+import { readCached } from "./models/cache.js";
 import { unpackTar } from "./unpack.js";
 
 export interface ReadSource extends ImportSource {
@@ -40,10 +41,12 @@ const DEPTH = 3;
 const FILES = /\.(ckpt|pth|pt|safetensors|onnx)$/i;
 const ENDINGS = /\.(tar\.gz|tgz|tar|ckpt|pth|pt|bin|safetensors|onnx|index|data-\d{5}-of-\d{5})$/i;
 
-/** Reads the tensors behind a path. OptionError where there are none or several, FormatError for damage. */
+/** Reads the tensors behind a path, or the name of a model in the cache. OptionError where there are none or several, FormatError for damage. */
 export async function readSource(path: string, options: ReadSourceOptions): Promise<ReadSource> {
   const info = await stat(path).catch(() => undefined);
   if (!info && !(await stat(`${path}.index`).catch(() => undefined))) {
+    const cached = await readCached(path);
+    if (cached) return readSource(cached.path, options);
     throw new OptionError(`no weights "${path}": there is no such file or folder`);
   }
   const name = basename(resolve(path)).replace(ENDINGS, "");

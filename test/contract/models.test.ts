@@ -501,6 +501,9 @@ describe("models of the cache", () => {
       from: `${base}/model.safetensors`,
       architecture: { kind: "strata", parameters: 649_538, usable: true },
     });
+    const imported = await models("import", "mine", "--out", folder.path("imported"), "--json");
+    expect(imported.code, imported.err).toBe(0);
+    expect(JSON.parse(imported.out)).toMatchObject({ kind: "strata", parameters: 649_538 });
     const text = (await models("info", OWN)).out;
     expect(text).toMatch(/architecture +5 levels \(16, 32, 64, 128, 128 channels\), 64-d\n/);
     expect(text).toMatch(new RegExp(`sha256 +${sha(weights)} \\(as the registry says of `));
@@ -517,12 +520,12 @@ describe("models of the cache", () => {
     ]) {
       register(url, { kind, file: name });
       const done = await models("download", "mine");
-      expect(done.out).toContain(`next: strata models import ${home("mine", name)} --out`);
+      expect(done.out).toContain("next: strata models import mine --out FOLDER\n");
       expect((await models("list")).out).toMatch(/mine .* downloaded, to import/);
       const used = await strata(["info", "mine"]);
       expect(used.code).toBe(2);
       expect(used.err).toContain(
-        `turn it into a model folder with "strata models import ${home("mine", name)} --out FOLDER"`,
+        `${home("mine", name)}, which is not strata's: turn it into a model folder with "strata models import mine --out FOLDER"`,
       );
       rmSync(home("mine"), { recursive: true });
     }

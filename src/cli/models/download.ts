@@ -108,7 +108,7 @@ function describe(entry: ModelEntry, model: FetchedModel | null): string {
     sha256Prefix: "its first digits are as expected; more is not known",
     nothing: "not checked, for no checksum is known here: compare it with one you trust, or give it with --sha256",
   }[checkedBy];
-  const use = IMPORTED_KINDS.includes(entry.kind) ? importHint(path) : `strata extract IMAGE --model ${name}`;
+  const use = IMPORTED_KINDS.includes(entry.kind) ? importHint(name) : `strata extract IMAGE --model ${name}`;
   return (
     `${name}: ${path}, ${bytes.toLocaleString("en")} bytes${fetched ? "" : " (it was there; nothing was fetched)"}\n` +
     `  SHA-256 ${sha256} (${checked})\n  next: ${use}\n`

@@ -85,7 +85,7 @@ async function ofName(model: KnownModel, registry: Registry): Promise<ModelInfo>
     checked: changed ? `it was ${record.sha256} when it was fetched` : found.checked,
     licence: record?.licence ?? known.licence ?? found.licence,
     from: record?.from ?? found.from ?? known.from,
-    next: needsImport(model) ? importHint(path) : `strata extract IMAGE --model ${quoted(name)}`,
+    next: needsImport(model) ? importHint(name) : `strata extract IMAGE --model ${quoted(name)}`,
   };
 }
 

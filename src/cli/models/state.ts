@@ -1,5 +1,4 @@
 /** What is known of every model: its entry in a registry, and its folder in the cache. */
-import { join } from "node:path";
 import { type CacheFolder, listCached } from "../../node/models/cache.js";
 import { IMPORTED_KINDS } from "../../node/models/entry.js";
 import { openRegistry, type RegisteredModel } from "../../node/models/registry.js";
@@ -46,9 +45,9 @@ export function describeBytes(bytes: number): string {
   return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} bytes`;
 }
 
-/** As a path is written in a command. */
-export const importHint = (path: string): string =>
-  `strata models import ${quoted(path)} --out ${join("models", "NAME")}`;
+/** The command that makes a model folder of what was downloaded, or lies at a path. */
+export const importHint = (source: string): string => `strata models import ${quoted(source)} --out FOLDER`;
 
+/** As a word of a command line is written for a shell. */
 export const quoted = (word: string): string =>
   /^[\w.,:/@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -20,7 +20,7 @@ export async function locateCached(name: string): Promise<string | undefined> {
   if (cached) {
     throw new OptionError(
       `the model "${name}" is ${cached.path}, which is not strata's: turn it into a model folder with ` +
-        `"strata models import ${cached.path} --out FOLDER" and name the folder`,
+        `"strata models import ${name} --out FOLDER" and name the folder`,
     );
   }
   const known = (await openRegistry()).find(name);

@@ -80,6 +80,7 @@ export function readBundle(where: string, index: Uint8Array): Bundle {
   const shards = readHeader(where, header.value);
   const bundle: Bundle = { shards, entries: [], texts: [] };
   for (const { key, value } of rest) {
+    if (key[0] === 0) throw sliced(`${where}: ${JSON.stringify(nameOfSlice(key))}`);
     if (key.length > MAX_NAME) throw new FormatError(`${where}: a tensor's name is longer than ${MAX_NAME}`);
     const name = decodeUtf8(`${where}: a tensor's name`, key);
     const entry = readEntry(`${where}: ${JSON.stringify(name)}`, value);
@@ -151,12 +152,22 @@ function readEntry(where: string, bytes: Uint8Array): RawEntry {
         entry.crc = Number(field.value);
         break;
       case 7:
-        throw new UnsupportedError(
-          `${where} is saved in slices (a partitioned variable), which are not put together here; save it whole`,
-        );
+        throw sliced(where);
     }
   }
   return entry;
+}
+
+function sliced(where: string): UnsupportedError {
+  return new UnsupportedError(
+    `${where} is saved in slices (a partitioned variable), which are not put together here; save it whole`,
+  );
+}
+
+/** A slice's key: a zero, the tensor's name, a zero, and numbers in an order-preserving code. */
+function nameOfSlice(key: Uint8Array): string {
+  const end = key.indexOf(0, 1);
+  return new TextDecoder().decode(key.subarray(1, end < 0 ? key.length : end)).slice(0, MAX_NAME);
 }
 
 /** `TensorShapeProto`: sizes one by one. */

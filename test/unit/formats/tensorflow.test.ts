@@ -96,6 +96,12 @@ describe("readTensorflowCheckpoint refuses", () => {
       FormatError,
       /m\.index: "a\/b": shape \[2,3\] of float32 needs 24 bytes, the index says 20/,
     ],
+    [
+      "a slice before its tensor",
+      [header(1), [[0, ...text("a/b"), 0, 1, 1, 4, 0x80, 0x82], []]],
+      UnsupportedError,
+      /"a\/b" is saved in slices/,
+    ],
     ["slices", [header(1), floats({ slices: true })], UnsupportedError, /"a\/b" is saved in slices/],
     [
       "complex numbers",

@@ -3,7 +3,7 @@
 import { rm } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { FormatError, OptionError } from "../errors.js";
-import { openStrata, openTrained } from "../extract/models.js";
+import { openStrata, openTrained, trunkFacts } from "../extract/models.js";
 import { PREPROCESSINGS } from "../extract/preprocess.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { BACKBONE_PREFIX } from "../model/checkpoint.js";
@@ -127,5 +127,8 @@ function checkOwn({ where, weightsSha256: sha256, config }: ReadSource): void {
 function tryToOpen(where: string, { model, tensors, config }: ImportedWeights): void {
   if (model === "strata") openStrata(where, tensors, config, "");
   else if (model === "reference") openTrained(where, tensors, config, {}, "");
-  else readResnetParams(new WeightReader(where, tensors), BACKBONE_PREFIX, depthUnder(where, tensors, BACKBONE_PREFIX));
+  else {
+    trunkFacts(where, config, "");
+    readResnetParams(new WeightReader(where, tensors), BACKBONE_PREFIX, depthUnder(where, tensors, BACKBONE_PREFIX));
+  }
 }

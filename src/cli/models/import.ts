@@ -4,7 +4,7 @@ import type { IMPORT_KINDS } from "../../model/import/kinds.js";
 import type { ImportReport } from "../../node/models-import.js";
 import { byteMeter } from "../byte-meter.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
-import { errorCode } from "../report-error.js";
+import { errorCode, errorText, exitCodeOf } from "../report-error.js";
 
 /** As commander hands them over. */
 export interface ImportFlags {
@@ -50,11 +50,13 @@ export async function importCommand(source: string, flags: ImportFlags, context:
       context.err("strata: interrupted; nothing was written\n");
       return EXIT.interrupted;
     }
-    if (error instanceof ImportError && json) {
-      const { message, missing, mismatched, unused } = error;
+    if (!(error instanceof ImportError)) throw error;
+    const { message, missing, mismatched, unused } = error;
+    context.err(errorText(error, flags.debug ?? false));
+    if (json) {
       context.out(`${JSON.stringify({ error: message, code: errorCode(error), missing, mismatched, unused })}\n`);
-    }
-    throw error;
+    } else context.err("strata: --json lists all of them\n");
+    return exitCodeOf(error);
   } finally {
     interrupt.release();
   }

@@ -209,7 +209,7 @@ describe("importModel", () => {
     rmSync(at("no-shard/variables/variables.data-00000-of-00001"));
     execFileSync("tar", ["-czf", at("no-shard.tar.gz"), "-C", folder, "no-shard"]);
     const refused: [string, typeof StrataError | typeof FormatError, RegExp][] = [
-      ["absent.ckpt", OptionError, /no weights ".*absent\.ckpt": there is no such file or folder$/],
+      ["absent.ckpt", OptionError, /no weights ".*absent\.ckpt": there is no such file or folder/],
       ["cut.ckpt", FormatError, /cut\.ckpt/],
       ["flat.ckpt", FormatError, /the variance -1 of batch norm "feature_encoder\.resnet\.bn1" is not positive/],
       ["page.ckpt", FormatError, /page\.ckpt/],
@@ -231,6 +231,9 @@ describe("importModel", () => {
     for (const name of ["", " ", "a\nb", "x".repeat(201)]) {
       expect((await refusal("tiny", { name })).message).toMatch(/--name must be 1 to 200 printable characters$/);
     }
+    await importModel(at("resnet18.safetensors"), { out: at("strange") });
+    writeFileSync(at("strange/config.json"), JSON.stringify({ ...config("strange"), preprocessing: "keras" }));
+    expect((await refusal("strange")).message).toMatch(/"preprocessing" must be one of torch, caffe, none, got keras$/);
     const stopped = new AbortController();
     stopped.abort(new Error("stopped"));
     expect((await refusal("r50delg.tar.gz", { signal: stopped.signal })).message).toBe("stopped");

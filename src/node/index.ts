@@ -6,7 +6,11 @@ setDefaultRuntime(nodeRuntime);
 
 export * from "../index.js";
 export { readFileChecked, writeFileAtomic } from "./atomic.js";
+export { readTensorFile, type TensorFile } from "./checkpoint-file.js";
+export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-database.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
 export { listImages } from "./list-images.js";
+export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
+export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
 export { nodeRuntime };

@@ -3,10 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FormatError, IoError, OptionError } from "../../../src/errors.js";
-import type { ModelEntry } from "../../../src/node/models/entry.js";
+import { isModelName, type ModelEntry } from "../../../src/node/models/entry.js";
 import { modelsHome, strataHome } from "../../../src/node/models/home.js";
 import { openRegistry, parseRegistry } from "../../../src/node/models/registry.js";
 import { REFERENCE_RECIPES } from "../../../src/train/recipes.js";
+import { fuzz } from "../../fuzz.js";
 import { temporaryFolder } from "../cli/fake.js";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -161,6 +162,25 @@ describe("a user's registry", () => {
     expect(() => parse(text)).toThrow(FormatError);
     expect(() => parse(text)).toThrow(message);
     expect(() => parse(text)).not.toThrow(/s3cret/);
+  });
+
+  it("damaged ones are refused or have whole entries", async () => {
+    const config = { address: null, size: 3, sha256: null };
+    const text = registry(
+      { ...ENTRY, sha256Prefix: "ab".repeat(4), note: "n" },
+      { ...ENTRY, name: "b", kind: "strata", config },
+    );
+    const read = (bytes: Uint8Array) => parseRegistry("r.json", bytes);
+    const check = (entries: ModelEntry[]) => {
+      for (const { name, file, kind, address, size } of entries) {
+        expect([isModelName(name), isModelName(file)]).toEqual([true, true]);
+        expect(["strata", "reference", "torchvision", "delg"]).toContain(kind);
+        expect(address === null || URL.canParse(address)).toBe(true);
+        expect(size === null || size > 0).toBe(true);
+      }
+    };
+    const counts = await fuzz(new TextEncoder().encode(text), read, check, { rounds: 2000, seed: 5 });
+    expect([counts.read > 20, counts.refused > 1000], JSON.stringify(counts)).toEqual([true, true]);
   });
 
   it("one that is named must be there, and of a sane size", async () => {

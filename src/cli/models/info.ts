@@ -178,7 +178,7 @@ function describe(info: ModelInfo): string {
     ["sha256", sha256 && `${sha256} (${here ? (checked ?? "no checksum is known to compare it with") : "expected"})`],
     ["licence", licence ?? "not stated"],
     ["from", from],
-    ["login", login ? "its server asks for a user and a password" : null],
+    ["login", login && !here ? "its server asks for a user and a password" : null],
     ["note", note || null],
     ["next", next],
   ];

@@ -11,14 +11,14 @@ export function torchvisionTensors(depth: Depth): StateDict {
   return new Map(own.map(([name, tensor]) => [name.slice(PREFIX.length), tensor]));
 }
 
-/** Units of slim's blocks of resnet_v1_50. */
-const UNITS = [3, 4, 6, 3];
+/** Units of slim's blocks. */
+const UNITS = { 50: [3, 4, 6, 3], 101: [3, 4, 23, 3] };
 
 /**
- * A ResNet-50 in slim's names, written down unit by unit, with what else DELG's checkpoint holds. Kernels are
+ * A ResNet-50 or 101 in slim's names, written down unit by unit, with what else DELG's checkpoint holds. Kernels are
  * [kh, kw, in, out].
  */
-export function slimTensors(torchvision: StateDict): StateDict {
+export function slimTensors(torchvision: StateDict, depth: keyof typeof UNITS = 50): StateDict {
   const slim: StateDict = new Map();
   const get = (name: string) => torchvision.get(name) as NdArray;
   const layer = (scope: string, conv: string, norm: string) => {
@@ -28,10 +28,10 @@ export function slimTensors(torchvision: StateDict): StateDict {
     slim.set(`${scope}/BatchNorm/moving_mean`, get(`${norm}.running_mean`));
     slim.set(`${scope}/BatchNorm/moving_variance`, get(`${norm}.running_var`));
   };
-  layer("resnet_v1_50/conv1", "conv1", "bn1");
-  UNITS.forEach((units, b) => {
+  layer(`resnet_v1_${depth}/conv1`, "conv1", "bn1");
+  UNITS[depth].forEach((units, b) => {
     for (let unit = 1; unit <= units; unit++) {
-      const scope = `resnet_v1_50/block${b + 1}/unit_${unit}/bottleneck_v1`;
+      const scope = `resnet_v1_${depth}/block${b + 1}/unit_${unit}/bottleneck_v1`;
       const block = `layer${b + 1}.${unit - 1}`;
       for (const k of [1, 2, 3]) layer(`${scope}/conv${k}`, `${block}.conv${k}`, `${block}.bn${k}`);
       if (unit === 1) layer(`${scope}/shortcut`, `${block}.downsample.0`, `${block}.downsample.1`);

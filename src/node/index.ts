@@ -13,4 +13,5 @@ export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images
 export { listImages } from "./list-images.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
+export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";
 export { nodeRuntime };

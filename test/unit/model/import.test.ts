@@ -100,6 +100,14 @@ describe("DELG's names", () => {
     expect(same.config).toEqual({ kind: "backbone", name: "r50", backbone: "resnet50", preprocessing: "torch" });
   });
 
+  it("of ResNet-101 do too", () => {
+    const tensors = torchvisionTensors(101);
+    const delg = imports(slimTensors(tensors, 101));
+    expect(delg.config).toMatchObject({ backbone: "resnet101" });
+    const weights = [...imports(tensors).tensors].filter(([name]) => !name.endsWith("num_batches_tracked"));
+    expectSame(delg.tensors, new Map(weights));
+  });
+
   it("are found under a scope, and two of them are refused", () => {
     const scoped = new Map([...theirs].map(([name, tensor]) => [`model/${name}`, tensor]));
     expect(imports(scoped).tensors.size).toBe(53 * 5);

@@ -154,7 +154,10 @@ describe("openExtractor refuses", () => {
     const shipped = readdirSync(folder).filter((name) => existsSync(new URL(`${name}/model.safetensors`, folder)));
     expect(shipped).toContain(DEFAULT_MODEL);
     // Recipes lie beside the models and are none.
-    const known = new RegExp(`^no model ".*": it is neither a file or folder nor one of ${shipped.join(", ")}$`, "s");
+    const known = new RegExp(
+      `^no model ".*": it is neither a file or folder nor one of ${shipped.join(", ")}, nor among .*list"$`,
+      "s",
+    );
     for (const model of ["superpoint", at("absent"), at("absent.ckpt"), "", "../strata-s0", "a\0b", "recipes"]) {
       await expectRefusal({ model }, OptionError, known);
     }

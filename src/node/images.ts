@@ -74,6 +74,18 @@ export async function loadImage(source: string | Uint8Array, options: LoadImageO
   });
 }
 
+/** Pixels of an image file as they are stored, and how EXIF says to turn them (1: not at all), from its header. */
+export async function readImageSize(path: string): Promise<{ width: number; height: number; orientation: number }> {
+  const bytes = await readFileChecked(path);
+  if (isPnm(bytes)) return { ...readPnm(bytes, { pixelLimit: DEFAULT_PIXEL_LIMIT, name: path }), orientation: 1 };
+  const format = sniff(path, bytes);
+  const sharp = await loadSharp();
+  return explain(path, format, async () => {
+    const { width, height, orientation = 1 } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    return { width, height, orientation };
+  });
+}
+
 async function decode(image: Sharp, { hasProfile, depth, space }: Metadata): Promise<Image> {
   const deep = depth === "ushort";
   // sharp converts profiles of 16-bit colour to Display P3 and expects the output to say so; ask for sRGB in its place.

@@ -1,0 +1,104 @@
+/** `strata convert`: features and matches of many images from one format to another. */
+
+import { OptionError } from "../../errors.js";
+import type { Features } from "../../features.js";
+import { writeFileAtomic } from "../../node/atomic.js";
+import { checkWritable } from "../../node/folders.js";
+import { type Context, EXIT } from "../context.js";
+import { describeSeconds, openProgress } from "../progress.js";
+import type { TARGETS } from "./choices.js";
+import { readMatches, readResults } from "./read.js";
+import { checkMatchFile, encodeMatches, pathBelow, refuseExisting, writeBelow } from "./write.js";
+
+export interface ConvertFlags {
+  to?: (typeof TARGETS)[number];
+  out?: string;
+  matches?: string;
+  matchesOut?: string;
+  images?: string;
+  verified?: boolean;
+  force?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+/** What is appended to an image's name. */
+const ENDINGS = { npz: ".npz", mat: ".mat", json: ".json", opencv: ".json", csv: ".csv", colmap: ".txt" } as const;
+
+export async function convertCommand(input: string, flags: ConvertFlags, context: Context): Promise<number> {
+  const { to, out, matchesOut, quiet = false, force } = flags;
+  if ((to === undefined) !== (out === undefined)) throw new OptionError("--to and --out go together");
+  if (out === undefined && matchesOut === undefined) {
+    throw new OptionError("nothing to write: give --to FORMAT --out PATH, --matches-out FILE, or both");
+  }
+  if (to === "h5" && !/\.(h5|hdf5)$/i.test(out ?? ""))
+    throw new OptionError(`--to h5 writes one file: give --out FILE.h5, got ${out}`);
+  if (matchesOut !== undefined) checkMatchFile("--matches-out", matchesOut);
+  for (const path of [out, matchesOut]) if (path !== undefined) await refuseExisting(path, force);
+
+  const started = performance.now();
+  const { features, pairs: own } = await readResults(input, flags);
+  const pairs = flags.matches === undefined ? own : await readMatches(flags.matches, features.keys());
+  if (matchesOut !== undefined && pairs === null)
+    throw new OptionError(`--matches-out: ${input} has no matches; give --matches FILE`);
+  await checkWritable([matchesOut, to === "h5" ? out : out && `${out}/x`].filter((path) => path !== undefined));
+  const outputs: string[] = [];
+  if (to !== undefined && out !== undefined) {
+    await writeAll(to, out, features, quiet, context);
+    outputs.push(out);
+  }
+  if (matchesOut !== undefined && pairs !== null) {
+    await writeFileAtomic(matchesOut, await encodeMatches(matchesOut, pairs, features));
+    outputs.push(matchesOut);
+  }
+  const left = matchesOut === undefined && pairs !== null ? pairs.length : 0;
+  if (left > 0 && !quiet)
+    context.err(`strata: note: the matches of ${left} pairs are not written; --matches-out FILE writes them\n`);
+  const seconds = (performance.now() - started) / 1000;
+  const result = { images: features.size, pairs: pairs?.length ?? 0, outputs, seconds };
+  if (flags.json) context.out(`${JSON.stringify(result)}\n`);
+  else if (!quiet) {
+    context.out(
+      `${result.images} images, ${result.pairs} pairs in ${describeSeconds(seconds)}\nwritten: ${outputs.join(", ")}\n`,
+    );
+  }
+  return EXIT.ok;
+}
+
+async function writeAll(
+  to: NonNullable<ConvertFlags["to"]>,
+  out: string,
+  features: ReadonlyMap<string, Features>,
+  quiet: boolean,
+  context: Context,
+): Promise<void> {
+  if (to === "h5") {
+    const { writeHlocFeatures } = await import("../../formats/hloc.js");
+    return writeFileAtomic(out, await writeHlocFeatures(features));
+  }
+  // Every name is looked at before the first file is written.
+  const files = Array.from(features, ([name, one]) => ({ name, one, path: pathBelow(out, name, ENDINGS[to]) }));
+  const progress = await openProgress({ total: files.length, terminal: context.terminal, quiet, write: context.err });
+  try {
+    for (const [i, { name, one, path }] of files.entries()) {
+      await writeBelow(path, await encode(to, one, name));
+      progress.update(i + 1, i + 1);
+    }
+  } finally {
+    progress.stop();
+  }
+}
+
+async function encode(to: keyof typeof ENDINGS, features: Features, image: string): Promise<Uint8Array> {
+  switch (to) {
+    case "opencv":
+      return (await import("../../formats/opencv-json.js")).writeOpenCvFeatures(features);
+    case "csv":
+      return (await import("../../formats/csv.js")).writeFeaturesCsv(features);
+    case "colmap":
+      return (await import("../../formats/colmap.js")).writeColmapFeatures(features);
+    default:
+      return (await import("../../formats/record.js")).encodeRecord(to, features, { image });
+  }
+}

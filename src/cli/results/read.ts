@@ -1,0 +1,167 @@
+/**
+ * Features and matches of many images from whatever holds them: one HDF5 file in hloc's layout, a COLMAP database, or a
+ * folder (or one file) of feature files as `strata extract` and others write them.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { FormatError, IoError, OptionError, UnsupportedError } from "../../errors.js";
+import type { Features } from "../../features.js";
+import { parseJson } from "../../formats/bytes.js";
+import type { ImagePair } from "../../formats/colmap.js";
+import { isSqlite } from "../../formats/sqlite.js";
+import { ioError, readFileChecked } from "../../node/atomic.js";
+
+export interface Results {
+  /** By image name, in the order of the file. */
+  features: Map<string, Features>;
+  /** null: the source has none. */
+  pairs: ImagePair[] | null;
+}
+
+export interface ReadOptions {
+  /** Folder of the images, for files that do not say how large their images are. */
+  images?: string;
+  /** Of a database: the inliers of verified pairs instead of all matches. */
+  verified?: boolean;
+}
+
+/** Endings of feature files, one image each. */
+const FEATURE_FILES = [".npz", ".mat", ".json", ".csv", ".txt"];
+/** Lists of matches that may lie beside feature files. */
+const LISTS = ["matches", "inliers", "pairs"];
+
+/** The features (and matches) that `path` holds. */
+export async function readResults(path: string, options: ReadOptions): Promise<Results> {
+  const info = await stat(path).catch((cause) => {
+    throw ioError("read", path, cause);
+  });
+  if (info.isDirectory()) return { features: await readFolder(path, options), pairs: null };
+  const bytes = await readFileChecked(path);
+  if (isSqlite(bytes)) return readDatabase(path, options);
+  if (isHdf5(bytes)) return { features: await readHloc(bytes, options), pairs: null };
+  if (!FEATURE_FILES.includes(extname(path).toLowerCase())) {
+    throw new UnsupportedError(
+      `${path} is no file of features: give an HDF5 file (hloc's layout), a COLMAP database, or files ending in ${FEATURE_FILES.join(", ")}`,
+    );
+  }
+  const [name, features] = await readOne(path, basename(path), options);
+  return { features: new Map([[name, features]]), pairs: null };
+}
+
+/** The matches in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
+export async function readMatches(path: string, names: Iterable<string>): Promise<ImagePair[]> {
+  const bytes = await readFileChecked(path);
+  if (isHdf5(bytes)) return (await import("../../formats/hloc.js")).readHlocMatches(bytes, { names });
+  switch (extname(path).toLowerCase()) {
+    case ".txt":
+      return (await import("../../formats/colmap.js")).readColmapMatches(bytes);
+    case ".json":
+      return (await import("../../formats/opencv-json.js")).readOpenCvMatches(bytes);
+    case ".csv":
+      return (await import("../../formats/csv.js")).readMatchesCsv(bytes);
+    default:
+      throw new UnsupportedError(`${path} is no file of matches: give HDF5 (hloc's layout), .txt, .json or .csv`);
+  }
+}
+
+async function readDatabase(path: string, { verified = false }: ReadOptions): Promise<Results> {
+  const { loadColmapDatabase } = await import("../../node/colmap-database.js");
+  const { databaseFeatures, databaseMatches } = await import("../../formats/colmap-results.js");
+  const database = await loadColmapDatabase(path);
+  return { features: databaseFeatures(database), pairs: databaseMatches(database, { verified }) };
+}
+
+async function readHloc(bytes: Uint8Array, options: ReadOptions): Promise<Map<string, Features>> {
+  const { listHlocImages, readHlocFeatures } = await import("../../formats/hloc.js");
+  const imageSizes = new Map<string, [number, number]>();
+  // Only asked for where it is needed: reading headers of thousands of images takes its time.
+  try {
+    return await readHlocFeatures(bytes);
+  } catch (error) {
+    if (!(error instanceof OptionError) || options.images === undefined) throw withHint(error);
+    for (const name of await listHlocImages(bytes)) imageSizes.set(name, await sizeOf(name, options));
+    return readHlocFeatures(bytes, { imageSizes });
+  }
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof OptionError)) return error;
+  return new OptionError("the file does not say how large the images are: give --images FOLDER", { cause: error });
+}
+
+async function readFolder(folder: string, options: ReadOptions): Promise<Map<string, Features>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
+    throw ioError("read", folder, cause);
+  });
+  const files = entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("."))
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
+    .filter((file) => {
+      const extension = extname(file).toLowerCase();
+      return FEATURE_FILES.includes(extension) && !LISTS.includes(basename(file, extension));
+    })
+    .sort();
+  if (files.length === 0) throw new IoError(`${folder} holds no feature files (${FEATURE_FILES.join(", ")})`);
+  const found = new Map<string, Features>();
+  for (const file of files) {
+    const [name, features] = await readOne(join(folder, file), file, options);
+    if (found.has(name)) throw new FormatError(`${join(folder, file)}: a second file of the image "${name}"`);
+    found.set(name, features);
+  }
+  return found;
+}
+
+/** One image's file; its image's name is what the file says, else the file's without its ending. */
+async function readOne(path: string, file: string, options: ReadOptions): Promise<[string, Features]> {
+  const bytes = await readFileChecked(path);
+  const extension = extname(file).toLowerCase();
+  const plain = file.slice(0, -extension.length).replace(/\.strata$/, "");
+  const name = plain.split("\\").join("/");
+  try {
+    return await decode(bytes, extension, name, options);
+  } catch (error) {
+    if (error instanceof FormatError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+async function decode(
+  bytes: Uint8Array,
+  extension: string,
+  name: string,
+  options: ReadOptions,
+): Promise<[string, Features]> {
+  if (extension === ".csv") {
+    const { readFeaturesCsv } = await import("../../formats/csv.js");
+    return [name, readFeaturesCsv(bytes, await sizeOf(name, options))];
+  }
+  if (extension === ".txt") {
+    const { colmapFeatures, readColmapFeatures } = await import("../../formats/colmap.js");
+    return [name, colmapFeatures(readColmapFeatures(bytes), await sizeOf(name, options))];
+  }
+  if (extension === ".json" && !isKeypointsJson(parseJson(name, bytes))) {
+    return [name, (await import("../../formats/opencv-json.js")).readOpenCvFeatures(bytes)];
+  }
+  const { decodeRecord } = await import("../../formats/record.js");
+  const { features, provenance } = decodeRecord(extension.slice(1) as "npz" | "mat" | "json", bytes);
+  const { image } = (provenance ?? {}) as { image?: unknown };
+  return [typeof image === "string" && image !== "" ? image : name, features];
+}
+
+function isKeypointsJson(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "format" in value;
+}
+
+async function sizeOf(name: string, { images }: ReadOptions): Promise<[number, number]> {
+  if (images === undefined) {
+    throw new OptionError(`the file of "${name}" does not say how large the image is: give --images FOLDER`);
+  }
+  const { readImageSize } = await import("../../node/images.js");
+  const { width, height, orientation } = await readImageSize(join(images, ...name.split("/")));
+  // EXIF's 5 to 8 turn the image by a quarter.
+  return orientation >= 5 ? [height, width] : [width, height];
+}
+
+function isHdf5(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(0, 8)) === "\x89HDF\r\n\x1a\n";
+}

@@ -1,0 +1,60 @@
+/** Writing features and matches of many images: where they go, in which format, and that nothing is lost on the way. */
+import { stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { FormatError, OptionError } from "../../errors.js";
+import type { Features } from "../../features.js";
+import type { ImagePair } from "../../formats/colmap.js";
+import { writeFileAtomic } from "../../node/atomic.js";
+import { makeFolder } from "../../node/folders.js";
+
+/** Endings of files of matches. */
+export const MATCH_FILES = [".h5", ".hdf5", ".txt", ".json", ".csv"];
+
+/** An OptionError for a path that is taken, unless `force`. */
+export async function refuseExisting(path: string, force = false): Promise<void> {
+  if (force) return;
+  const there = await stat(path).catch(() => undefined);
+  if (there) throw new OptionError(`${path} is there already; --force writes over it`);
+}
+
+/** Where an image's file goes below `folder`. FormatError for a name that leads out of it. */
+export function pathBelow(folder: string, name: string, extension: string): string {
+  const parts = name.split("/");
+  if (parts.some((part) => ["", ".", ".."].includes(part) || /[\\\0]/.test(part))) {
+    throw new FormatError(`the image name "${name}" is no path below a folder; no file is written for it`);
+  }
+  return join(folder, ...parts) + extension;
+}
+
+/** Writes a file below a folder that is made for it; whole or not at all. */
+export async function writeBelow(path: string, content: Uint8Array): Promise<void> {
+  await makeFolder(path.slice(0, -basename(path).length) || ".");
+  await writeFileAtomic(path, content);
+}
+
+/** An OptionError for a file of matches whose ending is not offered. */
+export function checkMatchFile(flag: string, path: string): void {
+  if (!MATCH_FILES.includes(extname(path).toLowerCase())) {
+    throw new OptionError(`${flag} ${path}: its ending must be one of ${MATCH_FILES.join(", ")}`);
+  }
+}
+
+/** The bytes of a file of matches, by its ending: hloc's HDF5, COLMAP's list, OpenCV's JSON, or CSV with positions. */
+export async function encodeMatches(
+  path: string,
+  pairs: readonly ImagePair[],
+  features: ReadonlyMap<string, Features>,
+): Promise<Uint8Array> {
+  switch (extname(path).toLowerCase()) {
+    case ".txt":
+      return (await import("../../formats/colmap.js")).writeColmapMatches(pairs);
+    case ".json":
+      return (await import("../../formats/opencv-json.js")).writeOpenCvMatches(pairs);
+    case ".csv":
+      return (await import("../../formats/csv.js")).writeMatchesCsv(pairs, features);
+    default: {
+      const { writeHlocMatches } = await import("../../formats/hloc.js");
+      return writeHlocMatches(pairs.map((pair) => ({ ...pair, count0: features.get(pair.name0)?.count ?? 0 })));
+    }
+  }
+}

@@ -46,8 +46,11 @@ export async function importCommand(source: string, flags: ImportFlags, context:
     meter.stop();
     if (error instanceof Interrupted) {
       stop.abort(error);
-      await work.catch(() => {});
-      context.err("strata: interrupted; nothing was written\n");
+      const written = await work.then(
+        () => true,
+        () => false,
+      );
+      context.err(`strata: interrupted; ${written ? `the model is in ${out}` : "nothing was written"}\n`);
       return EXIT.interrupted;
     }
     if (!(error instanceof ImportError)) throw error;

@@ -3,28 +3,18 @@
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
 import { init, type numpy as np } from "@jax-js/jax";
-import { OptionError, ShapeError, UnsupportedError } from "../errors.js";
+import { OptionError } from "../errors.js";
 import { bindSession, type Compiled, type Lowered, type OutputPort } from "./bind.js";
-import { flattenJaxpr } from "./jaxpr.js";
-import { LoweringError, lowerProgram } from "./lower/index.js";
+import { type InputSpec, isSpec, lowerOnto } from "./inline.js";
 import { carriedType } from "./lower/lowering.js";
-import { type ConstantData, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
-import { cutSorts } from "./rewrite.js";
+import { OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { requireSameGraph } from "./same.js";
-import { defaultRuntime, type ElementType, type Runtime, type SessionOptions, type TensorData } from "./session.js";
-import { leavesOf, type Tree, trace } from "./trace.js";
-import { identityView, sizeOf, type View } from "./views.js";
+import { defaultRuntime, type ElementType, type Runtime, type SessionOptions } from "./session.js";
+import { leavesOf, type Tree } from "./trace.js";
+import { identityView, type View } from "./views.js";
 
 export type { Compiled, CompileStats, Feed, Lowered } from "./bind.js";
-
-/** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
-export interface InputSpec {
-  /** Default "float32". */
-  type?: ElementType;
-  /** A name instead of a number is a size that may differ from run to run; see CompileOptions.dims. */
-  shape: readonly (number | string)[];
-  data?: TensorData;
-}
+export type { InputSpec } from "./inline.js";
 
 export interface CompileOptions extends SessionOptions {
   /** Default: the runtime that the Node or web door has set. */
@@ -37,9 +27,6 @@ export interface CompileOptions extends SessionOptions {
   /** Name of the graph. Default "strata". */
   name?: string;
 }
-
-const isSpec = (value: unknown): value is InputSpec =>
-  typeof value === "object" && value !== null && Array.isArray((value as InputSpec).shape);
 
 /** An input of the given shape. */
 export const input = (shape: readonly (number | string)[], type: ElementType = "float32"): InputSpec => ({
@@ -119,84 +106,22 @@ function build(
   size: (d: number | string) => number,
   options: CompileOptions,
 ): Built {
-  const describe = (spec: InputSpec) => ({ type: spec.type ?? ("float32" as const), shape: spec.shape.map(size) });
-  const t0 = performance.now();
-  const { closed, outputPaths, lineOf } = trace(fn, inputs, isSpec, describe);
-  const t1 = performance.now();
   const builder = new OnnxBuilder();
-  const program = cutSorts(flattenJaxpr(closed));
-  const specs = leavesOf(inputs, isSpec);
-  // Fed inputs first: they keep their names, whatever the stored ones are called in the graph.
-  const views = new Map<string, View>();
-  for (const stored of [false, true]) {
-    for (const [path, spec] of specs.filter(([, s]) => (s.data !== undefined) === stored)) {
-      views.set(path, inputView(builder, path || "in", spec, describe(spec).shape));
-    }
-  }
-  const arguments_ = specs.map(([path]) => views.get(path) as View);
-  // Differentiation leaves zeros as large as its operands that nothing reads; their values are never made.
-  const read = new Set([...program.eqns.flatMap((eqn) => eqn.inputs), ...program.outputs]);
-  const constants = closed.consts.map((array, i) =>
-    read.has(program.inputs[i])
-      ? constantView(builder, array as unknown as np.Array)
-      : identityView({ name: "", shape: [...array.shape] }),
+  const { values, equations, milliseconds } = lowerOnto(builder, fn, inputs, size, (name, spec, shape) =>
+    fedView(builder, name, spec, shape),
   );
-  let lowered: ReturnType<typeof lowerProgram>;
-  try {
-    lowered = lowerProgram(builder, program, [...constants, ...arguments_]);
-  } catch (error) {
-    if (!(error instanceof LoweringError)) throw error;
-    const { traced, callers } = error.eqn;
-    const line = [traced, ...callers].map(lineOf).find((found) => found !== undefined);
-    throw new UnsupportedError(`${error.message}${line ? `\n  made ${line}` : ""}`, { cause: error });
-  } finally {
-    closed.dispose();
-  }
-  const outputs = lowered.views.map((view, i) => {
-    const type = program.outputs[i].aval.dtype as ElementType;
-    const stored = lowered.ctx.materialise(view, true);
-    const name = type === "uint32" ? builder.node("Cast", [stored.name], { to: onnxTypeCode("uint32") }) : stored.name;
-    const onnxName = builder.output(
-      outputPaths[i],
-      name,
-      type,
-      options.dims ? stored.shape.map((_, d) => `${outputPaths[i]}_${d}`) : stored.shape,
-    );
-    return { name: outputPaths[i], onnxName, type };
+  const outputs = values.map(({ path, name, type, shape }) => {
+    const dims = options.dims ? shape.map((_, d) => `${path}_${d}`) : shape;
+    return { name: path, onnxName: builder.output(path, name, type, dims), type };
   });
-  return {
-    builder,
-    equations: program.eqns.length,
-    outputs,
-    milliseconds: { trace: t1 - t0, lower: performance.now() - t1 },
-  };
+  return { builder, equations, outputs, milliseconds };
 }
 
-/** uint32 is carried as int64 inside; its inputs are cast once. */
-function inputView(builder: OnnxBuilder, name: string, spec: InputSpec, shape: number[]) {
+/** An input of the graph; uint32 is carried as int64 inside, so it is cast once. */
+function fedView(builder: OnnxBuilder, name: string, spec: InputSpec, shape: number[]): View {
   const type = (spec.type ?? "float32") as OnnxType;
-  if (spec.data) {
-    if (spec.data.length !== sizeOf(shape)) {
-      throw new ShapeError(
-        `compile: "${name}" has ${spec.data.length} values, its shape [${shape}] needs ${sizeOf(shape)}`,
-      );
-    }
-    return identityView({ name: builder.constant(type, shape, spec.data as ConstantData, name), shape });
-  }
   const fed = builder.input(name, type, spec.shape);
   const carried = carriedType(type as never);
   if (carried === type) return identityView({ name: fed, shape });
   return identityView({ name: builder.node("Cast", [fed], { to: onnxTypeCode(carried) }), shape });
-}
-
-/** A value that the function closed over. */
-function constantView(builder: OnnxBuilder, array: np.Array) {
-  const type = array.dtype as ElementType;
-  const shape = [...array.shape];
-  const values = array.ref.dataSync();
-  let data = values as ConstantData;
-  if (type === "uint32") data = BigInt64Array.from(values as Uint32Array, (v) => BigInt(v));
-  else if (type === "bool") data = Uint8Array.from(values as Int32Array, Number);
-  else if (type === "float16") data = new Uint16Array((values as unknown as Float32Array).buffer as ArrayBuffer);
-  return identityView({ name: builder.constant(carriedType(type as never), shape, data, "const"), shape });
 }

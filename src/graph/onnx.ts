@@ -12,13 +12,14 @@ import {
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { StateError } from "../errors.js";
 
 /** Element types inside a graph. uint32 travels as int64: ONNX runtimes have few kernels for uint32. */
-export type OnnxType = "float32" | "float16" | "float64" | "int32" | "int64" | "uint32" | "uint8" | "bool";
+export type OnnxType = "float32" | "float16" | "float64" | "int32" | "int64" | "uint32" | "int8" | "uint8" | "bool";
 
 const DATA_TYPES: Record<OnnxType, DataType> = {
   float32: DataType.FLOAT,
@@ -27,6 +28,7 @@ const DATA_TYPES: Record<OnnxType, DataType> = {
   int32: DataType.INT32,
   int64: DataType.INT64,
   uint32: DataType.UINT32,
+  int8: DataType.INT8,
   uint8: DataType.UINT8,
   bool: DataType.BOOL,
 };
@@ -38,16 +40,25 @@ export type ConstantData =
   | Int32Array
   | BigInt64Array
   | Uint32Array
+  | Int8Array
   | Uint8Array
   | Uint16Array;
 
-interface Node {
+/** What a model file says of itself beside its graph. */
+export interface ModelNotes {
+  /** Version of strata. */
+  producerVersion?: string;
+  description?: string;
+  metadata?: Readonly<Record<string, string>>;
+}
+
+export interface Node {
   op: string;
   inputs: string[];
   outputs: string[];
   attributes: Record<string, Attribute>;
 }
-interface Initializer {
+export interface Initializer {
   name: string;
   type: OnnxType;
   shape: readonly number[];
@@ -78,6 +89,7 @@ export class OnnxBuilder {
   private counter = 0;
   private readonly made = new Map<string, string[]>();
   private readonly constants = new Map<string, string>();
+  private readonly large = new Map<ConstantData, Initializer>();
   private readonly byName = new Map<string, Initializer>();
   private readonly makers = new Map<string, Node>();
   private readonly names: Set<string>;
@@ -116,20 +128,29 @@ export class OnnxBuilder {
     return own;
   }
 
-  /** A stored constant. Small ones are shared when equal; a large one keeps the caller's array, uncopied. */
+  /**
+   * A stored constant. Small ones are shared when equal, large ones when they are one and the same array, which is kept,
+   * uncopied.
+   */
   constant(type: OnnxType, shape: readonly number[], data: ConstantData, hint = "c"): string {
     const small = data.length <= SMALL_CONSTANT;
     const key = small
       ? `${type}[${shape}]${Array.from(data as ArrayLike<number | bigint>, (v) => (Object.is(v, -0) ? "-0" : String(v)))}`
       : "";
-    const known = small ? this.constants.get(key) : undefined;
+    const known = small ? this.constants.get(key) : this.sameArray(type, shape, data);
     if (known) return known;
     const name = this.fresh(hint);
     const initializer = { name, type, shape, data };
     this.initializers.push(initializer);
     this.byName.set(name, initializer);
     if (small) this.constants.set(key, name);
+    else this.large.set(data, initializer);
     return name;
+  }
+
+  private sameArray(type: OnnxType, shape: readonly number[], data: ConstantData): string | undefined {
+    const stored = this.large.get(data);
+    return stored?.type === type && `${stored.shape}` === `${shape}` ? stored.name : undefined;
   }
 
   /** One-dimensional int64 constant: axes, starts, shapes. */
@@ -184,10 +205,15 @@ export class OnnxBuilder {
   }
 
   /** The model as ONNX protobuf bytes. */
-  toBytes(graphName: string): Uint8Array {
+  toBytes(graphName: string, { producerVersion, description, metadata = {} }: ModelNotes = {}): Uint8Array {
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(IR_VERSION),
       producerName: "strata-features",
+      producerVersion,
+      docString: description,
+      metadataProps: Object.entries(metadata).map(([key, value]) =>
+        create(StringStringEntryProtoSchema, { key, value }),
+      ),
       opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) })],
       graph: this.toProto(graphName),
     });

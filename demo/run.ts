@@ -16,7 +16,7 @@ const seconds: Seconds = {};
 const extractor = await timed(seconds, "open", () => openExtractor());
 const result = await matchPair(extractor, [a, b], {}, seconds);
 await extractor.dispose();
-const { features, matches, homography } = result;
+const { features, matches, homography, verdict } = result;
 
 const report = {
   paths: ["drawn scene", "the same, seen from elsewhere"] as const,
@@ -40,6 +40,7 @@ if (homography.matrix) {
   const error = cornerError(homography.matrix, truth, [a.width, a.height]);
   console.log(`its corners are ${error.toFixed(2)} px from the true ones`);
 } else console.log("no homography");
+if (verdict) console.log(`${verdict.verdict}: right with probability ${verdict.probability.toFixed(2)}`);
 const times = Object.entries(seconds).map(([step, s]) => `${step} ${s.toFixed(2)}`);
 console.log(`seconds: ${times.join(", ")}`);
 console.log("written: demo/matches.svg, demo/matches.png");

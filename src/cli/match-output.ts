@@ -19,13 +19,14 @@ export interface MatchReport extends ImagePairResult {
  * `scores` and `inlierIndices` (into the matches).
  */
 export function matchJson(report: MatchReport, points = false): Record<string, unknown> {
-  const { paths, images, features, matches, homography, seconds, info } = report;
+  const { paths, images, features, matches, homography, verdict, seconds, info } = report;
   const json: Record<string, unknown> = {
     images: paths.map((path, i) => ({ path, width: images[i].width, height: images[i].height })),
     keypoints: features.map(({ count }) => count),
     matches: matches.count,
     inliers: homography.inliers.length,
     homography: homography.matrix && [...homography.matrix],
+    ...verdict,
     seconds,
     info,
   };

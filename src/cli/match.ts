@@ -2,6 +2,7 @@
 import { extname } from "node:path";
 import { OptionError } from "../errors.js";
 import type { HomographyOptions } from "../geometry/homography.js";
+import type { Verdict } from "../geometry/verdict.js";
 import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
@@ -44,7 +45,7 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
     const match = { ratio: flags.ratio ?? null, minSimilarity: flags.minSimilarity ?? null };
     const homography: HomographyOptions = { threshold: flags.thresholdPx ?? 3, seed: flags.seed ?? 0 };
     const result = await matchPair(extractor, images, { match, homography }, seconds);
-    const { session, ...model } = extractor.info;
+    const { session, verdict: _, ...model } = extractor.info;
     const report: MatchReport = {
       paths,
       images,
@@ -82,7 +83,7 @@ async function writeOutputs(outputs: readonly string[], report: MatchReport): Pr
 
 /** The summary for people. */
 function describe(report: MatchReport, outputs: readonly string[]): string {
-  const { paths, images, features, matches, homography, seconds, info } = report;
+  const { paths, images, features, matches, homography, verdict, seconds, info } = report;
   const lines = paths.map((path, i) => {
     const { width, height } = images[i];
     const count = features[i].count;
@@ -94,11 +95,17 @@ function describe(report: MatchReport, outputs: readonly string[]): string {
   } else {
     lines.push("no homography: too few matches agree on one");
   }
+  if (verdict) lines.push(describeVerdict(verdict));
   const steps = Object.entries(seconds).filter(([step]) => step !== "total");
   const times = steps.map(([step, time]) => `${step} ${time.toFixed(2)}`).join(", ");
   lines.push(`${(seconds.total ?? 0).toFixed(2)} s (${times}); ${info.model} on ${info.backend ?? "no backend"}`);
   if (outputs.length > 0) lines.push(`written: ${outputs.join(", ")}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** "same: the homography is right with probability 0.98". */
+export function describeVerdict({ verdict, probability }: Verdict): string {
+  return `${verdict}: the homography is right with probability ${probability.toFixed(2)}`;
 }
 
 /** Three rows of a 3×3 matrix, aligned. */

@@ -2,6 +2,7 @@
 import type { Extractor } from "../extract/extractor.js";
 import type { Features, Homography, Matches } from "../features.js";
 import type { HomographyOptions } from "../geometry/homography.js";
+import type { Verdict, VerdictModel } from "../geometry/verdict.js";
 import type { Image } from "../image/image.js";
 import type { MatchOptions } from "../match/index.js";
 
@@ -12,6 +13,8 @@ export interface ImagePairResult {
   features: [Features, Features];
   matches: Matches;
   homography: Homography;
+  /** Whether both show the same; null where the model has no weights for it. */
+  verdict: Verdict | null;
 }
 
 /** Runs `work` and notes how long it took under `step`. */
@@ -36,6 +39,7 @@ export async function matchPair(
   options: PairOptions,
   seconds: Seconds,
 ): Promise<ImagePairResult> {
+  const judge = await judgeOf(extractor);
   const first = await timed(seconds, "extract1", () => extractor.extract(a));
   const second = await timed(seconds, "extract2", () => extractor.extract(b));
   const matches = await timed(seconds, "match", async () => {
@@ -46,5 +50,16 @@ export async function matchPair(
     const { verifyMatches } = await import("../geometry/homography.js");
     return verifyMatches(first, second, matches, options.homography);
   });
-  return { features: [first, second], matches, homography };
+  const verdict = judge?.(first, second, matches, homography) ?? null;
+  return { features: [first, second], matches, homography, verdict };
+}
+
+type Judge = (a: Features, b: Features, matches: Matches, homography: Homography) => Verdict;
+
+/** The model's verdict, read before any work is done. */
+async function judgeOf({ info }: Extractor): Promise<Judge | null> {
+  if (!info.verdict) return null;
+  const { judgeHomography, parseVerdictModel } = await import("../geometry/verdict.js");
+  const model: VerdictModel = parseVerdictModel(`${info.model}, its configuration`, info.verdict);
+  return (...found) => judgeHomography(model, ...found);
 }

@@ -36,12 +36,22 @@ export interface ImageSize {
   height: number;
 }
 
+/** How a family of models takes its images, as far as an exported graph has to do it by itself. */
+export type ModelFamily =
+  /** Grown to a multiple of `padMultiple`; `border` pixels at the edge have no keypoints. */
+  | { kind: "strata"; padMultiple: number; border: number }
+  /** Grown to `even.lost` more than a multiple of `even.multiple`, or to `smallest`; a cell is 2^halvings pixels. */
+  | { kind: "reference"; even: { lost: number; multiple: number } | null; smallest: number; halvings: number };
+
 /** A network and how to read features off its outputs. */
 export interface DenseModel {
   readonly name: string;
+  readonly family: ModelFamily;
   readonly sha256: string;
   /** Length of a descriptor. */
   readonly dim: number;
+  /** As in ExtractorInfo. */
+  readonly verdict?: Record<string, unknown>;
   readonly preprocessing: Preprocessing;
   /** The function to compile, its weights, and two sample sizes that its maps allow. */
   readonly network: (inputs: never) => Tree<np.Array>;
@@ -91,7 +101,8 @@ export class DenseExtractor implements Extractor {
   ) {
     model.checkOptions?.(options);
     this.reading = model.reading?.(options) ?? null;
-    this.info = { model: model.name, sha256: model.sha256, dim: model.dim };
+    const { name, sha256, dim, verdict } = model;
+    this.info = { model: name, sha256, dim, ...(verdict && { verdict }) };
   }
 
   async extract(image: Image): Promise<Features> {

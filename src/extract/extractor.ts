@@ -11,6 +11,8 @@ export interface ExtractorInfo {
   sha256: string;
   /** Length of a descriptor. */
   dim: number;
+  /** The model's weights for a verdict on matched images, where it has any; for parseVerdictModel. */
+  verdict?: Record<string, unknown>;
   /** Runtime and backend; there once the first image has been extracted. */
   session?: SessionInfo;
 }

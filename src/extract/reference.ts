@@ -39,6 +39,7 @@ export function referenceModel(
       : null;
   return {
     name,
+    family: { kind: "reference", even, smallest: SMALLEST, halvings: halvingsOf(options) },
     sha256,
     dim,
     preprocessing: preprocessings[options.preprocessing],
@@ -53,6 +54,11 @@ export function referenceModel(
     fit: (image) => fitImage(image, even),
     read: (maps, size, extract) => readFeatures(maps, size, extract, options, dim),
   };
+}
+
+/** How often the image was halved before a map's cells. */
+function halvingsOf({ firstStride, replaceStrideWithDilation }: ReferenceOptions): number {
+  return 3 - (firstStride === 1 ? 1 : 0) - (replaceStrideWithDilation ? 1 : 0);
 }
 
 function fitImage(image: Image, even: { lost: number; multiple: number } | null): Image {
@@ -77,7 +83,7 @@ function readFeatures(
   network: ReferenceModelOptions,
   dim: number,
 ): Features {
-  const halvings = 3 - (network.firstStride === 1 ? 1 : 0) - (network.replaceStrideWithDilation ? 1 : 0);
+  const halvings = halvingsOf(network);
   const levels = LEVELS.map((_, i) => {
     const points = detect(maps[`map${i}`], maps[`score${i}`], options);
     return keepInside(points, maps[`map${i}`], halvings, width, height);

@@ -24,8 +24,10 @@ export function strataDefaults({ detection }: StrataConfig): Partial<ExtractOpti
 export function strataModel(config: StrataConfig, params: StrataParams<ConvWeights>, sha256: string): DenseModel {
   return {
     name: config.name,
+    family: { kind: "strata", padMultiple: config.input.padMultiple, border: config.detection.border },
     sha256,
     dim: config.descriptorDim,
+    verdict: config.verdict,
     preprocessing: fromUnit(config.input.mean, config.input.std),
     network: strataNetwork(config.join ?? "direct"),
     params: params as never,

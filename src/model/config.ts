@@ -32,6 +32,8 @@ export interface StrataConfig {
     /** Scales of the image at which keypoints are looked for; default [1]. */
     scales?: number[];
   };
+  /** Weights of the verdict on matched images; parseVerdictModel in geometry/verdict.ts reads it. */
+  verdict?: Record<string, unknown>;
   /** SHA-256 of the weights file, hexadecimal. */
   sha256?: string;
   parameters?: number;
@@ -101,6 +103,7 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
       threshold,
       ...(scales === undefined ? {} : { scales: scales as number[] }),
     },
+    ...(root.verdict === undefined ? {} : { verdict: object(root.verdict, "verdict") }),
     ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
     ...(parameters === undefined ? {} : { parameters: whole(parameters, "parameters", 1) }),
   };

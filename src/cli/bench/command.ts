@@ -6,6 +6,7 @@ import type { CompareFlags } from "./compare.js";
 import { addBenchDownload } from "./download.js";
 import type { HpatchesFlags } from "./hpatches.js";
 import type { PublishedFlags } from "./published.js";
+import type { VerdictFlags } from "./verdict.js";
 
 /** Folder of everything that is kept, unless said otherwise. */
 const OUT = "strata-bench";
@@ -22,11 +23,13 @@ Examples:
   strata bench download hpatches --out data/hpatches
   strata bench hpatches --data data/hpatches
   strata bench compare strata-s0 orb
-  strata bench published`,
+  strata bench published
+  strata bench verdict --photos photos/ --into runs/s/model`,
     );
   addHpatches(bench, context, done);
   addCompare(bench, context, done);
   addPublished(bench, context, done);
+  addVerdict(bench, context, done);
   addBenchDownload(bench, context, done);
 }
 
@@ -135,6 +138,42 @@ Examples:
     .action(async (flags: PublishedFlags) => {
       const { publishedCommand } = await import("./published.js");
       done(await publishedCommand(flags, commandLine(bench), context));
+    });
+}
+
+function addVerdict(bench: Command, context: Context, done: (code: number) => void): void {
+  const whole = (flag: string, min: number) => numberOf(flag, { min, max: 1e6, integer: true });
+  const share = (flag: string) => numberOf(flag, { min: 0.001, max: 0.999 });
+  const command = bench
+    .command("verdict")
+    .description("Fit a model's verdict (same, uncertain, different) on photographs, and measure it on others.")
+    .optionsGroup("What it is fitted on:")
+    .requiredOption("--photos <dir>", "photographs; two views of one are a pair, so are views of different ones")
+    .option("--test <dir>", "other photographs, to say how good it is")
+    .option("--pairs <n>", "pairs of views of one photograph", whole("--pairs", 10), 500)
+    .option("--different <n>", "pairs of different photographs", whole("--different", 10), 1000)
+    .option("--same <p>", "called the same from this probability on", share("--same"), 0.9)
+    .option("--unlike <p>", "called different below this one", share("--unlike"), 0.05)
+    .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)
+    .optionsGroup("Output:")
+    .option("--into <folder>", "write it into the configuration of this model, which is the one that is measured")
+    .option("--figure <file>", "draw the reliability curve (.svg)")
+    .option("--json", "print everything as JSON")
+    .option("--quiet", "print errors only");
+  addExtractionOptions(command)
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench verdict --photos photos/val --test photos/train
+  strata bench verdict --photos photos/val --into runs/s/model --figure reliability.svg
+
+A homography is right when it places the corners of a 448×448 view within 5 px of the truth, on average.`,
+    )
+    .action(async (flags: VerdictFlags) => {
+      const { verdictCommand } = await import("./verdict.js");
+      done(await verdictCommand(flags, context));
     });
 }
 

@@ -1,0 +1,149 @@
+/**
+ * Whether two images show the same: the probability that the homography found between them is right, by a logistic
+ * function of what speaks for it. Its weights are fitted on pairs with a known answer (`strata bench verdict`) and belong
+ * to a model, whose configuration holds them.
+ */
+import { FormatError } from "../errors.js";
+import type { Features, Homography, Matches } from "../features.js";
+import { matchedPoints } from "../match/points.js";
+import { squaredErrors } from "./least-squares.js";
+import { imageCorners, type Matrix3 } from "./matrix3.js";
+
+/** What speaks for a homography, in the order of the weights. */
+export const EVIDENCE = ["inliers", "share", "spread", "tightness", "form"] as const;
+export type EvidenceName = (typeof EVIDENCE)[number];
+export type Evidence = Record<EvidenceName, number>;
+
+export const VERDICTS = ["same", "uncertain", "different"] as const;
+
+export interface VerdictModel {
+  weights: Evidence;
+  bias: number;
+  /** From this probability on images are called the same. */
+  same: number;
+  /** Below this one they are called different. */
+  different: number;
+}
+
+export interface Verdict {
+  verdict: (typeof VERDICTS)[number];
+  /** That the homography is right; 0 where none was found. */
+  probability: number;
+}
+
+/** Distance in pixels of image 2 within which matches count here, whatever the estimation's threshold was. */
+export const INLIER_DISTANCE = 3;
+/** Areas beyond this factor, and its inverse, are no view of the same. */
+const LARGEST_ZOOM = 40;
+
+/**
+ * What speaks for the homography of two images' matches:
+ * inliers: ln(1 + n), n matches within 3 px · share: ln((n + 1) / (others + 1)) · spread: ln of the share of the image
+ * that the inliers span, the lesser of both · tightness: their mean squared error over 9/2, which errors without a cause
+ * have · form: 1 where image 1 stays convex, is not mirrored, and no more than 40 times as large or small, else 0.
+ */
+export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: Matrix3): Evidence {
+  const [from, to] = matchedPoints("verdict", a, b, matches);
+  const errors = new Float64Array(matches.count);
+  squaredErrors(matrix, from, to, errors);
+  const inliers: number[] = [];
+  let sum = 0;
+  for (let m = 0; m < matches.count; m++) {
+    if (!(errors[m] <= INLIER_DISTANCE ** 2)) continue;
+    inliers.push(m);
+    sum += errors[m];
+  }
+  const n = inliers.length;
+  const spread = Math.min(spanned(from, inliers, a.imageSize), spanned(to, inliers, b.imageSize));
+  return {
+    inliers: Math.log(1 + n),
+    share: Math.log((n + 1) / (matches.count - n + 1)),
+    spread: Math.log(1e-3 + spread),
+    tightness: n === 0 ? 1 : sum / n / (INLIER_DISTANCE ** 2 / 2),
+    form: Number(isView(matrix, a.imageSize)),
+  };
+}
+
+/** The verdict on two images, of what was found between them. */
+export function judgeHomography(
+  model: VerdictModel,
+  a: Features,
+  b: Features,
+  matches: Matches,
+  { matrix }: Homography,
+): Verdict {
+  const probability = matrix === null ? 0 : probabilityOf(model, evidenceOf(a, b, matches, matrix));
+  const verdict = probability >= model.same ? VERDICTS[0] : probability < model.different ? VERDICTS[2] : VERDICTS[1];
+  return { verdict, probability };
+}
+
+/** The logistic function of the weighted evidence. */
+export function probabilityOf({ weights, bias }: Pick<VerdictModel, "weights" | "bias">, evidence: Evidence): number {
+  const sum = EVIDENCE.reduce((total, name) => total + weights[name] * evidence[name], bias);
+  return 1 / (1 + Math.exp(-sum));
+}
+
+/** Share of the image that points with this covariance would fill evenly, at most 1; 0 for fewer than 3 points. */
+function spanned(points: Float32Array, chosen: readonly number[], [width, height]: readonly [number, number]): number {
+  const n = chosen.length;
+  if (n < 3) return 0;
+  let [x, y, xx, xy, yy] = [0, 0, 0, 0, 0];
+  for (const m of chosen) {
+    const [px, py] = [points[2 * m] / width, points[2 * m + 1] / height];
+    x += px;
+    y += py;
+    xx += px * px;
+    xy += px * py;
+    yy += py * py;
+  }
+  const determinant = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2) - (xy / n - (x / n) * (y / n)) ** 2;
+  // An even distribution over a unit square has variances of 1/12.
+  return Math.min(1, 12 * Math.sqrt(Math.max(0, determinant)));
+}
+
+/** Whether the matrix shows an image of this size from another place: what a camera can see of a plane. */
+function isView(matrix: Matrix3, size: readonly [number, number]): boolean {
+  const corners = imageCorners([size[0] + 1, size[1] + 1]);
+  const places: [number, number][] = [];
+  for (let k = 0; k < 8; k += 2) {
+    const [x, y] = [corners[k], corners[k + 1]];
+    const depth = matrix[6] * x + matrix[7] * y + matrix[8];
+    if (!(depth > 0)) return false;
+    places.push([
+      (matrix[0] * x + matrix[1] * y + matrix[2]) / depth,
+      (matrix[3] * x + matrix[4] * y + matrix[5]) / depth,
+    ]);
+  }
+  let area = 0;
+  for (let k = 0; k < 4; k++) {
+    const [[ax, ay], [bx, by], [cx, cy]] = [places[k], places[(k + 1) % 4], places[(k + 2) % 4]];
+    if (!((bx - ax) * (cy - by) - (by - ay) * (cx - bx) > 0)) return false;
+    area += (ax * by - bx * ay) / 2;
+  }
+  const zoom = area / (size[0] * size[1]);
+  return zoom < LARGEST_ZOOM && zoom > 1 / LARGEST_ZOOM;
+}
+
+/** Reads the verdict's weights out of a configuration; FormatError names what does not fit. */
+export function parseVerdictModel(where: string, value: unknown): VerdictModel {
+  const fail = (path: string, wanted: string, got: unknown) =>
+    new FormatError(`${where}: "${path}" must be ${wanted}, got ${JSON.stringify(got) ?? "nothing"}`);
+  const object = (v: unknown, path: string): Record<string, unknown> => {
+    if (typeof v !== "object" || v === null || Array.isArray(v)) throw fail(path, "an object", v);
+    return v as Record<string, unknown>;
+  };
+  const number = (v: unknown, path: string): number => {
+    if (typeof v !== "number" || !Number.isFinite(v)) throw fail(path, "a number", v);
+    return v;
+  };
+  const root = object(value, "verdict");
+  const given = object(root.weights, "verdict.weights");
+  const weights = Object.fromEntries(EVIDENCE.map((name) => [name, number(given[name], `verdict.weights.${name}`)]));
+  const [same, different] = (["same", "different"] as const).map((name) => {
+    const threshold = number(root[name], `verdict.${name}`);
+    if (!(threshold > 0 && threshold < 1)) throw fail(`verdict.${name}`, "between 0 and 1", threshold);
+    return threshold;
+  });
+  if (different > same) throw fail("verdict.different", `at most verdict.same (${same})`, different);
+  return { weights: weights as Evidence, bias: number(root.bias, "verdict.bias"), same, different };
+}

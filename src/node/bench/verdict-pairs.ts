@@ -1,0 +1,77 @@
+/**
+ * Pairs with a known answer from a folder of photographs: two views of one photograph by a known homography, each in its
+ * own light, and views of different photographs. What a model finds between them is what its verdict is fitted on.
+ */
+import type { JudgedPair } from "../../bench/calibration.js";
+import type { Extractor } from "../../extract/extractor.js";
+import type { Features } from "../../features.js";
+import { cornerError } from "../../geometry/corner-error.js";
+import { verifyMatches } from "../../geometry/homography.js";
+import type { Matrix3 } from "../../geometry/matrix3.js";
+import { evidenceOf } from "../../geometry/verdict.js";
+import { matchFeatures } from "../../match/mutual.js";
+import { PhotoSource } from "../train/photos.js";
+
+export interface VerdictPairOptions {
+  photos: string;
+  /** Pairs of views of one photograph, and of different ones. */
+  same: number;
+  different: number;
+  seed: number;
+  /** Told after each pair. */
+  onPair?: (done: number) => void;
+}
+
+export interface VerdictPairs {
+  same: JudgedPair[];
+  different: JudgedPair[];
+  /** SHA-256 of the photographs and of what decides the views. */
+  digest: string;
+}
+
+/** Largest mean corner error, in pixels, of a homography that counts as right. */
+export const RIGHT_WITHIN = 5;
+const VIEW = 448;
+/** From easy to beyond what can be matched: the verdict has to know both. */
+const HOMOGRAPHY = { zoom: 3, perspective: 0.35, shear: 0.35, minOverlap: 0.08 };
+
+export async function verdictPairs(extractor: Extractor, options: VerdictPairOptions): Promise<VerdictPairs> {
+  const { photos, seed, onPair } = options;
+  const source = await PhotoSource.open({ folder: photos, cropSize: VIEW, homography: HOMOGRAPHY, seed });
+  const same: JudgedPair[] = [];
+  const different: JudgedPair[] = [];
+  try {
+    // Second views wait for views of other photographs: each is extracted once.
+    let earlier: { name: string; features: Features }[] = [];
+    for (let index = 0; same.length < options.same || different.length < options.different; index++) {
+      const epoch = Math.floor(index / source.length);
+      const pair = await source.pair(epoch, index % source.length);
+      if ("skipped" in pair) continue;
+      if (pair.warp.kind !== "homography") continue;
+      const name = pair.id.split(", epoch")[0];
+      const [a, b] = await extractor.extractBatch(pair.images);
+      if (same.length < options.same) same.push(await judge(a, b, pair.warp.matrix));
+      for (const other of earlier) {
+        if (different.length >= options.different) break;
+        if (other.name !== name) different.push(await judge(a, other.features, null));
+      }
+      earlier = [{ name, features: b }, ...earlier].slice(0, KEPT);
+      onPair?.(same.length + different.length);
+    }
+    return { same, different, digest: source.digest };
+  } finally {
+    await source.dispose();
+  }
+}
+
+/** Second views kept for pairs of different photographs. */
+const KEPT = 4;
+
+/** What was found between two images, and whether it is right; `truth` null: they show different things. */
+export async function judge(a: Features, b: Features, truth: Matrix3 | null): Promise<JudgedPair> {
+  const matches = await matchFeatures(a, b);
+  const { matrix } = await verifyMatches(a, b, matches);
+  if (!matrix) return { evidence: null, right: false };
+  const right = truth !== null && cornerError(matrix, truth, a.imageSize) <= RIGHT_WITHIN;
+  return { evidence: evidenceOf(a, b, matches, matrix), right };
+}

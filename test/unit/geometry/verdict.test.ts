@@ -1,0 +1,123 @@
+import { describe, expect, it } from "vitest";
+import { FormatError } from "../../../src/errors.js";
+import type { Features, Matches } from "../../../src/features.js";
+import { projectPoints } from "../../../src/geometry/matrix3.js";
+import {
+  EVIDENCE,
+  evidenceOf,
+  judgeHomography,
+  parseVerdictModel,
+  probabilityOf,
+  type VerdictModel,
+} from "../../../src/geometry/verdict.js";
+import { Random } from "../../../src/random.js";
+
+const SIZE: [number, number] = [640, 480];
+const H = Float64Array.of(0.9, -0.2, 60, 0.15, 0.95, -20, 5e-5, -3e-5, 1);
+const MODEL: VerdictModel = {
+  weights: { inliers: 1, share: 2, spread: 0.5, tightness: -1, form: 3 },
+  bias: -6,
+  same: 0.9,
+  different: 0.05,
+};
+
+const features = (keypoints: Float32Array): Features => ({
+  count: keypoints.length / 2,
+  dim: 1,
+  imageSize: SIZE,
+  keypoints,
+  scores: new Float32Array(keypoints.length / 2),
+  descriptors: new Float32Array(keypoints.length / 2).fill(1),
+});
+
+/** `right` points of a rectangle of image 1 carried over by H with some noise, `wrong` ones anywhere. */
+function pair(right: number, wrong: number, [width, height] = SIZE, noise = 0.5) {
+  const random = new Random(4);
+  const from = Float32Array.from({ length: 2 * (right + wrong) }, (_, i) => random.uniform(0, i % 2 ? height : width));
+  const to = Float32Array.from(projectPoints(H, from), (value) => value + noise * random.normal());
+  for (let i = 2 * right; i < to.length; i++) to[i] = random.uniform(0, i % 2 ? SIZE[1] : SIZE[0]);
+  const count = right + wrong;
+  const pairs = Uint32Array.from({ length: 2 * count }, (_, i) => i >> 1);
+  const matches: Matches = { count, pairs, scores: new Float32Array(count) };
+  return [features(from), features(to), matches] as const;
+}
+
+describe("evidence", () => {
+  it("counts inliers, their share, their spread and how near they are", () => {
+    const found = evidenceOf(...pair(200, 100), H);
+    // Noise of half a pixel along each axis hardly leaves 3 px; a few of the wrong ones fall inside.
+    expect(Math.exp(found.inliers) - 1).toBeGreaterThanOrEqual(199);
+    expect(Math.exp(found.inliers) - 1).toBeLessThan(205);
+    expect(found.share).toBeCloseTo(Math.log(2), 0);
+    expect(Math.exp(found.spread)).toBeGreaterThan(0.75);
+    // Mean squared error 2 · 0.25 of 4.5.
+    expect(found.tightness).toBeGreaterThan(0.08);
+    expect(found.tightness).toBeLessThan(0.16);
+    expect(found.form).toBe(1);
+  });
+
+  it("a corner of the image is little spread, errors without a cause are not tight", () => {
+    const corner = evidenceOf(...pair(200, 0, [64, 48]), H);
+    expect(Math.exp(corner.spread)).toBeLessThan(0.02);
+    const chance = evidenceOf(...pair(0, 20_000), H);
+    expect(chance.tightness).toBeGreaterThan(0.7);
+    expect(chance.share).toBeLessThan(-6);
+  });
+
+  it.each<[string, number[]]>([
+    ["mirrored", [-1, 0, 640, 0, 1, 0, 0, 0, 1]],
+    ["folded at a line through the image", [1, 0, 0, 0, 1, 0, -0.01, 0, 1]],
+    ["too small", [0.1, 0, 0, 0, 0.1, 0, 0, 0, 1]],
+    ["too large", [10, 0, 0, 0, 10, 0, 0, 0, 1]],
+    ["behind the camera", [-1, 0, 0, 0, -1, 0, 0, 0, -1].map((v, i) => (i === 8 ? v : -v))],
+  ])("%s is no view", (_, matrix) => {
+    expect(evidenceOf(...pair(50, 0), Float64Array.from(matrix)).form).toBe(0);
+  });
+
+  it("no matches are evidence of nothing, without NaN", () => {
+    const found = evidenceOf(...pair(0, 0), H);
+    expect(EVIDENCE.every((name) => Number.isFinite(found[name]))).toBe(true);
+    expect(found.inliers).toBe(0);
+  });
+});
+
+describe("judgeHomography", () => {
+  const verdict = (right: number, wrong: number) =>
+    judgeHomography(MODEL, ...pair(right, wrong), { matrix: H, inliers: new Uint32Array(0) });
+
+  it("many inliers are the same, none different, and in between is uncertain", () => {
+    expect(verdict(200, 100).verdict).toBe("same");
+    expect(verdict(0, 300).verdict).toBe("different");
+    expect(verdict(40, 150)).toMatchObject({ verdict: "uncertain" });
+  });
+
+  it("the probability is the logistic function of the weighted evidence", () => {
+    const found = evidenceOf(...pair(40, 150), H);
+    const sum = found.inliers + 2 * found.share + 0.5 * found.spread - found.tightness + 3 * found.form - 6;
+    expect(verdict(40, 150).probability).toBeCloseTo(1 / (1 + Math.exp(-sum)), 12);
+    expect(probabilityOf(MODEL, { inliers: 0, share: 0, spread: 0, tightness: 0, form: 2 })).toBe(0.5);
+  });
+
+  it("without a homography they are different, probability 0", () => {
+    const none = judgeHomography(MODEL, ...pair(3, 0), { matrix: null, inliers: new Uint32Array(0) });
+    expect(none).toEqual({ verdict: "different", probability: 0 });
+  });
+});
+
+describe("parseVerdictModel", () => {
+  it("keeps what it knows", () => {
+    expect(parseVerdictModel("m", { ...MODEL, fitted: { pairs: 3 } })).toEqual(MODEL);
+  });
+
+  it.each<[string, unknown]>([
+    ['"verdict" must be an object', null],
+    ['"verdict.weights" must be an object', { ...MODEL, weights: 3 }],
+    ['"verdict.weights.form" must be a number', { ...MODEL, weights: { ...MODEL.weights, form: "1" } }],
+    ['"verdict.bias" must be a number', { ...MODEL, bias: Number.NaN }],
+    ['"verdict.same" must be between 0 and 1', { ...MODEL, same: 1 }],
+    ['"verdict.different" must be at most verdict.same', { ...MODEL, different: 0.95 }],
+  ])("refuses: %s", (message, value) => {
+    expect(() => parseVerdictModel("m", value)).toThrow(FormatError);
+    expect(() => parseVerdictModel("m", value)).toThrow(`m: ${message}`);
+  });
+});

@@ -14,6 +14,7 @@ import type { InfoFlags } from "./info.js";
 import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
+import { addResults } from "./results/command.js";
 import { addTrain } from "./train/command.js";
 import { packageVersion } from "./version.js";
 
@@ -68,6 +69,8 @@ Examples:
   strata match a.jpg b.jpg --out matches.svg
   strata extract photos/ --out features/
   strata extract --list images.txt --format h5 --out features.h5 --resume
+  strata match-features features.h5 --out matches.h5
+  strata export-colmap features.h5 --matches matches.h5 --out database.db
   strata bench hpatches --data hpatches-sequences-release
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata info
@@ -76,6 +79,7 @@ Examples:
     );
   addExtract(program, context, done);
   addMatch(program, context, done);
+  addResults(program, context, done);
   addBench(program, context, done);
   addTrain(program, context, done);
   addModels(program, context, done);

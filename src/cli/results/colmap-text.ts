@@ -1,6 +1,6 @@
 /** The text files that COLMAP's `feature_importer` and `matches_importer` take. */
 import { join } from "node:path";
-import { OptionError, ShapeError, UnsupportedError } from "../../errors.js";
+import { OptionError, UnsupportedError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import { encodeUtf8 } from "../../formats/bytes.js";
 import { type ImagePair, writeColmapFeatures, writeColmapMatches } from "../../formats/colmap.js";
@@ -16,7 +16,6 @@ export async function writeText(
   const list = pairList(pairs);
   if (list === null)
     throw new OptionError("an image's name has white space, which COLMAP's lists cannot hold; write a database");
-  checkIndices(pairs, features);
   for (const [name, one] of features) {
     try {
       await writeBelow(pathBelow(join(out, "features"), name, ".txt"), writeColmapFeatures(one));
@@ -48,18 +47,6 @@ function inliersOf({ name0, name1, matches, verified }: VerifiedPair): ImagePair
     (_, k) => matches.pairs[2 * inliers[k >> 1] + (k & 1)],
   );
   return { name0, name1, matches: { count: inliers.length, pairs, scores: matches.scores.slice(0, inliers.length) } };
-}
-
-function checkIndices(pairs: readonly ImagePair[], features: ReadonlyMap<string, Features>): void {
-  for (const { name0, name1, matches } of pairs) {
-    const counts = [name0, name1].map((name) => features.get(name)?.count ?? 0);
-    const bad = matches.pairs.findIndex((index, k) => index >= counts[k & 1]);
-    if (bad >= 0) {
-      throw new ShapeError(
-        `"${name0}" and "${name1}": match ${bad >> 1} is of keypoint ${matches.pairs[bad]} of ${counts[bad & 1]}; are the matches of these features?`,
-      );
-    }
-  }
 }
 
 /** A line per pair, or null where a name has white space. */

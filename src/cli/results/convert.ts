@@ -39,7 +39,7 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
 
   const started = performance.now();
   const { features, pairs: own } = await readResults(input, flags);
-  const pairs = flags.matches === undefined ? own : await readMatches(flags.matches, features.keys());
+  const pairs = flags.matches === undefined ? own : await readMatches(flags.matches, features);
   if (matchesOut !== undefined && pairs === null)
     throw new OptionError(`--matches-out: ${input} has no matches; give --matches FILE`);
   await checkWritable([matchesOut, to === "h5" ? out : out && `${out}/x`].filter((path) => path !== undefined));

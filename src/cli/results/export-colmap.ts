@@ -1,6 +1,6 @@
 /** `strata export-colmap`: features and matches to a COLMAP database, or to the text files that COLMAP imports. */
 import { extname, join } from "node:path";
-import { FormatError, OptionError } from "../../errors.js";
+import { FormatError, OptionError, ShapeError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import type { CameraModelName } from "../../formats/colmap-cameras.js";
@@ -44,10 +44,11 @@ export async function exportColmapCommand(input: string, flags: ExportColmapFlag
   const started = performance.now();
   const notes: string[] = [];
   const { features, pairs: own } = await readResults(input, flags);
-  const given = flags.matches === undefined ? own : await readMatches(flags.matches, features.keys());
-  await checkWritable([toDatabase ? flags.out : join(flags.out, "matches.txt")]);
+  const given = flags.matches === undefined ? own : await readMatches(flags.matches, features);
   if (flags.images !== undefined) await checkImages(features, flags.images, notes);
   const pairs = sift(given ?? [], features, flags.minScore, notes);
+  // Folders are made only now that the input is known to be good.
+  await checkWritable([toDatabase ? flags.out : join(flags.out, "matches.txt")]);
   const verified = await verify(pairs, features, flags, context);
   if (verified === null) return EXIT.interrupted;
   const outputs = toDatabase
@@ -86,12 +87,22 @@ function sift(
     const key = JSON.stringify(name0 < name1 ? [name0, name1] : [name1, name0]);
     if (seen.has(key)) continue;
     seen.add(key);
+    checkIndices(pair, features);
     kept.push(minScore === undefined ? pair : { ...pair, matches: atLeast(pair.matches, minScore) });
   }
   if (kept.length < pairs.length) {
     notes.push(`${pairs.length - kept.length} pairs are there twice, the other way round; the first of each is taken`);
   }
   return kept;
+}
+
+function checkIndices({ name0, name1, matches }: ImagePair, features: ReadonlyMap<string, Features>): void {
+  const counts = [name0, name1].map((name) => features.get(name)?.count ?? 0);
+  const bad = matches.pairs.findIndex((index, k) => index >= counts[k & 1]);
+  if (bad < 0) return;
+  throw new ShapeError(
+    `"${name0}" and "${name1}": match ${bad >> 1} is of keypoint ${matches.pairs[bad]} of ${counts[bad & 1]}; are the matches of these features?`,
+  );
 }
 
 function atLeast({ pairs, scores }: ImagePair["matches"], least: number): ImagePair["matches"] {
@@ -221,7 +232,8 @@ function nextStep({ out, images = "IMAGES", verify: how }: ExportColmapFlags, ou
     return `next:\n${lines.join("\n")}\n`;
   }
   const list = outputs.at(1);
-  const verifyLine = `  colmap matches_importer --database_path ${out} --match_list_path ${list} --match_type pairs\n`;
   const mapper = `  colmap mapper --database_path ${out} --image_path ${images} --output_path MODEL\n`;
-  return `next:\n${how === "none" && list ? verifyLine : ""}${mapper}`;
+  if (!list) return `next:\n  colmap exhaustive_matcher --database_path ${out}\n${mapper}`;
+  if (how !== "none") return `next:\n${mapper}`;
+  return `next:\n  colmap matches_importer --database_path ${out} --match_list_path ${list} --match_type pairs\n${mapper}`;
 }

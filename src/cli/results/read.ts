@@ -3,8 +3,8 @@
  * folder (or one file) of feature files as `strata extract` and others write them.
  */
 import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
-import { FormatError, IoError, OptionError, UnsupportedError } from "../../errors.js";
+import { basename, extname, join, sep } from "node:path";
+import { FormatError, IoError, LimitError, OptionError, ShapeError, UnsupportedError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import { parseJson } from "../../formats/bytes.js";
 import type { ImagePair } from "../../formats/colmap.js";
@@ -30,8 +30,14 @@ const FEATURE_FILES = [".npz", ".mat", ".json", ".csv", ".txt"];
 /** Lists of matches that may lie beside feature files. */
 const LISTS = ["matches", "inliers", "pairs"];
 
-/** The features (and matches) that `path` holds. */
+/** The features (and matches) that `path` holds; at least one image. */
 export async function readResults(path: string, options: ReadOptions): Promise<Results> {
+  const results = await named(path, () => readAny(path, options));
+  if (results.features.size === 0) throw new FormatError(`${path} holds no features`);
+  return results;
+}
+
+async function readAny(path: string, options: ReadOptions): Promise<Results> {
   const info = await stat(path).catch((cause) => {
     throw ioError("read", path, cause);
   });
@@ -48,10 +54,29 @@ export async function readResults(path: string, options: ReadOptions): Promise<R
   return { features: new Map([[name, features]]), pairs: null };
 }
 
-/** The matches in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
-export async function readMatches(path: string, names: Iterable<string>): Promise<ImagePair[]> {
-  const bytes = await readFileChecked(path);
-  if (isHdf5(bytes)) return (await import("../../formats/hloc.js")).readHlocMatches(bytes, { names });
+/** The matches of these features in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
+export function readMatches(path: string, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
+  return named(path, async () => {
+    const bytes = await readFileChecked(path);
+    return isHdf5(bytes) ? readHlocPairs(bytes, features) : readList(path, bytes);
+  });
+}
+
+async function readHlocPairs(bytes: Uint8Array, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
+  const { readHlocMatches } = await import("../../formats/hloc.js");
+  const pairs = await readHlocMatches(bytes, { names: features.keys() });
+  for (const { name0, name1, count0 } of pairs) {
+    const count = features.get(name0)?.count;
+    if (count !== count0) {
+      throw new ShapeError(
+        `the matches of "${name0}" and "${name1}" are of ${count0} keypoints, its features have ${count}; were they made of these features?`,
+      );
+    }
+  }
+  return pairs;
+}
+
+async function readList(path: string, bytes: Uint8Array): Promise<ImagePair[]> {
   switch (extname(path).toLowerCase()) {
     case ".txt":
       return (await import("../../formats/colmap.js")).readColmapMatches(bytes);
@@ -116,12 +141,18 @@ async function readOne(path: string, file: string, options: ReadOptions): Promis
   const bytes = await readFileChecked(path);
   const extension = extname(file).toLowerCase();
   const plain = file.slice(0, -extension.length).replace(/\.strata$/, "");
-  const name = plain.split("\\").join("/");
+  return named(path, () => decode(bytes, extension, plain.split(sep).join("/"), options));
+}
+
+/** Runs `work`; what is wrong with the bytes is said with the file's name. */
+async function named<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await decode(bytes, extension, name, options);
+    return await work();
   } catch (error) {
-    if (error instanceof FormatError) throw new FormatError(`${path}: ${error.message}`, { cause: error });
-    throw error;
+    const kinds = [FormatError, ShapeError, LimitError];
+    const Kind = kinds.find((kind) => error instanceof kind);
+    if (!Kind || (error as Error).message.includes(path)) throw error;
+    throw new Kind(`${path}: ${(error as Error).message}`, { cause: error });
   }
 }
 

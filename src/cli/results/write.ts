@@ -1,5 +1,5 @@
 /** Writing features and matches of many images: where they go, in which format, and that nothing is lost on the way. */
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { FormatError, OptionError } from "../../errors.js";
 import type { Features } from "../../features.js";
@@ -10,11 +10,12 @@ import { makeFolder } from "../../node/folders.js";
 /** Endings of files of matches. */
 export const MATCH_FILES = [".h5", ".hdf5", ".txt", ".json", ".csv"];
 
-/** An OptionError for a path that is taken, unless `force`. */
+/** An OptionError for a path that is taken (an empty folder is not), unless `force`. */
 export async function refuseExisting(path: string, force = false): Promise<void> {
   if (force) return;
   const there = await stat(path).catch(() => undefined);
-  if (there) throw new OptionError(`${path} is there already; --force writes over it`);
+  const isEmpty = there?.isDirectory() && (await readdir(path)).length === 0;
+  if (there && !isEmpty) throw new OptionError(`${path} is there already; --force writes over it`);
 }
 
 /** Where an image's file goes below `folder`. FormatError for a name that leads out of it. */

@@ -36,8 +36,11 @@ const TABLES: Record<string, readonly string[]> = {
   two_view_geometries: ["pair_id", "rows", "cols", "data", "config", "F", "E", "H", "qvec", "tvec"],
 };
 
+/** Columns that databases before COLMAP 3.8 may lack. */
+const OPTIONAL = ["qvec", "tvec"];
+
 /**
- * What a COLMAP database (3.4 and later) holds. FormatError for bytes that are no SQLite database, damaged, or no COLMAP
+ * What a COLMAP database holds. FormatError for bytes that are no SQLite database, damaged, or no COLMAP
  * database (naming the table, image or pair), LimitError for more than `limit`.
  */
 export function readColmapDatabase(
@@ -77,6 +80,8 @@ class Reader {
   /** Rows and bytes that may still come: each takes room in the file, whatever its pages claim. */
   private rowsLeft: number;
   private bytesLeft: number;
+  /** Optional columns that are not there. */
+  private readonly absent = new Set<string>();
 
   constructor(
     private readonly where: string,
@@ -117,7 +122,7 @@ class Reader {
     const missing = Object.keys(TABLES).filter((table) => !kinds.has(table));
     if (missing.length > 0) {
       throw this.error(
-        `not a COLMAP database (3.4 or later): no table ${missing.join(", ")}; there are: ${[...kinds.keys()].slice(0, 20).join(", ") || "none"}`,
+        `not a COLMAP database: no table ${missing.join(", ")}; there are: ${[...kinds.keys()].slice(0, 20).join(", ") || "none"}`,
       );
     }
     for (const [table, columns] of Object.entries(TABLES)) {
@@ -126,6 +131,10 @@ class Reader {
       const there = this.query(`PRAGMA table_xinfo(${table})`);
       for (const column of columns) {
         const found = there.find(([, name]) => String(name).toLowerCase() === column.toLowerCase());
+        if (!found && OPTIONAL.includes(column)) {
+          this.absent.add(column);
+          continue;
+        }
         if (!found) throw this.error(`${table} has no column "${column}"`);
         if (found[6] !== 0) throw this.error(`${table}: the column "${column}" is computed; it is not read`);
       }
@@ -248,7 +257,8 @@ class Reader {
   private pairRows(table: string): SqlValue[][] {
     const [pairId, ...others] = TABLES[table];
     const ids = `${pairId} / ${MAX_IMAGES}, ${pairId} % ${MAX_IMAGES}`;
-    return this.query(`SELECT ${ids}, ${others.join(", ")} FROM ${table}`);
+    const columns = others.map((column) => (this.absent.has(column) ? "NULL" : column));
+    return this.query(`SELECT ${ids}, ${columns.join(", ")} FROM ${table}`);
   }
 
   private query(text: string): SqlValue[][] {

@@ -1,7 +1,7 @@
 /**
  * COLMAP's database: SQLite with cameras, images, keypoints, descriptors, matches and verified pairs. Written is the
- * layout of COLMAP 3.4 to 3.9 (user_version 3800), which later versions open and add their own tables to. Described in
- * COLMAP's doc/database.rst; compared table by table with what COLMAP 3.8 makes.
+ * layout of COLMAP 3.8 (user_version 3800), which later versions open and add their own tables to. Described in COLMAP's
+ * doc/database.rst; compared table by table with what COLMAP 3.8 makes.
  *
  * Keypoints are float32 rows x, y and what else COLMAP keeps (scale and orientation, or an affine shape); descriptors
  * bytes, 128 a row; matches uint32 rows i, j; matrices float64. A pair goes by id0 · (2³¹ − 1) + id1 with id0 < id1, so a

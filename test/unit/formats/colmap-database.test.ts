@@ -291,6 +291,13 @@ describe("what is no sound COLMAP database is not read", () => {
     }
   });
 
+  it("reads older databases, which have no poses", () => {
+    const older = "ALTER TABLE two_view_geometries DROP COLUMN qvec; ALTER TABLE two_view_geometries DROP COLUMN tvec";
+    const { geometry } = readColmapDatabase(sql, changed(older)).pairs[0];
+    expect(geometry).toMatchObject({ kind: "calibrated", pose: null });
+    expect(geometry?.homography).toHaveLength(9);
+  });
+
   it("reads what COLMAP leaves in WAL mode", () => {
     const bytes = writeColmapDatabase(sql, everything());
     bytes[18] = 2;

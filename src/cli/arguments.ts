@@ -55,7 +55,7 @@ export function numberOf(flag: string, range: { min?: number; max?: number; inte
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
 
 /** A parser of numbers with commas between them; which ones may be given is up to the option. */
-function numbersOf(flag: string) {
+export function numbersOf(flag: string) {
   return (text: string): number[] => text.split(",").map(numberOf(flag, {}));
 }
 

@@ -3,6 +3,7 @@ import { FormatError, OptionError } from "../errors.js";
 import { ATTENTION_KINDS, type AttentionKind } from "../model/attention.js";
 import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
 import { parseStrataConfig } from "../model/config.js";
+import { unpackTensors } from "../model/pack.js";
 import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
 import { readStrataParams } from "../model/strata.js";
@@ -48,7 +49,7 @@ export function openStrata(where: string, tensors: Tensors, json: unknown, sha25
   if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
     throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
   }
-  const params = readStrataParams(new WeightReader(where, tensors), config);
+  const params = readStrataParams(new WeightReader(where, unpackTensors(where, tensors)), config);
   return {
     kind: "strata",
     model: strataModel(config, params, sha256),

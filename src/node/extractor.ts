@@ -54,6 +54,13 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
  * not what they should be, an IoError for files that are not there.
  */
 export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
+  const { runtime, backend, threads } = options;
+  const { opened, options: extract } = await openModelFiles(options);
+  return new DenseExtractor(opened.model, extract, { runtime: runtime ?? nodeRuntime, backend, threads });
+}
+
+/** The model behind an extractor and all its options, checked, before a runtime is asked for anything. */
+export async function openModelFiles(options: OpenOptions): Promise<{ opened: OpenedModel; options: ExtractOptions }> {
   const {
     model,
     attentionCkpt,
@@ -61,7 +68,7 @@ export async function openExtractor(options: OpenOptions = {}): Promise<Extracto
     firstStride,
     replaceStrides,
     preprocessing,
-    runtime,
+    runtime: _,
     backend,
     threads,
     ...extract
@@ -69,12 +76,8 @@ export async function openExtractor(options: OpenOptions = {}): Promise<Extracto
   if (backend !== undefined) checkChoice("extract", "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber("extract", "threads", threads, { min: 1, max: 256, integer: true });
   const choices = { attentionModel, firstStride, replaceStrides, preprocessing };
-  const opened = (await openFiles(model, attentionCkpt, choices)).opened;
-  return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {
-    runtime: runtime ?? nodeRuntime,
-    backend,
-    threads,
-  });
+  const { opened } = await openFiles(model, attentionCkpt, choices);
+  return { opened, options: extractOptions(extract, opened.defaults) };
 }
 
 /** What `strata info` prints. */
@@ -172,8 +175,15 @@ async function locateCheckpoint(name: string): Promise<string> {
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
+/** The files behind a model's name or path; OptionError where it is no folder or .safetensors with a configuration. */
+export async function readModelNamed(model: string): Promise<ReadModel> {
+  const path = await locate(model);
+  if (!path.endsWith(".safetensors")) throw new OptionError(`${path} is no model folder and no .safetensors file`);
+  return readModel(path);
+}
+
 /** Weights and configuration of a model, read and not yet understood. */
-interface ReadModel {
+export interface ReadModel {
   path: string;
   tensors: Tensors;
   json: unknown;

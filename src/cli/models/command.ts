@@ -2,9 +2,12 @@
 import { type Command, Option } from "commander";
 import { PREPROCESSINGS } from "../../extract/preprocess.js";
 import { IMPORT_KINDS } from "../../model/import/kinds.js";
+import { PACKINGS } from "../../model/pack.js";
+import { numberOf, numbersOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import { addDownload, addList, addModelsInfo, addRemove } from "./cached.js";
 import type { ImportFlags } from "./import.js";
+import type { PackFlags } from "./pack.js";
 
 export function addModels(program: Command, context: Context, done: (code: number) => void): void {
   const models = program
@@ -25,6 +28,36 @@ Examples:
   addModelsInfo(models, context, done);
   addRemove(models, context, done);
   addImport(models, context, done);
+  addPack(models, context, done);
+}
+
+function addPack(models: Command, context: Context, done: (code: number) => void): void {
+  models
+    .command("pack")
+    .description("Write a model of the default family again: smaller, with scales or a name of its own.")
+    .argument("<model>", "a model's name, or the path of a model folder")
+    .requiredOption("--out <dir>", "the model folder to write")
+    .addOption(new Option("--weights <how>", "how weights are stored").choices([...PACKINGS]).default("fp16"))
+    .option("--name <name>", "the model's name (default: as it was)")
+    .option("--scales <list>", "scales at which it looks for keypoints, like 0.8,0.5", numbersOf("--scales"))
+    .option("--max-keypoints <n>", "keypoints of an image", numberOf("--max-keypoints", { min: 1, integer: true }))
+    .option("--force", "write over the model that is in --out")
+    .option("--json", "print what was done as JSON")
+    .option("--quiet", "print errors only")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata models pack runs/s/model --out models/strata-s --weights fp16 --scales 0.8,0.57,0.4
+  strata models pack strata-s --out models/small --weights int8 --name small --scales 0.57,0.4
+
+int8 stores kernels with 8 bits and a scale per output channel. Weights are float32 when the model runs.`,
+    )
+    .action(async (model: string, flags: PackFlags) => {
+      const { packCommand } = await import("./pack.js");
+      done(await packCommand(model, flags, context));
+    });
 }
 
 function addImport(models: Command, context: Context, done: (code: number) => void): void {

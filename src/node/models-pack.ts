@@ -1,0 +1,80 @@
+/** A model of the default family written again: smaller, with scales or a name of its own. */
+import { createHash } from "node:crypto";
+import { OptionError } from "../errors.js";
+import { openStrata } from "../extract/models.js";
+import { type NdArray, toFloat32 } from "../formats/ndarray.js";
+import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
+import { parseStrataConfig } from "../model/config.js";
+import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pack.js";
+import { checkChoice } from "../options.js";
+import { readModelNamed } from "./extractor.js";
+import { checkModelFolder, writeModelFolder } from "./model-folder.js";
+
+export interface PackOptions {
+  /** The model folder to write. */
+  out: string;
+  /** How weights are stored. */
+  weights: Packing;
+  /** Default: the model's. */
+  name?: string;
+  /** Scales at which the packed model looks for keypoints; default: the model's. */
+  scales?: readonly number[];
+  /** Default: the model's. */
+  maxKeypoints?: number;
+  /** Whether a model that is in `out` is written over; default false. */
+  force?: boolean;
+}
+
+export interface PackReport {
+  out: string;
+  name: string;
+  bytes: number;
+  sha256: string;
+  /** Largest change of a number, as a share of the largest number of its tensor. */
+  rounding: number;
+}
+
+/** OptionError for a model of another family and for what is no option; FormatError, IoError for files. */
+export async function packModel(model: string, options: PackOptions): Promise<PackReport> {
+  const { out, weights, name, scales, maxKeypoints, force = false } = options;
+  checkChoice("packModel", "weights", weights, PACKINGS);
+  const { path, tensors, json } = await readModelNamed(model);
+  if (!(typeof json === "object" && json !== null && "widths" in json)) {
+    throw new OptionError(`${path} is no model of the default family; only these are packed`);
+  }
+  const plain = unpackTensors(path, tensors);
+  const packed = packTensors(plain, weights);
+  const bytes = writeSafetensors(packed);
+  const own = json as Record<string, unknown>;
+  const detection = {
+    ...(own.detection as object),
+    ...(scales === undefined ? {} : { scales: [...scales] }),
+    ...(maxKeypoints === undefined ? {} : { maxKeypoints }),
+  };
+  // A verdict is fitted to what is found, which other scales and numbers change.
+  const { verdict, sha256: _, ...rest } = own;
+  const kept = scales === undefined && maxKeypoints === undefined && verdict !== undefined ? { verdict } : {};
+  const config = { ...rest, ...(name === undefined ? {} : { name }), detection, ...kept };
+  parseStrataConfig(`${path}, packed`, config);
+  // What is written must open.
+  openStrata(out, readSafetensors(bytes).tensors, config, createHash("sha256").update(bytes).digest("hex"));
+  await checkModelFolder(out, force);
+  const sha256 = await writeModelFolder(out, bytes, config, { force });
+  const restored = unpackTensors(out, packed);
+  return { out, name: String(config.name), bytes: bytes.length, sha256, rounding: largestRounding(plain, restored) };
+}
+
+function largestRounding(before: ReadonlyMap<string, NdArray>, after: ReadonlyMap<string, NdArray>): number {
+  let worst = 0;
+  for (const [name, tensor] of before) {
+    const [a, b] = [toFloat32(tensor), toFloat32(after.get(name) ?? tensor)];
+    let largest = 0;
+    let apart = 0;
+    for (let i = 0; i < a.length; i++) {
+      largest = Math.max(largest, Math.abs(a[i]));
+      apart = Math.max(apart, Math.abs(a[i] - b[i]));
+    }
+    if (largest > 0) worst = Math.max(worst, apart / largest);
+  }
+  return worst;
+}

@@ -11,7 +11,8 @@ export type ElementType = "float32" | "int32" | "uint32" | "bool" | "float16" | 
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array | Uint16Array | Float64Array;
 
 export interface Tensor {
-  type: ElementType;
+  /** uint8 in graphs that take pixels; none that is compiled here does. */
+  type: ElementType | "uint8";
   shape: readonly number[];
   data: TensorData;
 }

@@ -33,7 +33,7 @@ import { locateCached } from "./models/locate.js";
 import { nodeRuntime } from "./runtime.js";
 
 /** The model that runs when none is named. */
-export const DEFAULT_MODEL = "strata-s0";
+export const DEFAULT_MODEL = "strata-s";
 
 const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
 
@@ -41,7 +41,7 @@ const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
 const WEIGHTS = "model.safetensors";
 
 export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, SessionOptions {
-  /** Name of a shipped or downloaded model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s0". */
+  /** Name of a shipped or downloaded model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s". */
   model?: string;
   /** Attention heads of the reference, or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt. */
   attentionCkpt?: string;

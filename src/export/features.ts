@@ -1,0 +1,166 @@
+/**
+ * A model as one ONNX file from an RGB image to keypoints, scores and descriptors: all that an extractor does around its
+ * network, at every scale, is in the graph. The weights are stored once, whatever the number of scales.
+ */
+import { OptionError, UnsupportedError } from "../errors.js";
+import type { DenseModel } from "../extract/dense.js";
+import type { ExtractOptions } from "../extract/options.js";
+import { OnnxBuilder } from "../graph/onnx.js";
+import { requireSameGraph } from "../graph/same.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { type FoundList, finishList, mergeLists, stretchKeypoints } from "./lists.js";
+import { Nodes, type Size } from "./nodes.js";
+import { type Pixels, shrinkPixels } from "./pixels.js";
+import { referenceList } from "./reference.js";
+import { strataList } from "./strata.js";
+import { PRECISIONS, type Precision, storeWeights } from "./weights.js";
+
+export const PIXEL_TYPES = ["uint8", "float32"] as const;
+
+export interface ExportOptions {
+  /** Element type of `image`: 8-bit pixels, or the same numbers 0…255 as floats. Default "uint8". */
+  input: (typeof PIXEL_TYPES)[number];
+  /** [width, height] of every image; null: any. Default null. */
+  size: readonly [number, number] | null;
+  /** Images at a time; null: any number. Default null. */
+  batch: number | null;
+  /** How weights are stored; all arithmetic is in fp32. Default "fp32". */
+  precision: Precision;
+  /** Version of strata, for the file's own account of itself. Default: left out. */
+  producerVersion: string | undefined;
+}
+
+export const EXPORT_DEFAULTS: ExportOptions = {
+  input: "uint8",
+  size: null,
+  batch: null,
+  precision: "fp32",
+  producerVersion: undefined,
+};
+
+/** Slots of a model that by itself has no limit (the reference's). */
+export const DEFAULT_SLOTS = 10_000;
+
+export interface ExportedModel {
+  /** The ONNX file. */
+  bytes: Uint8Array;
+  /** Rows of its outputs. */
+  slots: number;
+  dim: number;
+  nodes: number;
+  /** Bytes of all stored tensors. */
+  weightBytes: number;
+  metadata: Record<string, string>;
+}
+
+/** Largest edge and batch of a static file: more is a mistake of the command line. */
+const LARGEST = { edge: 65_535, batch: 1024, slots: 1_000_000 };
+
+/**
+ * The ONNX file of a model under extraction options (those of an extractor over it). Inputs: `image` [N, H, W, 3].
+ * Outputs: `keypoints` [N, K, 2] (x, y in pixels of the image), `scores` [N, K], `descriptors` [N, K, dim]; K is
+ * `maxFeatures`, and where there are fewer keypoints the rest is 0.
+ */
+export async function exportFeatures(
+  model: DenseModel,
+  extract: ExtractOptions,
+  given: Partial<ExportOptions> = {},
+): Promise<ExportedModel> {
+  const options = checkOptions(withDefaults("export", EXPORT_DEFAULTS, given));
+  const reading = checkReading(extract);
+  const builder = await build(model, reading, options, 0);
+  requireSameGraph(builder, await build(model, reading, options, 1));
+  storeWeights(builder, options.precision);
+  const { size, batch, input, precision, producerVersion } = options;
+  const metadata = {
+    model: model.name,
+    sha256: model.sha256,
+    options: JSON.stringify({
+      threshold: reading.threshold,
+      maxFeatures: reading.maxFeatures,
+      scales: reading.scales,
+      nms: reading.nms,
+      refine: reading.refine,
+    }),
+    input,
+    size: size ? size.join("x") : "any",
+    batch: batch === null ? "any" : String(batch),
+    weights: precision,
+    arithmetic: "fp32",
+  };
+  const live = builder.live();
+  return {
+    bytes: builder.toBytes(model.name, {
+      producerVersion,
+      description:
+        "Local image features: image [N, H, W, 3] RGB 0..255 to keypoints [N, K, 2] (x, y in pixels, pixel centres on " +
+        "integers), scores [N, K] (0: no keypoint), descriptors [N, K, dim] of length 1.",
+      metadata,
+    }),
+    slots: reading.maxFeatures,
+    dim: model.dim,
+    nodes: live.nodes.length,
+    weightBytes: live.initializers.reduce((sum, { data }) => sum + data.byteLength, 0),
+    metadata,
+  };
+}
+
+type Reading = ExtractOptions & { maxFeatures: number };
+
+/** The whole graph, its functions traced at the first or second of their sample sizes. */
+async function build(model: DenseModel, reading: Reading, options: ExportOptions, which: 0 | 1): Promise<OnnxBuilder> {
+  const builder = new OnnxBuilder();
+  const nodes = new Nodes(builder);
+  const [width, height] = options.size ?? ["W", "H"];
+  const batch = options.batch ?? "N";
+  const image = builder.input("image", options.input, [batch, height, width, 3]);
+  const sizeOf = (size: number | string, axis: number): Size =>
+    typeof size === "number" ? size : nodes.length(image, axis);
+  const pixels: Pixels = { name: image, type: options.input, width: sizeOf(width, 2), height: sizeOf(height, 1) };
+  const lists: FoundList[] = [];
+  for (const scale of reading.scales) {
+    const { pixels: shrunk, step } = shrinkPixels(nodes, pixels, scale);
+    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, reading, which), step));
+  }
+  const merged = mergeLists(nodes, lists, reading.maxFeatures);
+  const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, reading.maxFeatures);
+  const slots = reading.maxFeatures;
+  builder.output("keypoints", keypoints, "float32", [batch, slots, 2]);
+  builder.output("scores", scores, "float32", [batch, slots]);
+  builder.output("descriptors", descriptors, "float32", [batch, slots, model.dim]);
+  return builder;
+}
+
+function listOf(nodes: Nodes, pixels: Pixels, model: DenseModel, reading: Reading, which: 0 | 1) {
+  const { family } = model;
+  return family.kind === "strata"
+    ? strataList(nodes, pixels, model, family, reading, which)
+    : referenceList(nodes, pixels, model, family, reading, which);
+}
+
+function checkOptions(options: ExportOptions): ExportOptions {
+  checkChoice("export", "input", options.input, PIXEL_TYPES);
+  checkChoice("export", "precision", options.precision, PRECISIONS);
+  const { size, batch } = options;
+  if (size !== null) {
+    if (!Array.isArray(size) || size.length !== 2) throw new OptionError(`export: "size" must be [width, height]`);
+    for (const edge of size) checkNumber("export", "size", edge, { min: 1, max: LARGEST.edge, integer: true });
+  }
+  if (batch !== null) checkNumber("export", "batch", batch, { min: 1, max: LARGEST.batch, integer: true });
+  return options;
+}
+
+/** Options that a graph can have: a fixed number of slots, and no reduction of large images beforehand. */
+function checkReading(options: ExtractOptions): Reading {
+  const { maxFeatures = null, maxEdge, maxSumEdges } = options;
+  if (maxEdge !== null || maxSumEdges !== null) {
+    throw new UnsupportedError(
+      'export: "maxEdge" and "maxSumEdges" are not in an exported graph; scale images down before you feed them',
+    );
+  }
+  if (maxFeatures === null) {
+    throw new OptionError('export: an ONNX file has room for a fixed number of keypoints; give "maxFeatures" a number');
+  }
+  checkNumber("export", "maxFeatures", maxFeatures, { min: 1, max: LARGEST.slots, integer: true });
+  return { ...options, maxFeatures };
+}

@@ -1,0 +1,58 @@
+/** The default family in an exported graph: its keypoints are read inside its own network (model/strata-keypoints.ts). */
+import { OptionError } from "../errors.js";
+import type { DenseModel } from "../extract/dense.js";
+import type { ExtractOptions } from "../extract/options.js";
+import { inline } from "../graph/inline.js";
+import type { FoundList } from "./lists.js";
+import type { Nodes, Size } from "./nodes.js";
+import { fitPixels, type Pixels, planesOf } from "./pixels.js";
+
+/** Keypoints of one scale, in its pixels; `which` of the sample sizes is traced. */
+export async function strataList(
+  nodes: Nodes,
+  pixels: Pixels,
+  model: DenseModel,
+  family: { padMultiple: number; border: number },
+  options: ExtractOptions & { maxFeatures: number },
+  which: 0 | 1,
+): Promise<FoundList> {
+  const reading = model.reading?.(options);
+  if (!reading) {
+    throw new OptionError(`export: ${model.name} is exported with suppression and positions between pixels only`);
+  }
+  const { padMultiple, border } = family;
+  const [width, height] = [pixels.width, pixels.height].map((size) => nodes.roundUp(size, padMultiple));
+  const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
+  const count = nodes.size("Min", nodes.size("Mul", width, height), options.maxFeatures);
+  const dims: Record<string, readonly [number, number]> = { N: [2, 3], ...model.sampleSizes, ...reading.dims };
+  const found = await inline(
+    nodes.graph,
+    reading.network,
+    { image: { shape: ["N", 3, "H", "W"] }, ...reading.inputs, params: model.params },
+    {
+      image: planes,
+      columns: frame(nodes, pixels.width, width, border),
+      rows: frame(nodes, pixels.height, height, border),
+      slots: nodes.zeros([count]),
+    },
+    (d) => (typeof d === "number" ? d : dims[d][which]),
+  );
+  const { keypoints, scores, descriptors } = found;
+  return { count, keypoints, scores, descriptors };
+}
+
+/** [2, padded]: ones where the image is; ones where it may hold keypoints. */
+function frame(nodes: Nodes, length: Size, padded: Size, border: number): string {
+  const at = nodes.range(padded);
+  const before = (end: Size) => nodes.node("Less", [at, nodes.tensor(end)]);
+  const inside = before(length);
+  // Compared with `at + border`, for a length minus the border may be negative.
+  const away = nodes.node("And", [
+    nodes.with("GreaterOrEqual", at, border, "int64"),
+    nodes.node("Less", [nodes.with("Add", at, border, "int64"), nodes.tensor(length)]),
+  ]);
+  const rows = [inside, away].map((mask) =>
+    nodes.node("Unsqueeze", [nodes.cast(mask, "float32"), nodes.graph.ints([0])]),
+  );
+  return nodes.node("Concat", rows, { axis: 0 });
+}

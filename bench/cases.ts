@@ -25,6 +25,7 @@ import {
   saveImage,
   setDefaultRuntime,
 } from "../src/node/index.js";
+import { timeInChromium } from "./chromium.js";
 import { timeGraphStep } from "./graph-step.js";
 import { summarize, type Timing, time } from "./harness.js";
 import { randomBackbone, randomReference } from "./random-model.js";
@@ -187,6 +188,23 @@ export const CASES: BenchCase[] = [
     name: "default-1600",
     what: "default model, whole extraction, 1600×1200, 2000 keypoints",
     run: async () => timeExtraction(await openExtractor(), drawn(1600, 1200), { warmup: 1, repeats: 5 }),
+  },
+  {
+    name: "xs-640",
+    what: "strata-xs, whole extraction, 640×480, 2000 keypoints",
+    run: async () => timeExtraction(await openExtractor({ model: "strata-xs" }), drawn(640, 480)),
+  },
+  {
+    name: "default-640-chromium",
+    external: true,
+    what: "default model in Chromium (WASM), whole extraction, 640×480, 2000 keypoints",
+    run: () => timeInChromium("/models/strata-s/"),
+  },
+  {
+    name: "xs-640-chromium",
+    external: true,
+    what: "strata-xs in Chromium (WASM), whole extraction, 640×480, 2000 keypoints",
+    run: () => timeInChromium("/models/strata-xs/"),
   },
   {
     name: "match-10k",

@@ -5,7 +5,7 @@ import { loadImage, matchFeatures, openExtractor, verifyMatches } from "../../sr
 /** Features of the drawn pair's first image, and what matching the pair gives. */
 export async function extractPair(maxFeatures: number) {
   const images = drawDemoPair(7);
-  const extractor = await openExtractor({ model: "/models/strata-s0/", maxFeatures });
+  const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures });
   const [a, b] = await extractor.extractBatch([images.a, images.b]);
   const matches = await matchFeatures(a, b);
   const { matrix } = await verifyMatches(a, b, matches);

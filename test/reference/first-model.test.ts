@@ -1,4 +1,4 @@
-/** The shipped model against the outputs and scores that its MODEL.md gives, on images that are not in this repository. */
+/** The first model, strata-s0, against the outputs and scores that its MODEL.md gives, on images that are not in this repository. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -14,16 +14,16 @@ import { agreement } from "../agreement.js";
 import { CARD_SEQUENCES, scoreSequences } from "../hseq.js";
 import { describeShared } from "../shared.js";
 
-describeShared("default model", (shared) => {
+describeShared("first model", (shared) => {
   let extractor: Extractor;
   beforeAll(async () => {
     setDefaultRuntime(nodeRuntime);
-    extractor = await openExtractor();
+    extractor = await openExtractor({ model: "strata-s0" });
   });
   afterAll(() => extractor?.dispose());
 
   it.each(["a", "b", "c"])("the best 500 points of image %s", async (name) => {
-    const best = await openExtractor({ maxFeatures: 500 });
+    const best = await openExtractor({ model: "strata-s0", maxFeatures: 500 });
     const features = await best.extract(await loadImage(join(shared, `reference/images/${name}.png`)));
     await best.dispose();
     const arrays = readNpz(readFileSync(join(shared, `default-model/expected/${name}.npz`)));

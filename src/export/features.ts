@@ -7,13 +7,14 @@ import type { DenseModel } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { requireSameGraph } from "../graph/same.js";
+import { PACKINGS, type Packing } from "../model/pack.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { type FoundList, finishList, mergeLists, stretchKeypoints } from "./lists.js";
 import { Nodes, type Size } from "./nodes.js";
 import { type Pixels, shrinkPixels } from "./pixels.js";
 import { referenceList } from "./reference.js";
 import { strataList } from "./strata.js";
-import { PRECISIONS, type Precision, storeWeights } from "./weights.js";
+import { storeWeights } from "./weights.js";
 
 export const PIXEL_TYPES = ["uint8", "float32"] as const;
 
@@ -25,7 +26,7 @@ export interface ExportOptions {
   /** Images at a time; null: any number. Default null. */
   batch: number | null;
   /** How weights are stored; all arithmetic is in fp32. Default "fp32". */
-  precision: Precision;
+  precision: Packing;
   /** Version of strata, for the file's own account of itself. Default: left out. */
   producerVersion: string | undefined;
 }
@@ -140,7 +141,7 @@ function listOf(nodes: Nodes, pixels: Pixels, model: DenseModel, reading: Readin
 
 function checkOptions(options: ExportOptions): ExportOptions {
   checkChoice("export", "input", options.input, PIXEL_TYPES);
-  checkChoice("export", "precision", options.precision, PRECISIONS);
+  checkChoice("export", "precision", options.precision, PACKINGS);
   const { size, batch } = options;
   if (size !== null) {
     if (!Array.isArray(size) || size.length !== 2) throw new OptionError(`export: "size" must be [width, height]`);

@@ -114,15 +114,33 @@ export function fitPixels(nodes: Nodes, pixels: Pixels, width: Size, height: Siz
   return { ...pixels, name: nodes.grow(pixels.name, by, "edge"), width, height };
 }
 
-/** The network's input [N, 3, H, W]. */
+/**
+ * The network's input [N, 3, H, W], in the numbers of `imageToPlanes`. Single precision gives them where mean and scale
+ * are short enough (the default family's), double precision always.
+ */
 export function planesOf(nodes: Nodes, pixels: Pixels, { order, mean, scale }: Preprocessing): string {
-  const planes = nodes.node("Transpose", [inFloats(nodes, pixels)], { perm: [0, 3, 1, 2] });
+  const type = isExact(mean, scale) ? "float32" : "float64";
+  const own = pixels.type === type ? pixels.name : nodes.cast(pixels.name, type);
+  const planes = nodes.node("Transpose", [own], { perm: [0, 3, 1, 2] });
   const ordered = order.every((from, i) => from === i)
     ? planes
     : nodes.node("Gather", [planes, nodes.graph.ints(order)], { axis: 1 });
-  const perChannel = (values: readonly number[]) =>
-    nodes.graph.constant("float32", [3, 1, 1], Float32Array.from(values), "channels");
+  const perChannel = (values: readonly number[]) => nodes.reshape(nodes.constant(type, values), [3, 1, 1]);
   const centred = mean.some((m) => m !== 0) ? nodes.node("Sub", [ordered, perChannel(mean)]) : ordered;
-  // Divided, for most deviations are exact numbers and their inverses are not.
-  return scale.some((s) => s !== 1) ? nodes.node("Div", [centred, perChannel(scale.map((s) => 1 / s))]) : centred;
+  const scaled = scale.some((s) => s !== 1)
+    ? type === "float32"
+      ? nodes.node("Div", [centred, perChannel(scale.map((s) => 1 / s))])
+      : nodes.node("Mul", [centred, perChannel(scale)])
+    : centred;
+  return type === "float32" ? scaled : nodes.cast(scaled, "float32");
+}
+
+/** Whether (v − mean) / (1/scale) in single precision is what `imageToPlanes` has for every grey level. */
+function isExact(mean: readonly number[], scale: readonly number[]): boolean {
+  const { fround } = Math;
+  return mean.every((m, c) =>
+    Array.from({ length: 256 }, (_, v) => v).every(
+      (v) => fround(fround(v - fround(m)) / fround(1 / scale[c])) === fround((v - m) * scale[c]),
+    ),
+  );
 }

@@ -34,7 +34,8 @@ export function packTensors(tensors: ReadonlyMap<string, NdArray>, packing: Pack
   return packed;
 }
 
-function halfOf(name: string, value: number): number {
+/** Bits of the nearest half float; an OptionError that names the tensor where there is none. */
+export function halfOf(name: string, value: number): number {
   const bits = float16Bits(value);
   if (Number.isFinite(value) && (bits & 0x7c00) === 0x7c00) {
     throw new OptionError(
@@ -45,7 +46,7 @@ function halfOf(name: string, value: number): number {
 }
 
 /** Rows of `rows` equal parts, each rounded to 127ths of its largest number. */
-function quantized(values: Float32Array, rows: number): { data: Int8Array; scale: Float32Array } {
+export function quantized(values: Float32Array, rows: number): { data: Int8Array; scale: Float32Array } {
   const each = values.length / rows;
   const data = new Int8Array(values.length);
   const scale = new Float32Array(rows);

@@ -32,7 +32,7 @@ export interface ExtractionFlags {
   orientation: boolean;
 }
 
-const ATTENTION_MODELS = [
+export const ATTENTION_MODELS = [
   "auto",
   "multi_attention_model2",
   "multi_attention_model",
@@ -64,7 +64,7 @@ function countOrAll(flag: string) {
   return (text: string): number | "all" => (text === "all" ? text : count(flag)(text));
 }
 
-function strideOf(flag: string) {
+export function strideOf(flag: string) {
   return (text: string): number => {
     if (text !== "1" && text !== "2") throw new OptionError(`arguments: "${flag}" must be 1 or 2, got ${text}`);
     return Number(text);

@@ -1,5 +1,5 @@
 /**
- * The command line: `strata extract`, `match`, `bench`, `train`, `models` and `info`. This file has names, options and
+ * The command line: `strata extract`, `match`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
@@ -8,6 +8,7 @@ import { askOn } from "./ask.js";
 import { addBench } from "./bench/command.js";
 import { type Context, EXIT, processInterrupt } from "./context.js";
 import { nodeEngine } from "./engine.js";
+import { addExport } from "./export/command.js";
 import type { ExtractFlags } from "./extract.js";
 import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
@@ -73,6 +74,7 @@ Examples:
   strata export-colmap features.h5 --matches matches.h5 --out database.db
   strata bench hpatches --data hpatches-sequences-release
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
+  strata export --out strata.onnx
   strata info
 
 "strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed, 2 wrong command line, 130 interrupted.`,
@@ -83,6 +85,7 @@ Examples:
   addBench(program, context, done);
   addTrain(program, context, done);
   addModels(program, context, done);
+  addExport(program, context, done);
   addInfo(program, context, done);
   return program;
 }

@@ -9,6 +9,7 @@ import { OnnxBuilder } from "../graph/onnx.js";
 import { requireSameGraph } from "../graph/same.js";
 import { PACKINGS, type Packing } from "../model/pack.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { PIXEL_TYPES, type PixelType } from "./choices.js";
 import { type FoundList, finishList, mergeLists, stretchKeypoints } from "./lists.js";
 import { Nodes, type Size } from "./nodes.js";
 import { type Pixels, shrinkPixels } from "./pixels.js";
@@ -16,11 +17,9 @@ import { referenceList } from "./reference.js";
 import { strataList } from "./strata.js";
 import { storeWeights } from "./weights.js";
 
-export const PIXEL_TYPES = ["uint8", "float32"] as const;
-
 export interface ExportOptions {
   /** Element type of `image`: 8-bit pixels, or the same numbers 0…255 as floats. Default "uint8". */
-  input: (typeof PIXEL_TYPES)[number];
+  input: PixelType;
   /** [width, height] of every image; null: any. Default null. */
   size: readonly [number, number] | null;
   /** Images at a time; null: any number. Default null. */

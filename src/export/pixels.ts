@@ -4,6 +4,7 @@
  * picking columns then copies three values at a time.
  */
 import type { Preprocessing } from "../extract/preprocess.js";
+import type { PixelType } from "./choices.js";
 import type { Nodes, Size } from "./nodes.js";
 
 /** Values 0…255. */
@@ -11,7 +12,7 @@ export interface Pixels {
   /** [N, height, width, 3]. */
   name: string;
   /** Element type; 8-bit pixels stay what they are until they are computed with. */
-  type: "uint8" | "float32";
+  type: PixelType;
   width: Size;
   height: Size;
 }

@@ -1,0 +1,193 @@
+/** Models written as ONNX files, and held against the library afterwards. */
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { OptionError, UnsupportedError } from "../errors.js";
+import { DEFAULT_SLOTS, type ExportedModel, type ExportOptions, exportFeatures } from "../export/features.js";
+import { exportMatcher } from "../export/matcher.js";
+import { compareFeatures, isSame, type Parity, sumParity } from "../export/parity.js";
+import { runExported } from "../export/run.js";
+import type { Extractor } from "../extract/extractor.js";
+import type { ExtractOptions } from "../extract/options.js";
+import type { Backend, Runtime, Session } from "../graph/session.js";
+import type { Image } from "../image/image.js";
+import { resizeImage } from "../image/resize.js";
+import { writeFileAtomic } from "./atomic.js";
+import type { CheckRuntime } from "./export-choices.js";
+import { type OpenOptions, openExtractor, openModelFiles } from "./extractor.js";
+import { checkWritable, makeFolder } from "./folders.js";
+import { nodeRuntime } from "./runtime.js";
+
+export interface WriteOptions {
+  /** Write over a file that is there. Default false. */
+  force?: boolean;
+}
+
+/** Model and extraction options as `openExtractor` has them (no runtime), and how the file is to be. */
+export type ExportModelOptions = Omit<OpenOptions, "runtime" | "backend" | "threads"> &
+  Partial<ExportOptions> &
+  WriteOptions;
+
+export interface ExportReport extends Omit<ExportedModel, "bytes"> {
+  out: string;
+  /** Size and SHA-256 of the file. */
+  bytes: number;
+  sha256: string;
+  model: { name: string; sha256: string };
+  /** Extraction options that are in the graph. */
+  options: ExtractOptions;
+  input: ExportOptions["input"];
+  size: readonly [number, number] | null;
+  batch: number | null;
+  precision: ExportOptions["precision"];
+}
+
+/**
+ * Writes a model as one ONNX file from image to features. OptionError for what is not offered and for a file that is
+ * there, UnsupportedError for what the graph of that model cannot do, IoError where it cannot be written.
+ */
+export async function exportModel(out: string, given: ExportModelOptions = {}): Promise<ExportReport> {
+  const { force = false, input, size, batch, precision, producerVersion, ...open } = given;
+  await checkOutput(out, force);
+  const { opened, options } = await openModelFiles(open);
+  // A model without a limit gets slots enough for most images, unless the caller has asked for no limit.
+  const slots = options.maxFeatures ?? (open.maxFeatures === null ? null : DEFAULT_SLOTS);
+  const reading = { ...options, maxFeatures: slots };
+  const { bytes, ...facts } = await exportFeatures(opened.model, reading, {
+    input,
+    size,
+    batch,
+    precision,
+    producerVersion,
+  });
+  await write(out, bytes);
+  return {
+    ...facts,
+    out,
+    bytes: bytes.length,
+    sha256: sha256(bytes),
+    model: { name: opened.model.name, sha256: opened.model.sha256 },
+    options: reading,
+    input: input ?? "uint8",
+    size: size ?? null,
+    batch: batch ?? null,
+    precision: precision ?? "fp32",
+  };
+}
+
+/** Writes the matcher; `dim` null takes descriptors of any length. */
+export async function exportMatcherFile(
+  out: string,
+  { dim = null, force = false, producerVersion }: WriteOptions & { dim?: number | null; producerVersion?: string } = {},
+): Promise<{ out: string; bytes: number; sha256: string; dim: number | null }> {
+  await checkOutput(out, force);
+  const bytes = exportMatcher(dim, producerVersion);
+  await write(out, bytes);
+  return { out, bytes: bytes.length, sha256: sha256(bytes), dim };
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+async function checkOutput(out: string, force: boolean): Promise<void> {
+  if (!out.toLowerCase().endsWith(".onnx")) throw new OptionError(`the output must be a file .onnx, got "${out}"`);
+  await checkWritable([out]);
+  const there = await stat(out).catch(() => undefined);
+  if (there && !force) throw new OptionError(`${out} is there already; give another name, or --force`);
+}
+
+async function write(out: string, bytes: Uint8Array): Promise<void> {
+  await makeFolder(dirname(out));
+  await writeFileAtomic(out, bytes);
+}
+
+export interface CheckedImage extends Parity {
+  image: string;
+  size: [number, number];
+  /** Milliseconds of the exported model, and of the library. */
+  milliseconds: number;
+  libraryMilliseconds: number;
+}
+
+export interface CheckReport {
+  /** e.g. "onnxruntime-web 1.30.0, wasm". */
+  runtime: string;
+  images: CheckedImage[];
+  total: Parity;
+  /** 99.9 % of the points are the library's, within 0.001 px. */
+  same: boolean;
+}
+
+export interface CheckOptions extends Pick<OpenOptions, "threads"> {
+  runtimes?: readonly CheckRuntime[];
+  /** Called after each image on each runtime. */
+  onImage?: () => void;
+}
+
+/**
+ * Runs an exported file and the library (onnxruntime-node, cpu) on the same images, by name and reader, each read once
+ * per runtime. UnsupportedError where a runtime is not to be had.
+ */
+export async function checkExport(
+  bytes: Uint8Array,
+  report: Pick<ExportReport, "options" | "input" | "size" | "batch">,
+  open: OpenOptions,
+  images: readonly { name: string; read: () => Promise<Image> }[],
+  { runtimes = ["node", "web"], threads, onImage = () => {} }: CheckOptions = {},
+): Promise<CheckReport[]> {
+  const library = await openExtractor({ ...open, maxFeatures: report.options.maxFeatures, threads });
+  try {
+    const reports: CheckReport[] = [];
+    for (const wanted of runtimes) {
+      const session = await openSession(bytes, wanted, threads);
+      try {
+        const checked: CheckedImage[] = [];
+        for (const { name, read } of images) {
+          checked.push(await checkImage(session, library, name, await read(), report));
+          onImage();
+        }
+        const total = sumParity(checked);
+        const { runtime, backend } = session.info;
+        reports.push({ runtime: `${runtime}, ${backend}`, images: checked, total, same: isSame(total) });
+      } finally {
+        await session.dispose();
+      }
+    }
+    return reports;
+  } finally {
+    await library.dispose();
+  }
+}
+
+async function checkImage(
+  session: Session,
+  library: Extractor,
+  name: string,
+  read: Image,
+  { input, size, batch }: Pick<ExportReport, "input" | "size" | "batch">,
+): Promise<CheckedImage> {
+  const image = size ? resizeImage(read, size[0], size[1]) : read;
+  const t0 = performance.now();
+  const exported = await runExported(session, image, { input, batch: batch ?? 1 });
+  const t1 = performance.now();
+  const own = await library.extract(image);
+  const t2 = performance.now();
+  return {
+    image: name,
+    size: [image.width, image.height],
+    ...compareFeatures(own, exported),
+    milliseconds: t1 - t0,
+    libraryMilliseconds: t2 - t1,
+  };
+}
+
+async function openSession(bytes: Uint8Array, wanted: CheckRuntime, threads?: number): Promise<Session> {
+  const open = async (runtime: Runtime, backend: Backend) => {
+    const session = await runtime.open(bytes, { backend, threads });
+    if (session.info.fallback === undefined) return session;
+    await session.dispose();
+    throw new UnsupportedError(`the exported model cannot be checked here: ${session.info.fallback}`);
+  };
+  if (wanted === "node") return open(nodeRuntime, "cpu");
+  if (wanted === "webgpu") return open(nodeRuntime, "webgpu");
+  return open((await import("../web/runtime.js")).webRuntime, "wasm");
+}

@@ -102,11 +102,9 @@ describe("strata train detector", () => {
     expect(result.code).toBe(code);
   });
 
-  it("the configurations that come along are ones", async () => {
+  it("the configuration that comes along is one", async () => {
     const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");
-    for (const name of ["strata-s", "strata-xs"]) {
-      const file = new URL(`../../../models/recipes/${name}.json`, import.meta.url);
-      expect(parseDetectorRecipe(name, JSON.parse(readFileSync(file, "utf8"))).name).toBe(name);
-    }
+    const file = new URL("../../../models/recipes/strata-s.json", import.meta.url);
+    expect(parseDetectorRecipe("strata-s", JSON.parse(readFileSync(file, "utf8"))).name).toBe("strata-s");
   });
 });

@@ -1,0 +1,81 @@
+/** `strata bench verdict` and what it does to `strata match`, as people run them. */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { drawDemoPair } from "../../demo/draw.js";
+import { saveImage } from "../../src/node/images.js";
+
+const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
+
+beforeAll(async () => {
+  if (!existsSync(here("dist/cli/main.js")))
+    throw new Error("the command line is tested as built: run npm run build first");
+  folder = mkdtempSync(join(tmpdir(), "strata-verdict-"));
+  mkdirSync(at("photos"));
+  for (const seed of [1, 2, 3]) await saveImage(at("photos", `${seed}.png`), drawDemoPair(seed).a);
+  await saveImage(at("again.png"), drawDemoPair(1).b);
+  cpSync(here("models/strata-xs"), at("own"), { recursive: true });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function strata(...args: string[]) {
+  const done = spawnSync(process.execPath, [here("bin/strata.js"), ...args], { encoding: "utf8", cwd: folder });
+  expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
+  return { code: done.status, out: done.stdout, err: done.stderr };
+}
+
+describe("the verdict on two images", () => {
+  it("of the default model: a scene seen again is the same, another one is different", () => {
+    const same = strata("match", "photos/1.png", "again.png", "--json");
+    expect(JSON.parse(same.out)).toMatchObject({ verdict: "same" });
+    expect(JSON.parse(same.out).probability).toBeGreaterThan(0.9);
+    expect(strata("match", "photos/1.png", "again.png").out).toMatch(
+      /^same: the homography is right with probability /m,
+    );
+    const other = JSON.parse(strata("match", "photos/1.png", "photos/2.png", "--json").out);
+    expect(other.verdict).not.toBe("same");
+  });
+
+  it("is fitted on photographs, told, drawn and written into the model's configuration", () => {
+    const sizes = ["--pairs", "12", "--different", "12"];
+    const { code, out, err } = strata(
+      ...["bench", "verdict", "--photos", "photos", ...sizes, "--into", "own", "--figure", "r.svg", "--json"],
+    );
+    expect(err).not.toMatch(/strata:/);
+    expect(code).toBe(0);
+    const { verdict, fitted, tested } = JSON.parse(out);
+    expect(tested).toBeNull();
+    expect(fitted).toMatchObject({ pairs: 12, unrelated: 12 });
+    expect(fitted.right).toBeGreaterThan(0);
+    expect(fitted.curve.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(24);
+    const before = JSON.parse(readFileSync(here("models/strata-xs/config.json"), "utf8"));
+    const config = JSON.parse(readFileSync(at("own/config.json"), "utf8"));
+    expect(config).toEqual({ ...before, verdict });
+    expect(config.verdict.fitted.data).toMatch(/^[0-9a-f]{64}$/);
+    expect(readFileSync(at("r.svg"), "utf8")).toMatch(/^<svg .*<circle/s);
+    const found = JSON.parse(strata("match", "photos/1.png", "again.png", "--model", "own", "--json").out);
+    expect(["same", "uncertain"]).toContain(found.verdict);
+  });
+
+  it.each<[string, string[], number, RegExp]>([
+    ["no photographs", ["--photos", "absent"], 1, /absent/],
+    ["a model that is not there", ["--photos", "photos", "--into", "absent"], 1, /absent.config\.json/],
+    [
+      "thresholds the wrong way round",
+      ["--photos", "photos", "--same", "0.1", "--unlike", "0.5"],
+      2,
+      /--unlike must be at most/,
+    ],
+    ["too few pairs", ["--photos", "photos", "--pairs", "2"], 2, /--pairs/],
+    ["nowhere to draw", ["--photos", "photos", "--figure", "again.png/r.svg"], 1, /again\.png/],
+  ])("refuses %s", (_, args, code, message) => {
+    const done = strata("bench", "verdict", ...args);
+    expect(done.err).toMatch(message);
+    expect(done.code).toBe(code);
+  });
+});

@@ -19,6 +19,9 @@ export interface Parity {
   distance: number;
   score: number;
   cosine: number;
+  /** Their mean distance in pixels, and the mean cosine of their descriptors. */
+  meanDistance: number;
+  meanCosine: number;
 }
 
 /** Compares two lists of features of one image; of several points at one place the one with the nearest score counts. */
@@ -32,7 +35,10 @@ export function compareFeatures(library: Features, exported: Features): Parity {
     distance: 0,
     score: 0,
     cosine: 1,
+    meanDistance: 0,
+    meanCosine: 1,
   };
+  let [distances, cosines] = [0, 0];
   for (let i = 0; i < library.count; i++) {
     const j = partnerOf(library, i, exported, cells);
     if (j < 0) continue;
@@ -41,7 +47,14 @@ export function compareFeatures(library: Features, exported: Features): Parity {
     if (distance <= SAME) parity.same++;
     parity.distance = Math.max(parity.distance, distance);
     parity.score = Math.max(parity.score, Math.abs(library.scores[i] - exported.scores[j]));
-    parity.cosine = Math.min(parity.cosine, cosineOf(library, i, exported, j));
+    const cosine = cosineOf(library, i, exported, j);
+    parity.cosine = Math.min(parity.cosine, cosine);
+    distances += distance;
+    cosines += cosine;
+  }
+  if (parity.near > 0) {
+    parity.meanDistance = distances / parity.near;
+    parity.meanCosine = cosines / parity.near;
   }
   return parity;
 }
@@ -49,14 +62,18 @@ export function compareFeatures(library: Features, exported: Features): Parity {
 /** Several images as one. */
 export function sumParity(all: readonly Parity[]): Parity {
   const sum = (of: (parity: Parity) => number) => all.reduce((total, parity) => total + of(parity), 0);
+  const found = sum(({ near }) => near);
+  const mean = (of: (parity: Parity) => number) => sum((parity) => parity.near * of(parity)) / found;
   return {
     points: sum(({ points }) => points),
     exported: sum(({ exported }) => exported),
     same: sum(({ same }) => same),
-    near: sum(({ near }) => near),
+    near: found,
     distance: Math.max(0, ...all.map(({ distance }) => distance)),
     score: Math.max(0, ...all.map(({ score }) => score)),
     cosine: Math.min(1, ...all.map(({ cosine }) => cosine)),
+    meanDistance: found === 0 ? 0 : mean(({ meanDistance }) => meanDistance),
+    meanCosine: found === 0 ? 1 : mean(({ meanCosine }) => meanCosine),
   };
 }
 

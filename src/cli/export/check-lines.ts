@@ -38,10 +38,11 @@ function figures({ points, same, near, distance, score, cosine }: Parity): strin
 
 const share = (part: number, whole: number): string => (whole === 0 ? "-" : `${((100 * part) / whole).toFixed(2)} %`);
 
-function verdict({ points, exported, same, near }: Parity, good: boolean, precision: Packing): string {
+function verdict(total: Parity, good: boolean, precision: Packing): string {
+  const { points, exported, same, near, meanDistance, meanCosine } = total;
   if (good) return `the library's points: ${share(same, Math.max(points, exported))} within 0.001 px (99.9 % wanted)`;
   const found = `${share(same, points)} of the library's points within 0.001 px, ${share(near, points)} within 0.5 px`;
-  return precision === "fp32"
-    ? `NOT the library's points: ${found}`
-    : `rounded weights (${precision}) move points: ${found}; judge them by your own task`;
+  if (precision === "fp32") return `NOT the library's points: ${found}`;
+  const moved = `on average ${meanDistance.toPrecision(2)} px away, cosine ${meanCosine.toFixed(4)}`;
+  return `rounded weights (${precision}) move points: ${found}, ${moved}; judge them by your own task`;
 }

@@ -48,7 +48,7 @@ export interface PairScores {
 export interface RunInfo {
   /** Unique name of the method and its settings: features and results of another one are never mixed with it. */
   key: string;
-  /** As people call it: "strata-s0", "orb", ".d2-net". */
+  /** As people call it: "strata-s", "orb", ".d2-net". */
   method: string;
   /** "own": the keypoints that the method gives by itself; "top-2000": the best 2000 of them. */
   protocol: string;

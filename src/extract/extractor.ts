@@ -5,7 +5,7 @@ import type { Image } from "../image/image.js";
 import type { ExtractOptions } from "./options.js";
 
 export interface ExtractorInfo {
-  /** Name of the model, e.g. "strata-s0". */
+  /** Name of the model, e.g. "strata-s". */
   model: string;
   /** SHA-256 of the weights, hexadecimal. */
   sha256: string;

@@ -6,15 +6,15 @@ export const REFINEMENTS = ["subpixel", "grid"] as const;
 export const DETECTIONS = ["attention", "d2net"] as const;
 
 export interface ExtractOptions {
-  /** Keypoints with a lower score are dropped; 0 keeps all. Default: the model's (0.3 for the reference, 0 for strata-s0). */
+  /** Keypoints with a lower score are dropped; 0 keeps all. Default: the model's (0.3 for the reference, 0 for strata-s). */
   threshold: number;
-  /** Keep only maxima of their window (3×3 for the reference, 5×5 for strata-s0). Default: the model's. */
+  /** Keep only maxima of their window (3×3 for the reference, 5×5 for strata-s). Default: the model's. */
   nms: boolean;
   /** "subpixel" moves each keypoint off the grid; "grid" leaves it there. Default "subpixel". */
   refine: (typeof REFINEMENTS)[number];
   /** Score maps by attention, or D2-Net's hard detection on the descriptor maps. Default "attention". */
   detection: (typeof DETECTIONS)[number];
-  /** At most this many keypoints, best first; null keeps all. Default: the model's (null, or 2000 for strata-s0). */
+  /** At most this many keypoints, best first; null keeps all. Default: the model's (null, or 2000 for strata-s). */
   maxFeatures: number | null;
   /** Scale descriptor maps by their scores before sampling. Default false. */
   sumDescriptors: boolean;

@@ -20,7 +20,7 @@ export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
 export async function openExtractor({ model, runtime, backend, threads, ...extract }: OpenOptions): Promise<Extractor> {
   if (!model)
     throw new OptionError(
-      "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s0/', location.href)",
+      "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s/', location.href)",
     );
   const files =
     typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };

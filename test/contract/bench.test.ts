@@ -42,13 +42,13 @@ function recordsIn(out: string, method: string): Record<string, unknown> {
 
 describe("strata bench hpatches", () => {
   it("gives with two jobs what it gives with one, and from the cache the same at once", () => {
-    const methods = ["--method", "strata-s0", "--method", "orb", "--method", "akaze"];
+    const methods = ["--method", "strata-s", "--method", "orb", "--method", "akaze"];
     const { code, out } = bench(...methods, "--out", "two", "--jobs", "2");
     expect(code).toBe(0);
     expect(out).toMatch(/2 sequences, 4 pairs/);
-    for (const name of ["strata-s0", "orb", "akaze"]) expect(out).toMatch(new RegExp(`^${name} +\\d+`, "m"));
+    for (const name of ["strata-s", "orb", "akaze"]) expect(out).toMatch(new RegExp(`^${name} +\\d+`, "m"));
     expect(bench(...methods, "--out", "one", "--jobs", "1").code).toBe(0);
-    for (const name of ["strata-s0", "orb", "akaze"]) {
+    for (const name of ["strata-s", "orb", "akaze"]) {
       const records = recordsIn("two", name);
       expect(Object.keys(records)).toHaveLength(4);
       expect(records).toEqual(recordsIn("one", name));
@@ -80,7 +80,7 @@ describe("strata bench hpatches", () => {
     expect(await err).toMatch(/interrupted; what is finished is kept in stopped; the same command goes on/);
     expect(images().filter((name) => name.endsWith(".tmp"))).toEqual([]);
     expect(strata(...args).code).toBe(0);
-    expect(recordsIn("stopped", "strata-s0")).toEqual(recordsIn("two", "strata-s0"));
+    expect(recordsIn("stopped", "strata-s")).toEqual(recordsIn("two", "strata-s"));
   });
 
   it("says what is wrong with sequences, features and methods in plain words", () => {
@@ -102,7 +102,7 @@ describe("strata bench hpatches", () => {
 
 describe("strata bench compare and help", () => {
   it("compares two methods of a run", () => {
-    const { code, out } = strata("bench", "compare", "strata-s0", "orb", "--out", "two");
+    const { code, out } = strata("bench", "compare", "strata-s", "orb", "--out", "two");
     expect(code).toBe(0);
     expect(out).toMatch(/4 pairs/);
     expect(out).toMatch(/^homography@3 px /m);

@@ -71,7 +71,7 @@ describe("strata match", () => {
     expect(json.homography).toHaveLength(9);
     expect(json.inliers).toBeGreaterThan(50);
     expect(json.matches).toBeGreaterThanOrEqual(json.inliers);
-    expect(json.info).toMatchObject({ model: "strata-s0", backend: "cpu" });
+    expect(json.info).toMatchObject({ model: "strata-s", backend: "cpu" });
     expect(json.info.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(json.seconds.total).toBeGreaterThan(0);
     const arrays = readNpz(readFileSync(at("m.npz")));
@@ -100,7 +100,7 @@ describe("strata match", () => {
     [["text.jpg"], 1, /text\.jpg: not an image/],
     [["huge.pgm"], 1, /200000×200000 .* over the limit/],
     [["photos"], 1, /photos: it is a folder/],
-    [["photos/b.png", "--model", "nope"], 2, /no model "nope".*strata-s0/],
+    [["photos/b.png", "--model", "nope"], 2, /no model "nope".*strata-s/],
     [["photos/b.png", "--model", "photos"], 2, /no model\.safetensors/],
     [["photos/b.png", "--modle", "x"], 2, /unknown option '--modle'/],
     [["photos/b.png", "--thresh", "high"], 2, /--thresh.*got high/],
@@ -291,7 +291,7 @@ describe("strata extract", () => {
 describe("strata info and help", () => {
   it("describes the default model, for people and as JSON", () => {
     const { out } = strata("info", "--json");
-    expect(JSON.parse(out)).toMatchObject({ name: "strata-s0", kind: "strata", parameters: 649538 });
+    expect(JSON.parse(out)).toMatchObject({ name: "strata-s", kind: "strata", parameters: 649538 });
     expect(strata("info").out).toMatch(/649,538/);
   });
 

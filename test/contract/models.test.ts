@@ -330,7 +330,7 @@ describe("strata models download", () => {
     [["download", "a", "b", "--sha256", "0".repeat(64)], /name one model/],
     [["download", "mine", "--sha256", "xyz"], /64 hexadecimal digits/],
     [["remove", "../mine"], /no model "\.\.\/mine" in the cache/],
-    [["remove", "strata-s0"], /comes with strata and is not in the cache/],
+    [["remove", "strata-s"], /comes with strata and is not in the cache/],
     [["info", "nothing"], /no model "nothing"/],
   ])("wrong command lines: %j", async (argv, message) => {
     register("http://127.0.0.1:9/file");
@@ -338,9 +338,9 @@ describe("strata models download", () => {
   });
 
   it("what comes with strata needs no download; a broken registry is told", async () => {
-    expect(await models("download", "strata-s0")).toMatchObject({
+    expect(await models("download", "strata-s")).toMatchObject({
       code: 0,
-      out: "strata-s0 comes with strata: nothing to fetch\n",
+      out: "strata-s comes with strata: nothing to fetch\n",
     });
     writeFileSync(folder.path("r.json"), '{"version": 1, "models": [{}]}');
     const broken = await models("list", "--registry", folder.path("r.json"));
@@ -470,7 +470,7 @@ describe("logins", () => {
 });
 
 describe("models of the cache", () => {
-  const OWN = "models/strata-s0";
+  const OWN = "models/strata-s";
 
   it("a model folder is used by its name, told by info, and both of its files are checked", async () => {
     const weights = readFileSync(`${OWN}/model.safetensors`);

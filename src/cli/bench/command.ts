@@ -22,7 +22,7 @@ export function addBench(program: Command, context: Context, done: (code: number
 Examples:
   strata bench download hpatches --out data/hpatches
   strata bench hpatches --data data/hpatches
-  strata bench compare strata-s0 orb
+  strata bench compare strata-s orb
   strata bench published
   strata bench verdict --photos photos/ --into runs/s/model`,
     );
@@ -79,7 +79,7 @@ function addHpatches(bench: Command, context: Context, done: (code: number) => v
       `
 Examples:
   strata bench hpatches --data hpatches-sequences-release
-  strata bench hpatches --data hpatches-sequences-release --method strata-s0 --method orb --method akaze --report r.html
+  strata bench hpatches --data hpatches-sequences-release --method strata-s --method orb --method akaze --report r.html
   strata bench hpatches --data hpatches-sequences-release --method files:.d2-net --method h5:features.h5
   strata bench hpatches --data sequences/ --model checkpoints/NAME.ckpt --thresh 0.3 --max-features 1000,5000
   strata bench hpatches --data sequences/ --sequences v_graf,v_boat --curves --csv pairs.csv --json
@@ -111,7 +111,7 @@ function addCompare(bench: Command, context: Context, done: (code: number) => vo
       "after",
       `
 Examples:
-  strata bench compare strata-s0 orb
+  strata bench compare strata-s orb
   strata bench compare before/ after/
   strata bench compare a/results/RUN.jsonl b/results/RUN.jsonl --json`,
     )

@@ -76,7 +76,7 @@ export function addModelsInfo(models: Command, context: Context, done: Done): vo
       "after",
       `
 Examples:
-  strata models info strata-s0
+  strata models info strata-s
   strata models info models/NAME --json
   strata models info resnet50-0676ba61.pth
 

@@ -60,7 +60,7 @@ export function addDetector(parent: Command, context: Context, done: (code: numb
       `
 Examples:
   strata train detector --config strata-s --photos photos/train --validation photos/val --out runs/s
-  strata train detector --config my.json --photos photos/ --init models/strata-s0 --out runs/s --resume
+  strata train detector --config my.json --photos photos/ --init models/strata-s --out runs/s --resume
   strata bench hpatches --data hpatches/ --method runs/s/model
 ${AFTER_TRAINING}`,
     )
@@ -100,7 +100,8 @@ async function readRecipe(config: string): Promise<DetectorRecipe> {
 
 async function readBeginning(path: string) {
   const { digestOf, readWeights } = await import("../../node/train/weights.js");
-  const { tensors } = await readWeights(path);
+  const { unpackTensors } = await import("../../model/pack.js");
+  const tensors = unpackTensors(path, (await readWeights(path)).tensors);
   return { tensors, digest: digestOf(tensors) };
 }
 

@@ -84,7 +84,7 @@ describe("a user's registry", () => {
     const environment = { ...bare(), STRATA_REGISTRY: paths[1] };
     const found = async (file: string | undefined, env: Record<string, string>) => {
       const { models } = await openRegistry(file, env);
-      expect(models.find(({ name }) => name === "strata-s0")).toBeDefined();
+      expect(models.find(({ name }) => name === "strata-s")).toBeDefined();
       return models.filter(({ registry }) => registry !== null).map(({ name, registry }) => [name, registry]);
     };
     expect(await found(paths[0], environment)).toEqual([["from-a", paths[0]]]);

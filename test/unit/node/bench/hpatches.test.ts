@@ -175,13 +175,13 @@ describe("strata bench hpatches", () => {
     const { code, err, out } = await bench();
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(
-      /strata-s0: 2 bad sequences:\n {2}i_a: .*2\.png: not an image.*\n {2}v_c: .*3\.png: .*--skip-bad/s,
+      /strata-s: 2 bad sequences:\n {2}i_a: .*2\.png: not an image.*\n {2}v_c: .*3\.png: .*--skip-bad/s,
     );
     const { code: again, json, err: said } = await bench("--skip-bad", "--json");
     expect(again).toBe(0);
     expect(json.runs[0].pairs).toBe(2);
-    expect(said).toMatch(/^strata: strata-s0: 2 bad sequences:[\s\S]*left out of strata-s0's results/m);
-    expect(json.notes.join()).toMatch(/^strata-s0: 2 bad sequences:[\s\S]*left out of strata-s0's results/);
+    expect(said).toMatch(/^strata: strata-s: 2 bad sequences:[\s\S]*left out of strata-s's results/m);
+    expect(json.notes.join()).toMatch(/^strata-s: 2 bad sequences:[\s\S]*left out of strata-s's results/);
   });
 
   it("is of the full HPatches with 52 and 56 sequences of six images, all of them scored", async () => {
@@ -218,8 +218,8 @@ describe("strata bench hpatches", () => {
     fake.session = { runtime: "fake", backend: "cpu", threads: 1, fallback: "no cuda here; using cpu" };
     for (const run of ["first", "from the cache"]) {
       const { json, err } = await bench("--json");
-      expect(json.notes, run).toEqual(["strata-s0: no cuda here; using cpu"]);
-      expect(err.match(/^strata: strata-s0: no cuda here; using cpu$/gm), run).toHaveLength(1);
+      expect(json.notes, run).toEqual(["strata-s: no cuda here; using cpu"]);
+      expect(err.match(/^strata: strata-s: no cuda here; using cpu$/gm), run).toHaveLength(1);
     }
   });
 
@@ -296,7 +296,7 @@ describe("strata bench hpatches", () => {
   it("draws curves from first images once, a line for each photograph, change and value", async () => {
     const { json } = await bench("--curves", "--json");
     expect(json.changes.map(({ change }: { change: string }) => change)).toEqual(["rotation", "scale"]);
-    expect(json.changes[0]).toMatchObject({ method: "strata-s0", protocol: "own", photos: ["i_a/1.png", "v_b/1.png"] });
+    expect(json.changes[0]).toMatchObject({ method: "strata-s", protocol: "own", photos: ["i_a/1.png", "v_b/1.png"] });
     // A keypoint at (0.4, 2) of 8×6 pixels stays there: turned by 180° it would be at (6.6, 3).
     const [rotation] = json.changes;
     const mma = (degrees: number) => rotation.mma3[rotation.values.indexOf(degrees)];
@@ -305,7 +305,7 @@ describe("strata bench hpatches", () => {
     const lines = linesOf(at("out/results", file));
     expect(lines).toHaveLength(2 * (24 + 13));
     expect(JSON.parse(lines[0])).toMatchObject({
-      run: { method: "strata-s0", scoring: { photoEdge: 640, estimators: { magsac: { threshold: 3 } } } },
+      run: { method: "strata-s", scoring: { photoEdge: 640, estimators: { magsac: { threshold: 3 } } } },
     });
     const before = fake.extracted;
     expect((await bench("--curves", "--json")).json.changes).toEqual(json.changes);
@@ -342,7 +342,7 @@ describe("strata bench hpatches", () => {
     expect(json.changes[0].photos).toHaveLength(3);
     expect(fake.extracted - before).toBeLessThanOrEqual(3 * 38 + 1);
     // Other results' names are for comparing, these are not.
-    expect((await fake.run("bench", "compare", "strata-s0", "strata-s0", "--out", at("out"))).err).not.toMatch(
+    expect((await fake.run("bench", "compare", "strata-s", "strata-s", "--out", at("out"))).err).not.toMatch(
       /curves/,
     );
   });

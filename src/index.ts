@@ -10,6 +10,10 @@ export {
   StrataError,
   UnsupportedError,
 } from "./errors.js";
+export { type ExportedModel, type ExportOptions, exportFeatures } from "./export/features.js";
+export { exportMatcher } from "./export/matcher.js";
+export { compareFeatures, type Parity } from "./export/parity.js";
+export { runExported } from "./export/run.js";
 export { DenseExtractor, type DenseMap, type DenseModel } from "./extract/dense.js";
 export type { Extractor, ExtractorInfo } from "./extract/extractor.js";
 export { type OpenedModel, openReference, openStrata, type ReferenceChoices } from "./extract/models.js";

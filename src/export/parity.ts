@@ -24,7 +24,7 @@ export interface Parity {
   meanCosine: number;
 }
 
-/** Compares two lists of features of one image; of several points at one place the one with the nearest score counts. */
+/** Compares two lists of features of one image; see `partnerOf` for several points at one place. */
 export function compareFeatures(library: Features, exported: Features): Parity {
   const cells = cellsOf(exported);
   const parity: Parity = {
@@ -96,7 +96,10 @@ function cellsOf({ count, keypoints }: Features): Map<string, number[]> {
   return cells;
 }
 
-/** The point of `exported` that is point i of `library`: the same by place and nearest by score, or the nearest by place. */
+/**
+ * The point of `exported` that is point i of `library`: of those at its place the nearest by score, or else the nearest by
+ * place; of equal ones (levels that share their scores) the one with its descriptor.
+ */
 function partnerOf(library: Features, i: number, exported: Features, cells: Map<string, number[]>): number {
   const [x, y] = [Math.round(library.keypoints[2 * i]), Math.round(library.keypoints[2 * i + 1])];
   let [best, least] = [-1, Number.POSITIVE_INFINITY];
@@ -108,7 +111,8 @@ function partnerOf(library: Features, i: number, exported: Features, cells: Map<
         // Below the tolerance places do not tell points apart.
         const apart = Math.abs(library.scores[i] - exported.scores[j]);
         const cost = distance <= SAME ? apart / (1 + apart) - 1 : distance;
-        if (cost < least) [best, least] = [j, cost];
+        const alike = cost === least && cosineOf(library, i, exported, j) > cosineOf(library, i, exported, best);
+        if (cost < least || alike) [best, least] = [j, cost];
       }
     }
   }

@@ -8,6 +8,7 @@ export * from "../index.js";
 export { readFileChecked, writeFileAtomic } from "./atomic.js";
 export { readTensorFile, type TensorFile } from "./checkpoint-file.js";
 export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-database.js";
+export { type CheckReport, checkExport, type ExportReport, exportMatcherFile, exportModel } from "./export.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
 export { listImages } from "./list-images.js";

@@ -72,7 +72,7 @@ describe("strata export", () => {
     const { code, out: text } = await strata(
       ...["export", "--model", at("model"), "--out", out, "--int8", "--size", "80x64", "--batch", "2"],
       ...["--input", "float32", "--max-features", "40", "--scales", "1", "--check", at("images/90x61.png")],
-      ...["--runtimes", "node"],
+      ...["--runtimes", "node", "--against", "same"],
     );
     expect(code).toBe(0);
     expect(text).toContain("image [2, 64, 80, 3], float32");
@@ -87,6 +87,11 @@ describe("strata export", () => {
     const open = { model: at("model") };
     const report = await exportModel(at("rounded.onnx"), { ...open, precision: "int8" });
     const images = [{ name: "noise", read: async () => noiseImage(120, 90) }];
+    const [own] = await checkExport(readFileSync(report.out), report, open, images, {
+      runtimes: ["web"],
+      against: "same",
+    });
+    expect(own).toMatchObject({ same: false, total: { points: own.images[0].points } });
     const [{ same, total }] = await checkExport(readFileSync(report.out), report, open, images, { runtimes: ["node"] });
     expect(total.points).toBeGreaterThan(20);
     expect(same).toBe(false);

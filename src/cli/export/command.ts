@@ -4,7 +4,7 @@ import { OptionError } from "../../errors.js";
 import { PIXEL_TYPES } from "../../export/choices.js";
 import { PREPROCESSINGS } from "../../extract/preprocess.js";
 import { PACKINGS } from "../../model/pack.js";
-import { CHECK_RUNTIMES, type CheckRuntime } from "../../node/export-choices.js";
+import { CHECK_AGAINST, CHECK_RUNTIMES, type CheckRuntime } from "../../node/export-choices.js";
 import { ATTENTION_MODELS, numberOf, numbersOf, strideOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { ExportFlags } from "./export.js";
@@ -52,6 +52,13 @@ export function addExport(program: Command, context: Context, done: (code: numbe
     .optionsGroup("Check:")
     .option("--check <images...>", "compare the file with the library on these images, folders or globs")
     .option("--runtimes <list>", `where: ${CHECK_RUNTIMES.join(", ")} (default: node,web)`, runtimesOf)
+    .addOption(
+      choice(
+        "--against <which>",
+        "the library on onnxruntime-node, or on the same runtime (default: node)",
+        CHECK_AGAINST,
+      ),
+    )
     .option("--threads <n>", "threads of the check (default: one per core)", count("--threads"))
     .optionsGroup("Other:")
     .option("--json", "print the result as JSON")

@@ -3,7 +3,7 @@ import { OptionError } from "../../errors.js";
 import type { PixelType } from "../../export/choices.js";
 import type { Packing } from "../../model/pack.js";
 import type { CheckReport, ExportReport } from "../../node/export.js";
-import type { CheckRuntime } from "../../node/export-choices.js";
+import type { CheckAgainst, CheckRuntime } from "../../node/export-choices.js";
 import type { OpenOptions } from "../../node/extractor.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { columns } from "../info.js";
@@ -35,6 +35,7 @@ export interface ExportFlags {
   dim?: number;
   check?: string[];
   runtimes?: CheckRuntime[];
+  against?: CheckAgainst;
   threads?: number;
   json?: boolean;
   quiet?: boolean;
@@ -82,7 +83,7 @@ function checkFlags(flags: ExportFlags): void {
   if (flags.int8 && flags.precision !== undefined && flags.precision !== "int8") {
     throw new OptionError(`--int8 and --precision ${flags.precision} do not go together; give one of them`);
   }
-  const checking = (["runtimes", "threads"] as const).find((name) => flags[name] !== undefined);
+  const checking = (["runtimes", "against", "threads"] as const).find((name) => flags[name] !== undefined);
   if (checking && !flags.check) throw new OptionError(`--${checking} is for --check IMAGES`);
   if (!flags.matcher) {
     if (flags.dim !== undefined) throw new OptionError("--dim is for --matcher; a model knows its descriptors' length");
@@ -156,7 +157,7 @@ async function check(
       report,
       open,
       images.map(({ path }) => ({ name: path, read: () => loadImage(path) })),
-      { runtimes, threads: flags.threads, onImage: () => progress.update(++done, done) },
+      { runtimes, against: flags.against, threads: flags.threads, onImage: () => progress.update(++done, done) },
     );
     return await interrupt.race(work);
   } catch (error) {

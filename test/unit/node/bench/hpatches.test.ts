@@ -342,9 +342,7 @@ describe("strata bench hpatches", () => {
     expect(json.changes[0].photos).toHaveLength(3);
     expect(fake.extracted - before).toBeLessThanOrEqual(3 * 38 + 1);
     // Other results' names are for comparing, these are not.
-    expect((await fake.run("bench", "compare", "strata-s", "strata-s", "--out", at("out"))).err).not.toMatch(
-      /curves/,
-    );
+    expect((await fake.run("bench", "compare", "strata-s", "strata-s", "--out", at("out"))).err).not.toMatch(/curves/);
   });
 
   it("a photograph that cannot be read is left out of curves with its sequence", async () => {

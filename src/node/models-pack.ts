@@ -1,8 +1,8 @@
-/** A model of the default family written again: smaller, with scales or a name of its own. */
+/** A model of the default family written again: smaller, with scales or a name of its own, or the mean of several. */
 import { createHash } from "node:crypto";
 import { OptionError } from "../errors.js";
 import { openStrata } from "../extract/models.js";
-import { type NdArray, toFloat32 } from "../formats/ndarray.js";
+import { type NdArray, ndarray, toFloat32 } from "../formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { parseStrataConfig } from "../model/config.js";
 import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pack.js";
@@ -34,15 +34,25 @@ export interface PackReport {
   rounding: number;
 }
 
-/** OptionError for a model of another family and for what is no option; FormatError, IoError for files. */
-export async function packModel(model: string, options: PackOptions): Promise<PackReport> {
+/**
+ * Packs a model, or the mean of the weights of several stages of one training (stochastic weight averaging, Izmailov et
+ * al. 2018); the configuration is the first one's. OptionError for a model of another family, for models of different
+ * shapes and for what is no option; FormatError, IoError for files.
+ */
+export async function packModel(models: readonly string[], options: PackOptions): Promise<PackReport> {
   const { out, weights, name, scales, maxKeypoints, force = false } = options;
   checkChoice("packModel", "weights", weights, PACKINGS);
-  const { path, tensors, json } = await readModelNamed(model);
+  const [first, ...others] = models;
+  const { path, tensors, json } = await readModelNamed(first);
   if (!(typeof json === "object" && json !== null && "widths" in json)) {
     throw new OptionError(`${path} is no model of the default family; only these are packed`);
   }
-  const plain = unpackTensors(path, tensors);
+  const all = [unpackTensors(path, tensors)];
+  for (const other of others) {
+    const read = await readModelNamed(other);
+    all.push(unpackTensors(read.path, read.tensors));
+  }
+  const plain = meanTensors(models, all);
   const packed = packTensors(plain, weights);
   const bytes = writeSafetensors(packed);
   const own = json as Record<string, unknown>;
@@ -62,6 +72,29 @@ export async function packModel(model: string, options: PackOptions): Promise<Pa
   const sha256 = await writeModelFolder(out, bytes, config, { force });
   const restored = unpackTensors(out, packed);
   return { out, name: String(config.name), bytes: bytes.length, sha256, rounding: largestRounding(plain, restored) };
+}
+
+/** The mean of each tensor; the models' names are for the error. */
+function meanTensors(
+  models: readonly string[],
+  all: readonly ReadonlyMap<string, NdArray>[],
+): ReadonlyMap<string, NdArray> {
+  if (all.length === 1) return all[0];
+  const mean = new Map<string, NdArray>();
+  for (const [name, { shape }] of all[0]) {
+    const values = all.map((tensors, i) => {
+      const tensor = tensors.get(name);
+      if (tensor?.shape.join() !== shape.join() || tensors.size !== all[0].size) {
+        throw new OptionError(
+          `${models[i]} is not of the shape of ${models[0]}: tensor "${name}"; no mean can be taken`,
+        );
+      }
+      return toFloat32(tensor);
+    });
+    const sum = values[0].map((_, i) => values.reduce((total, own) => total + own[i], 0) / values.length);
+    mean.set(name, ndarray(sum, [...shape]));
+  }
+  return mean;
 }
 
 function largestRounding(before: ReadonlyMap<string, NdArray>, after: ReadonlyMap<string, NdArray>): number {

@@ -35,7 +35,7 @@ function addPack(models: Command, context: Context, done: (code: number) => void
   models
     .command("pack")
     .description("Write a model of the default family again: smaller, with scales or a name of its own.")
-    .argument("<model>", "a model's name, or the path of a model folder")
+    .argument("<models...>", "a model's name or folder; of several of one shape, the mean of their weights")
     .requiredOption("--out <dir>", "the model folder to write")
     .addOption(new Option("--weights <how>", "how weights are stored").choices([...PACKINGS]).default("fp16"))
     .option("--name <name>", "the model's name (default: as it was)")
@@ -51,12 +51,13 @@ function addPack(models: Command, context: Context, done: (code: number) => void
 Examples:
   strata models pack runs/s/model --out models/strata-s --weights fp16 --scales 0.8,0.57,0.4
   strata models pack strata-s --out models/small --weights int8 --name small --scales 0.57,0.4
+  strata models pack runs/s/model runs/s-earlier/model --out models/mean --weights fp32
 
 int8 stores kernels with 8 bits and a scale per output channel. Weights are float32 when the model runs.`,
     )
-    .action(async (model: string, flags: PackFlags) => {
+    .action(async (names: string[], flags: PackFlags) => {
       const { packCommand } = await import("./pack.js");
-      done(await packCommand(model, flags, context));
+      done(await packCommand(names, flags, context));
     });
 }
 

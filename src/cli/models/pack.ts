@@ -15,10 +15,10 @@ export interface PackFlags {
   debug?: boolean;
 }
 
-export async function packCommand(model: string, flags: PackFlags, context: Context): Promise<number> {
+export async function packCommand(models: string[], flags: PackFlags, context: Context): Promise<number> {
   const { packModel } = await import("../../node/models-pack.js");
   const { out, weights, name, scales, maxKeypoints, force } = flags;
-  const report = await packModel(model, { out, weights, name, scales, maxKeypoints, force });
+  const report = await packModel(models, { out, weights, name, scales, maxKeypoints, force });
   if (flags.json) context.out(`${JSON.stringify(report)}\n`);
   else if (!flags.quiet) {
     const { bytes, sha256, rounding } = report;

@@ -47,8 +47,10 @@ const sample: Rule = (ctx, eqn) => {
     to: onnxTypeCode("float32"),
   });
   const [one, two] = [ctx.scalarName("float32", 1), ctx.scalarName("float32", 2)];
-  const doubled = builder.node("Add", [builder.node("Mul", [points, two]), one]);
-  const grid = builder.node("Sub", [builder.node("Div", [doubled, size]), one]);
+  // (2·p + 1) / size − 1, as one product and one sum: there may be a hundred thousand points.
+  const scale = builder.node("Div", [two, size]);
+  const shift = builder.node("Sub", [builder.node("Div", [one, size]), one]);
+  const grid = builder.node("Add", [builder.node("Mul", [points, scale]), shift]);
   const attributes = { mode: String(params.mode), padding_mode: "zeros", align_corners: 0 };
   return [identityView({ name: builder.node("GridSample", [map, grid], attributes), shape: outShapeOf(eqn) })];
 };

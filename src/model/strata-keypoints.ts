@@ -1,7 +1,7 @@
 /**
  * The default family's features, read off inside the graph: maxima of the score, positions between pixels, descriptors
  * sampled at them. It does what extract/strata.ts does on maps, without 28 MB of maps leaving the runtime per 640×480
- * image. See models/strata-s0/CARD.md for the formulas.
+ * image.
  */
 import { lax, nn, numpy as np } from "@jax-js/jax";
 import type { Join } from "./config.js";

@@ -1,6 +1,6 @@
 /**
  * strata-s: the default network. Five levels of a small convolutional network; the score head reads all of them at full
- * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s0/CARD.md.
+ * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s/CARD.md.
  */
 import type { Join, StrataConfig } from "./config.js";
 import { type Arr, averagePool2, type Conv, conv2d, relu, sigmoid, upsample } from "./layers.js";

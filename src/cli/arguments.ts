@@ -32,7 +32,7 @@ export interface ExtractionFlags {
   orientation: boolean;
 }
 
-export const ATTENTION_MODELS = [
+const ATTENTION_MODELS = [
   "auto",
   "multi_attention_model2",
   "multi_attention_model",
@@ -64,25 +64,26 @@ function countOrAll(flag: string) {
   return (text: string): number | "all" => (text === "all" ? text : count(flag)(text));
 }
 
-export function strideOf(flag: string) {
+function strideOf(flag: string) {
   return (text: string): number => {
     if (text !== "1" && text !== "2") throw new OptionError(`arguments: "${flag}" must be 1 or 2, got ${text}`);
     return Number(text);
   };
 }
 
-/** Adds the shared options to a command; without `limit` all but --max-features, which then is the command's own. */
-export function addExtractionOptions(command: Command, { limit = true } = {}): Command {
-  const choice = (flags: string, text: string, choices: readonly string[]) =>
-    new Option(flags, text).choices([...choices]);
-  command
+/** An option with a closed list of values. */
+export const choice = (flags: string, text: string, choices: readonly string[]) =>
+  new Option(flags, text).choices([...choices]);
+
+/** Adds the options that say which model runs, and how. */
+export function addModelOptions(command: Command): Command {
+  return command
     .optionsGroup("Model:")
     .option("--model <name>", "a model's name, or the path of a .safetensors file, model folder or .ckpt")
     .option(
       "--attention-ckpt <name>",
       "attention heads or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt",
     )
-    .option("--load-from-folder", "accepted for the reference's sake; nothing is ever downloaded")
     .addOption(choice("--attention-model <kind>", "kind of attention head (auto: by the checkpoint)", ATTENTION_MODELS))
     .option(
       "--first-stride <n>",
@@ -90,7 +91,13 @@ export function addExtractionOptions(command: Command, { limit = true } = {}): C
       strideOf("--first-stride"),
     )
     .option("--replace-strides", "dilations in place of the strides of layers 2 to 4 (reference models)")
-    .addOption(choice("--preprocessing <kind>", "how pixels are normalised (reference models)", PREPROCESSINGS))
+    .addOption(choice("--preprocessing <kind>", "how pixels are normalised (reference models)", PREPROCESSINGS));
+}
+
+/** Adds the shared options to a command; without `limit` all but --max-features, which then is the command's own. */
+export function addExtractionOptions(command: Command, { limit = true } = {}): Command {
+  addModelOptions(command)
+    .option("--load-from-folder", "accepted for the reference's sake; nothing is ever downloaded")
     .optionsGroup("Keypoints:")
     .option("--thresh <score>", "drop keypoints with a lower score; 0 keeps all", numberOf("--thresh", { min: 0 }))
     .option("--nms", "keep only local maxima of the score")

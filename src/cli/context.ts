@@ -32,6 +32,27 @@ export interface Interrupt {
 /** Thrown through a command to its end; not an error to report. */
 export class Interrupted extends Error {}
 
+/** A download that can be interrupted: its result, or null when it was stopped, which then has been told. */
+export async function untilInterrupted<T>(
+  context: Context,
+  start: (signal: AbortSignal) => Promise<T>,
+): Promise<T | null> {
+  const interrupt = context.listenForInterrupt();
+  const stop = new AbortController();
+  const work = start(stop.signal);
+  try {
+    return await interrupt.race(work);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    stop.abort(error);
+    await work.catch(() => {});
+    context.err("strata: interrupted; what has arrived is kept, and the same command goes on from there\n");
+    return null;
+  } finally {
+    interrupt.release();
+  }
+}
+
 /** Ctrl-C and the like, once; a second one ends the process at once, as without us. */
 export function processInterrupt(signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): Interrupt {
   let requested = false;

@@ -9,7 +9,7 @@ import { ioError } from "../../node/atomic.js";
 import { checkSha256 } from "../../node/download.js";
 import { unpackTar } from "../../node/unpack.js";
 import { byteMeter } from "../byte-meter.js";
-import { type Context, EXIT, Interrupted } from "../context.js";
+import { type Context, EXIT, untilInterrupted } from "../context.js";
 import { type ArchiveFlags, fetchArchive } from "./archive.js";
 import {
   DEFAULT_FOLDER,
@@ -54,23 +54,11 @@ export async function benchDownloadCommand(
   context: Context,
 ): Promise<number> {
   checkFlags(dataset, flags);
-  const interrupt = context.listenForInterrupt();
-  const stop = new AbortController();
-  const work = download(flags, context, stop.signal);
-  try {
-    const result = await interrupt.race(work);
-    if (flags.json) context.out(`${JSON.stringify(result)}\n`);
-    else if (!flags.quiet) context.out(describe(result));
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    stop.abort(error);
-    await work.catch(() => {});
-    context.err("strata: interrupted; what has arrived is kept, and the same command goes on from there\n");
-    return EXIT.interrupted;
-  } finally {
-    interrupt.release();
-  }
+  const result = await untilInterrupted(context, (signal) => download(flags, context, signal));
+  if (result === null) return EXIT.interrupted;
+  if (flags.json) context.out(`${JSON.stringify(result)}\n`);
+  else if (!flags.quiet) context.out(describe(result));
+  return EXIT.ok;
 }
 
 async function download(flags: BenchDownloadFlags, context: Context, signal: AbortSignal): Promise<Result> {

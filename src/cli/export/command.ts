@@ -1,37 +1,21 @@
 /** Names, options and help of `strata export`; what it does is imported when it is called. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { OptionError } from "../../errors.js";
 import { PIXEL_TYPES } from "../../export/choices.js";
-import { PREPROCESSINGS } from "../../extract/preprocess.js";
 import { PACKINGS } from "../../model/pack.js";
 import { CHECK_AGAINST, CHECK_RUNTIMES, type CheckRuntime } from "../../node/export-choices.js";
-import { ATTENTION_MODELS, numberOf, numbersOf, strideOf } from "../arguments.js";
+import { addModelOptions, choice, numberOf, numbersOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { ExportFlags } from "./export.js";
 
 export function addExport(program: Command, context: Context, done: (code: number) => void): void {
-  const choice = (flags: string, text: string, choices: readonly string[]) =>
-    new Option(flags, text).choices([...choices]);
   const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
-  program
+  const command = program
     .command("export")
     .description("Write a model as one ONNX file: RGB image in, keypoints, scores and descriptors out.")
     .requiredOption("--out <file>", "the file to write, .onnx")
-    .option("--force", "write over a file that is there")
-    .optionsGroup("Model:")
-    .option("--model <name>", "a model's name, or the path of a .safetensors file, model folder or .ckpt")
-    .option(
-      "--attention-ckpt <name>",
-      "attention heads or a whole checkpoint: a path, or NAME for checkpoints/NAME.ckpt",
-    )
-    .addOption(choice("--attention-model <kind>", "kind of attention head (auto: by the checkpoint)", ATTENTION_MODELS))
-    .option(
-      "--first-stride <n>",
-      "stride of the first convolution, 1 or 2 (reference models)",
-      strideOf("--first-stride"),
-    )
-    .option("--replace-strides", "dilations in place of the strides of layers 2 to 4 (reference models)")
-    .addOption(choice("--preprocessing <kind>", "how pixels are normalised (reference models)", PREPROCESSINGS))
+    .option("--force", "write over a file that is there");
+  addModelOptions(command)
     .optionsGroup("Keypoints:")
     .option("--thresh <score>", "drop keypoints with a lower score; 0 keeps all", numberOf("--thresh", { min: 0 }))
     .option(

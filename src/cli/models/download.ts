@@ -6,7 +6,7 @@ import { IMPORTED_KINDS, type ModelEntry } from "../../node/models/entry.js";
 import { type FetchedModel, fetchModel } from "../../node/models/fetch.js";
 import { openRegistry } from "../../node/models/registry.js";
 import { byteMeter } from "../byte-meter.js";
-import { type Context, EXIT, Interrupted } from "../context.js";
+import { type Context, EXIT, untilInterrupted } from "../context.js";
 import { importHint } from "./state.js";
 
 /** As commander hands them over. */
@@ -30,22 +30,10 @@ export async function downloadCommand(
   const registry = await openRegistry(flags.registry);
   // All names first: a wrong one is told before anything is fetched.
   const entries = [...new Set(names)].map((name) => registry.get(name));
-  const interrupt = context.listenForInterrupt();
-  const stop = new AbortController();
-  const work = downloadAll(entries, flags, context, stop.signal);
-  try {
-    const done = await interrupt.race(work);
-    if (flags.json) context.out(`${JSON.stringify(done.map(({ entry, model }) => result(entry, model)))}\n`);
-    return EXIT.ok;
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    stop.abort(error);
-    await work.catch(() => {});
-    context.err("strata: interrupted; what has arrived is kept, and the same command goes on from there\n");
-    return EXIT.interrupted;
-  } finally {
-    interrupt.release();
-  }
+  const done = await untilInterrupted(context, (signal) => downloadAll(entries, flags, context, signal));
+  if (done === null) return EXIT.interrupted;
+  if (flags.json) context.out(`${JSON.stringify(done.map(({ entry, model }) => result(entry, model)))}\n`);
+  return EXIT.ok;
 }
 
 interface Done {

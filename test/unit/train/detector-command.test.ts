@@ -102,9 +102,12 @@ describe("strata train detector", () => {
     expect(result.code).toBe(code);
   });
 
-  it("the configuration that comes along is one", async () => {
-    const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");
-    const file = new URL("../../../models/recipes/strata-s.json", import.meta.url);
-    expect(parseDetectorRecipe("strata-s", JSON.parse(readFileSync(file, "utf8"))).name).toBe("strata-s");
-  });
+  it.each(["recipes/strata-s", ...[1, 2, 3, 4].map((stage) => `strata-s/stages/${stage}`)])(
+    "the configuration models/%s.json is one",
+    async (name) => {
+      const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");
+      const file = new URL(`../../../models/${name}.json`, import.meta.url);
+      expect(parseDetectorRecipe(name, JSON.parse(readFileSync(file, "utf8"))).name).toBe("strata-s");
+    },
+  );
 });

@@ -52,23 +52,33 @@ export const TINY: StrataConfig = {
   detection: { nmsRadius: 2, border: 4, maxKeypoints: 500, threshold: 0 },
 };
 
+/** The same slimmer between its convolutions, its score at half resolution, its descriptors of some levels. */
+export const SLIM: StrataConfig = {
+  ...TINY,
+  innerWidths: [4, 2, 4, 4, 2],
+  stem: "half",
+  descriptorLevels: [2, 4],
+  join: "cascade",
+};
+
 /** Weights of the default family for a configuration. */
 export function strataTensors(config: StrataConfig = TINY, seed = 1): StateDict {
   const made = new Builder(seed);
-  const { widths, descriptorDim, attentionWidth } = config;
-  const block = (name: string, out: number, from: number) => {
-    made.conv(`${name}.conv`, [out, from, 3, 3], false);
+  const { widths, innerWidths = widths, stem, descriptorDim, attentionWidth } = config;
+  const { descriptorLevels = [1, 2, 3, 4], scoreLevels = [0, 1, 2, 3, 4] } = config;
+  const block = (name: string, out: number, from: number, side = 3) => {
+    made.conv(`${name}.conv`, [out, from, side, side], false);
     made.norm(`${name}.bn`, out, ["mean", "var"]);
   };
   widths.forEach((out, l) => {
-    block(`levels.${l}.a`, out, l ? widths[l - 1] : 3);
-    block(`levels.${l}.b`, out, out);
+    block(`levels.${l}.a`, innerWidths[l], l ? widths[l - 1] : 3);
+    block(`levels.${l}.b`, out, innerWidths[l], l === 0 && stem === "half" ? 4 : 3);
     if (l) made.conv(`levels.${l}.skip`, [out, widths[l - 1], 1, 1]);
-    if (l) made.conv(`encoders.${l}`, [descriptorDim, out, 1, 1]);
-    made.conv(`attention.taps.${l}`, [attentionWidth, out, 1, 1]);
+    if (descriptorLevels.includes(l)) made.conv(`encoders.${l}`, [descriptorDim, out, 1, 1]);
+    if (scoreLevels.includes(l)) made.conv(`attention.taps.${l}`, [attentionWidth, out, 1, 1]);
   });
   block("attention.fuse", attentionWidth, attentionWidth);
-  made.conv("attention.out", [2, attentionWidth, 1, 1]);
+  made.conv("attention.out", [stem === "half" ? 8 : 2, attentionWidth, 1, 1]);
   return made.tensors;
 }
 

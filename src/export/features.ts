@@ -5,6 +5,7 @@
 import { OptionError, UnsupportedError } from "../errors.js";
 import type { DenseModel } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
+import { scaleLimits } from "../extract/scales.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { requireSameGraph } from "../graph/same.js";
 import { PACKINGS, type Packing } from "../model/pack.js";
@@ -118,9 +119,11 @@ async function build(model: DenseModel, reading: Reading, options: ExportOptions
     typeof size === "number" ? size : nodes.length(image, axis);
   const pixels: Pixels = { name: image, type: options.input, width: sizeOf(width, 2), height: sizeOf(height, 1) };
   const lists: FoundList[] = [];
-  for (const scale of reading.scales) {
+  const limits = scaleLimits(reading.scales, reading.maxFeatures) as number[];
+  for (const [s, scale] of reading.scales.entries()) {
     const { pixels: shrunk, step } = shrinkPixels(nodes, pixels, scale);
-    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, reading, which), step));
+    const own = { ...reading, maxFeatures: limits[s] };
+    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, own, which), step));
   }
   const merged = mergeLists(nodes, lists, reading.maxFeatures);
   const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, reading.maxFeatures);

@@ -14,7 +14,7 @@ import { shrinkImage } from "../image/shrink.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
-import { mergeScales, type ScaleFeatures } from "./scales.js";
+import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
 
 /**
  * A network that reads its own maps: features come out of the graph, and the maps, many times as large, never leave it.
@@ -25,8 +25,8 @@ export interface GraphReading {
   readonly inputs: Record<string, InputSpec>;
   /** Sample sizes of the named dimensions of `inputs`, beside the model's own. */
   readonly dims: Record<string, readonly [number, number]>;
-  /** What is fed beside the image; `size` is the image before `fit`. */
-  feeds(size: ImageSize, fitted: ImageSize): Record<string, Feed>;
+  /** What is fed beside the image, for at most `maxFeatures` keypoints; `size` is the image before `fit`. */
+  feeds(size: ImageSize, fitted: ImageSize, options: Pick<ExtractOptions, "maxFeatures">): Record<string, Feed>;
   /** The features of the i-th image of a batch. */
   read(outputs: Record<string, Tensor>, i: number, size: ImageSize): Features;
 }
@@ -137,27 +137,33 @@ export class DenseExtractor implements Extractor {
   /** Features of a batch whose reduced images are all of one size. */
   private async features(batch: readonly Prepared[]): Promise<Features[]> {
     const found: ScaleFeatures[][] = batch.map(() => []);
-    for (const scale of this.options.scales) {
+    const { scales, maxFeatures } = this.options;
+    const limits = scaleLimits(scales, maxFeatures);
+    for (const [s, scale] of scales.entries()) {
       const shrunk = batch.map(({ reduced }) => shrinkImage(reduced, scale));
-      const features = await this.atOneScale(shrunk.map(({ image }) => image));
+      const features = await this.atOneScale(
+        shrunk.map(({ image }) => image),
+        limits[s],
+      );
       for (const [i, { image, reduced }] of batch.entries()) {
         const [stepX, stepY] = shrunk[i].step;
         const step = [(stepX * image.width) / reduced.width, (stepY * image.height) / reduced.height] as const;
         found[i].push({ features: features[i], step });
       }
     }
-    return batch.map(({ image }, i) => mergeScales(found[i], [image.width, image.height], this.options.maxFeatures));
+    return batch.map(({ image }, i) => mergeScales(found[i], [image.width, image.height], maxFeatures));
   }
 
-  /** Features of images of one size, in their pixels. */
-  private async atOneScale(images: readonly Image[]): Promise<Features[]> {
+  /** At most `limit` features (null: all) of images of one size, in their pixels. */
+  private async atOneScale(images: readonly Image[], limit: number | null): Promise<Features[]> {
+    const options = { ...this.options, maxFeatures: limit };
     const fitted = images.map((image) => this.model.fit(image));
     const { reading } = this;
     if (!reading) {
       const outputs = await this.dense(fitted);
-      return images.map((image, i) => this.model.read(sharesOf(outputs, i), image, this.options));
+      return images.map((image, i) => this.model.read(sharesOf(outputs, i), image, options));
     }
-    const feeds = reading.feeds(images[0], fitted[0]);
+    const feeds = reading.feeds(images[0], fitted[0], options);
     const outputs = await this.pass(fitted, () => this.openReading(reading), feeds);
     return images.map((image, i) => reading.read(outputs, i, image));
   }

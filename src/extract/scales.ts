@@ -2,6 +2,19 @@
 import type { Features } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
 
+/** No scale gives more of the keypoints than this times its share of all scales' pixels. */
+const MOST_OF_SHARE = 3;
+
+/**
+ * Keypoints that each scale is asked for where `limit` are wanted in all (null: as many as there are). Coarse scales have
+ * few of the best ones, and reading thousands there would cost as much as on fine ones.
+ */
+export function scaleLimits(scales: readonly number[], limit: number | null): (number | null)[] {
+  if (limit === null) return scales.map(() => null);
+  const pixels = scales.reduce((sum, scale) => sum + scale * scale, 0);
+  return scales.map((scale) => Math.min(limit, Math.ceil((MOST_OF_SHARE * limit * scale * scale) / pixels)));
+}
+
 /** What one scale found, and the image's pixels per pixel of it, across and down. */
 export interface ScaleFeatures {
   features: Features;

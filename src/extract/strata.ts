@@ -4,6 +4,7 @@ import { emptyFeatures, type Features } from "../features.js";
 import { padImage } from "../image/pad.js";
 import type { StrataConfig } from "../model/config.js";
 import { type StrataParams, strataNetwork } from "../model/strata.js";
+import { strataForm } from "../model/strata-form.js";
 import { strataKeypoints } from "../model/strata-keypoints.js";
 import type { ConvWeights } from "../model/weights.js";
 import type { DenseMap, DenseModel, GraphReading } from "./dense.js";
@@ -29,7 +30,7 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     dim: config.descriptorDim,
     verdict: config.verdict,
     preprocessing: fromUnit(config.input.mean, config.input.std),
-    network: strataNetwork(config.join ?? "direct"),
+    network: strataNetwork(strataForm(config)),
     params: params as never,
     sampleSizes: { H: [128, 160], W: [160, 192] },
     checkOptions: (options) => checkOptions(config.name, options),
@@ -48,13 +49,13 @@ function readInGraph({ nms, refine, maxFeatures, threshold }: ExtractOptions, co
   const { descriptorDim: dim } = config;
   const { nmsRadius, border } = config.detection;
   const reading: GraphReading = {
-    network: strataKeypoints(nmsRadius, config.join ?? "direct"),
+    network: strataKeypoints(nmsRadius, strataForm(config)),
     inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
     dims: { K: [50, 60] },
-    feeds: (size, fitted) => ({
+    feeds: (size, fitted, asked) => ({
       columns: { data: frame(size.width, fitted.width, border), shape: [2, fitted.width] },
       rows: { data: frame(size.height, fitted.height, border), shape: [2, fitted.height] },
-      slots: slots(Math.min(maxFeatures, fitted.width * fitted.height)),
+      slots: slots(Math.min(asked.maxFeatures ?? maxFeatures, fitted.width * fitted.height)),
     }),
     read(outputs, i, { width, height }) {
       const [keypoints, scores, descriptors] = ["keypoints", "scores", "descriptors"].map(
@@ -128,7 +129,8 @@ function readFeatures(
   const descriptors = new Float32Array(count * dim);
   const sampler = new Sampler(count);
   const { width: paddedWidth, height: paddedHeight } = maps.score;
-  for (const map of [maps.map1, maps.map2, maps.map3, maps.map4]) {
+  for (const level of strataForm(config).descriptorLevels) {
+    const map = maps[`map${level}`];
     const [sx, sy] = [map.width / paddedWidth, map.height / paddedHeight];
     sampler.place(keypoints, map, [sx, sy, 0.5 * sx - 0.5, 0.5 * sy - 0.5]);
     sampler.add(map, dim, descriptors);

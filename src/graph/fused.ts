@@ -8,7 +8,15 @@ import { jit, type numpy as np } from "@jax-js/jax";
 export type FusedParams = Record<string, number | string | readonly number[]>;
 
 /** Operators that `lower/fused.ts` knows. */
-export type FusedOp = "resize" | "sample" | "sigmoid" | "softmax" | "softplus" | "topCells";
+export type FusedOp =
+  | "depthToSpace"
+  | "resize"
+  | "sample"
+  | "sigmoid"
+  | "softmax"
+  | "softplus"
+  | "topCells"
+  | "windows";
 
 const PATTERN = /^strata:(\w+):(\{.*\})$/;
 

@@ -5,6 +5,10 @@ import { FormatError } from "../errors.js";
 export const JOINS = ["direct", "cascade"] as const;
 export type Join = (typeof JOINS)[number];
 
+/** Where level 0 ends, and with it the score head's taps: at full resolution, or at half of it. */
+export const STEMS = ["full", "half"] as const;
+export type Stem = (typeof STEMS)[number];
+
 /** The default family (strata-s…). */
 export interface StrataConfig {
   name: string;
@@ -17,6 +21,17 @@ export interface StrataConfig {
   };
   /** Channels of each level, level 0 at full resolution, each next one at half of it. */
   widths: number[];
+  /** Channels between the two convolutions of each level; default `widths`. */
+  innerWidths?: number[];
+  /**
+   * Default "full". "half": the second convolution of level 0 has a stride of 2, the score head works there, and gives
+   * a value for each of the four pixels of its cells.
+   */
+  stem?: Stem;
+  /** Levels 1…4 that the descriptor sees; default all. */
+  descriptorLevels?: number[];
+  /** Levels 0…4 that the score head sees; default all. */
+  scoreLevels?: number[];
   descriptorDim: number;
   attentionWidth: number;
   /** Default "direct". */
@@ -41,6 +56,7 @@ export interface StrataConfig {
 
 /** Sizes beyond which a file is damaged, so that it costs neither hours nor memory. */
 const LARGEST = { padMultiple: 1024, nmsRadius: 32, border: 1024 };
+const LEVELS = 5;
 /** Four halvings lie between the first level and the last. */
 const STRIDE = 16;
 
@@ -73,8 +89,20 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const { threshold } = detection;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold < Infinity))
     throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
-  const join = JOINS.find((known) => known === root.join);
-  if (root.join !== undefined && !join) throw wrong(where, "join", JOINS.map((j) => `"${j}"`).join(" or "), root.join);
+  const choice = <T extends string>(name: string, known: readonly T[]): T | undefined => {
+    const found = known.find((one) => one === root[name]);
+    if (root[name] === undefined || found) return found;
+    throw wrong(where, name, known.map((one) => `"${one}"`).join(" or "), root[name]);
+  };
+  const levels = (name: string, first: number): number[] | undefined => {
+    const list = root[name];
+    if (list === undefined) return undefined;
+    const rising = Array.isArray(list) && list.length > 0 && list.every((l, i) => i === 0 || l > list[i - 1]);
+    if (rising && list.every((l) => Number.isInteger(l) && l >= first && l < LEVELS)) return list;
+    throw wrong(where, name, `rising levels from ${first} to ${LEVELS - 1}`, list);
+  };
+  const widths = (name: string): number[] =>
+    numbers(root[name], name, LEVELS).map((w, i) => whole(w, `${name}.${i}`, 1));
   const { scales } = detection;
   const fits =
     scales === undefined || (Array.isArray(scales) && scales.length > 0 && scales.every((s) => s > 0 && s <= 1));
@@ -86,15 +114,22 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const padMultiple = whole(input.padMultiple, "input.padMultiple", STRIDE, LARGEST.padMultiple);
   if (padMultiple % STRIDE !== 0) throw wrong(where, "input.padMultiple", `a multiple of ${STRIDE}`, padMultiple);
   const { sha256, parameters } = root;
+  const optional = {
+    innerWidths: root.innerWidths === undefined ? undefined : widths("innerWidths"),
+    stem: choice("stem", STEMS),
+    descriptorLevels: levels("descriptorLevels", 1),
+    scoreLevels: levels("scoreLevels", 0),
+    join: choice("join", JOINS),
+  };
   if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{64}$/i.test(sha256)))
     throw wrong(where, "sha256", "64 hexadecimal digits", sha256);
   return {
     name: root.name,
     input: { mean: numbers(input.mean, "input.mean", 3), std, padMultiple },
-    widths: numbers(root.widths, "widths", 5).map((w, i) => whole(w, `widths.${i}`, 1)),
+    widths: widths("widths"),
     descriptorDim: whole(root.descriptorDim, "descriptorDim", 1),
     attentionWidth: whole(root.attentionWidth, "attentionWidth", 1),
-    ...(join === undefined ? {} : { join }),
+    ...Object.fromEntries(Object.entries(optional).filter(([, given]) => given !== undefined)),
     bnEps: eps,
     detection: {
       nmsRadius: whole(detection.nmsRadius, "detection.nmsRadius", 1, LARGEST.nmsRadius),

@@ -1,5 +1,5 @@
 /** Layers on jax-js arrays, NCHW float32. Each consumes its inputs; whoever needs one again passes `.ref`. */
-import { lax, numpy as np } from "@jax-js/jax";
+import { lax, nn, numpy as np } from "@jax-js/jax";
 import { fused } from "../graph/fused.js";
 
 export type Arr = np.Array;
@@ -35,6 +35,15 @@ export function averagePool2(x: Arr): Arr {
   return lax.reduceWindow(x, (window) => np.mean(window), [2, 2], [2, 2]);
 }
 
+/** Four channels become the four pixels of a cell, row by row: [N, 4·C, H, W] → [N, C, 2·H, 2·W]. */
+export const pixelShuffle2 = fused("depthToSpace", { block: 2 }, (x: Arr) => {
+  const [n, channels, h, w] = x.shape;
+  return x
+    .reshape([n, channels / 4, 2, 2, h, w])
+    .transpose([0, 1, 4, 2, 5, 3])
+    .reshape([n, channels / 4, 2 * h, 2 * w]);
+});
+
 /** Largest of each 3×3 window, stride 2, one position of padding: the stem pooling of a ResNet; x must be ≥ 0. */
 export function maxPool3(x: Arr): Arr {
   const padded = np.pad(x, [
@@ -47,6 +56,9 @@ export function maxPool3(x: Arr): Arr {
 }
 
 export const sigmoid = fused("sigmoid", {}, (x: Arr) => np.reciprocal(np.exp(x.neg()).add(1)));
+
+/** Softmax along the last of three axes. */
+export const softmaxLast = fused("softmax", { axis: 2 }, (x: Arr) => nn.softmax(x, 2));
 
 /** log(1 + eˣ), written so that large x do not overflow. */
 export const softplus = fused("softplus", {}, (x: Arr) => np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))));

@@ -22,53 +22,57 @@ export const topCells = fused("topCells", {}, (score: Arr, slots: Arr): Arr => {
   return np.stack([x, y, values], 2);
 });
 
-/**
- * Samples of map [N, C, h, w] at points [N, P, Q, 2] (x, y in cells, cell centres on integers) → [N, C, P, Q]. Cells
- * outside the map count 0.
- */
-function sampler(mode: "linear" | "nearest") {
-  return fused("sample", { mode }, (map: Arr, points: Arr): Arr => {
-    const [n, c, h, w] = map.shape;
-    const [, p, q] = points.shape;
-    const [x, y] = [0, 1].map((i) => points.ref.slice([], [], [], i).reshape([n, 1, p * q]));
-    points.dispose();
-    const cells = map.reshape([n, c, h * w]);
-    const valueAt = (cx: Arr, cy: Arr): Arr => {
-      const inside = np
-        .greaterEqual(cx.ref, 0)
-        .mul(np.less(cx.ref, w))
-        .mul(np.greaterEqual(cy.ref, 0))
-        .mul(np.less(cy.ref, h));
-      const cell = np
-        .clip(cy, 0, h - 1)
-        .mul(w)
-        .add(np.clip(cx, 0, w - 1));
-      const all = np.broadcastTo(cell.astype(np.int32), [n, c, p * q]);
-      return np.where(inside, np.takeAlongAxis(cells.ref, all, 2), 0);
-    };
-    let result: Arr;
-    if (mode === "nearest") {
-      result = valueAt(np.floor(x.add(0.5)), np.floor(y.add(0.5)));
-    } else {
-      const [left, top] = [np.floor(x.ref), np.floor(y.ref)];
-      const [fx, fy] = [x.sub(left.ref), y.sub(top.ref)];
-      const row = (cy: Arr): Arr =>
-        valueAt(left.ref, cy.ref)
-          .mul(np.subtract(1, fx.ref))
-          .add(valueAt(left.ref.add(1), cy).mul(fx.ref));
-      result = row(top.ref)
-        .mul(np.subtract(1, fy.ref))
-        .add(row(top.add(1)).mul(fy));
-      left.dispose();
-      fx.dispose();
-    }
-    cells.dispose();
-    return result.reshape([n, c, p, q]);
-  });
+/** Map [N, C, h, w] at whole cells x, y [N, 1, P] → [N, C, P]; cells outside the map count 0. Consumes x and y only. */
+function valueAt(map: Arr, x: Arr, y: Arr): Arr {
+  const [n, c, h, w] = map.shape;
+  const [, , p] = x.shape;
+  const inside = np.greaterEqual(x.ref, 0).mul(np.less(x.ref, w)).mul(np.greaterEqual(y.ref, 0)).mul(np.less(y.ref, h));
+  const cell = np
+    .clip(y, 0, h - 1)
+    .mul(w)
+    .add(np.clip(x, 0, w - 1));
+  const all = np.broadcastTo(cell.astype(np.int32), [n, c, p]);
+  return np.where(inside, np.takeAlongAxis(map.ref.reshape([n, c, h * w]), all, 2), 0);
 }
 
-/** Bilinear samples. */
-export const sampleLinear = sampler("linear");
+/** x and y of points [N, …, 2], each [N, 1, P]. */
+function columns(points: Arr): [x: Arr, y: Arr] {
+  const flat = points.reshape([points.shape[0], 1, -1, 2]);
+  const [x, y] = [0, 1].map((i) => flat.ref.slice([], [], [], i));
+  flat.dispose();
+  return [x, y];
+}
 
-/** The cell nearest to each point. */
-export const sampleNearest = sampler("nearest");
+/**
+ * Bilinear samples of map [N, C, h, w] at points [N, P, Q, 2] (x, y in cells, cell centres on integers) → [N, C, P, Q].
+ * Cells outside the map count 0.
+ */
+export const sampleLinear = fused("sample", {}, (map: Arr, points: Arr): Arr => {
+  const [n, c] = map.shape;
+  const [, p, q] = points.shape;
+  const [x, y] = columns(points);
+  const [left, top] = [np.floor(x.ref), np.floor(y.ref)];
+  const [fx, fy] = [x.sub(left.ref), y.sub(top.ref)];
+  const row = (cy: Arr): Arr =>
+    valueAt(map, left.ref, cy.ref)
+      .mul(np.subtract(1, fx.ref))
+      .add(valueAt(map, left.ref.add(1), cy).mul(fx.ref));
+  const result = row(top.ref)
+    .mul(np.subtract(1, fy.ref))
+    .add(row(top.add(1)).mul(fy));
+  for (const used of [left, fx, map]) used.dispose();
+  return result.reshape([n, c, p, q]);
+});
+
+/**
+ * What map [N, 1, h, w] holds around cells [N, P, 2] (x, y): at each moved by each of the offsets [Q, 2], all whole
+ * numbers → [N, P, Q]. Cells outside the map count 0.
+ */
+export const sampleWindows = fused("windows", {}, (map: Arr, cells: Arr, offsets: Arr): Arr => {
+  const [n, p] = cells.shape;
+  const [q] = offsets.shape;
+  const [x, y] = columns(np.expandDims(cells, 2).add(offsets));
+  const values = valueAt(map, x, y);
+  map.dispose();
+  return values.reshape([n, p, q]);
+});

@@ -3,11 +3,11 @@
  * sampled at them. It does what extract/strata.ts does on maps, without 28 MB of maps leaving the runtime per 640×480
  * image.
  */
-import { lax, nn, numpy as np } from "@jax-js/jax";
-import type { Join } from "./config.js";
-import type { Arr, Conv } from "./layers.js";
-import { sampleLinear, sampleNearest, topCells } from "./sampling.js";
+import { lax, numpy as np } from "@jax-js/jax";
+import { type Arr, type Conv, softmaxLast } from "./layers.js";
+import { sampleLinear, sampleWindows, topCells } from "./sampling.js";
 import { type StrataParams, strataMaps } from "./strata.js";
+import type { StrataForm } from "./strata-form.js";
 
 export interface KeypointInputs {
   /** Normalised image [N, 3, H, W], H and W multiples of 16. */
@@ -31,12 +31,12 @@ export interface KeypointOutputs {
 }
 
 /** The network and its reading for windows of (2·radius + 1)² pixels. */
-export function strataKeypoints(radius: number, join: Join): (inputs: KeypointInputs) => KeypointOutputs {
+export function strataKeypoints(radius: number, form: StrataForm): (inputs: KeypointInputs) => KeypointOutputs {
   const size = 2 * radius + 1;
   const steps = Array.from({ length: size }, (_, i) => i - radius);
   const window = steps.flatMap((dy) => steps.map((dx) => [dx, dy]));
   return ({ image, columns, rows, slots, params }) => {
-    const { score: whole, attention, levels } = strataMaps({ image, params }, join);
+    const { score: whole, attention, levels } = strataMaps({ image, params }, form);
     attention.dispose();
     const frame = (row: number): Arr =>
       rows.ref
@@ -54,38 +54,40 @@ export function strataKeypoints(radius: number, join: Join): (inputs: KeypointIn
 
     // Soft-argmax: the mean offset of the window, weighted by exp(score / (0.1 · largest + 1e-9)).
     const offsets = np.array(window);
-    const around = np.expandDims(cells.ref, 2).add(offsets.ref);
-    const values = sampleNearest(score, around).slice([], 0);
+    const values = sampleWindows(score, cells.ref, offsets.ref);
     const temperature = np.max(values.ref, 2, { keepdims: true }).mul(0.1).add(1e-9);
-    const weights = nn.softmax(values.div(temperature), 2);
-    const keypoints = cells.add(np.sum(np.expandDims(weights, 3).mul(offsets), 2));
+    const weights = softmaxLast(values.div(temperature));
+    const keypoints = cells.add(np.matmul(weights, offsets));
 
-    const seen = levels.map((map, i) => {
-      const places = keypoints.ref
-        .add(0.5)
-        .mul(0.5 ** (i + 1))
-        .sub(0.5);
-      return encodeAt(map, np.expandDims(places, 1), params.encoders[i]);
-    });
-    const sum = seen
-      .reduce((a, b) => a.add(b))
-      .slice([], [], 0)
-      .transpose([0, 2, 1]);
+    const sum = describeAt(levels, keypoints.ref, params.encoders, form.descriptorLevels);
     const norm = np.sqrt(np.sum(np.square(sum.ref), 2, { keepdims: true }));
     return { keypoints, scores, descriptors: sum.div(np.maximum(norm, 1e-12)) };
   };
 }
 
 /**
- * What an encoder sees of map [N, C, h, w] at points [N, 1, K, 2] → [N, dim, 1, K]. A 1×1 convolution commutes with
- * sampling, so thousands of points are encoded, not a map of a hundred thousand. Cells outside the map give not even
- * the bias; how much of a point lies inside, a map of ones says.
+ * The sum of what encoders see of their levels' maps [N, C, h, w] at keypoints [N, K, 2] → [N, K, dim]. A 1×1 convolution
+ * commutes with sampling, so thousands of points are encoded, not a map of a hundred thousand; all levels' channels
+ * together make it one product. Cells outside a map give not even the bias; how much of a point lies inside, a map of
+ * ones says.
  */
-function encodeAt(map: Arr, points: Arr, { weight, bias }: Conv): Arr {
-  const ones = map.ref.slice([], [0, 1]).mul(0).add(1);
-  const covered = sampleLinear(ones, points.ref);
-  const encoded = lax.convGeneralDilated(sampleLinear(map, points), weight, [1, 1], "VALID");
-  return encoded.add(covered.mul(bias.reshape([1, -1, 1, 1])));
+function describeAt(maps: readonly Arr[], keypoints: Arr, encoders: readonly Conv[], levels: readonly number[]): Arr {
+  const rows: Arr[] = [];
+  const kernels: Arr[] = [];
+  maps.forEach((map, i) => {
+    const places = keypoints.ref
+      .add(0.5)
+      .mul(0.5 ** levels[i])
+      .sub(0.5);
+    const points = np.expandDims(places, 1);
+    const ones = map.ref.slice([], [0, 1]).mul(0).add(1);
+    rows.push(sampleLinear(map, points.ref), sampleLinear(ones, points));
+    const { weight, bias } = encoders[i];
+    kernels.push(weight.slice([], [], 0, 0).transpose([1, 0]), bias.reshape([1, -1]));
+  });
+  keypoints.dispose();
+  const seen = np.concatenate(rows, 1).slice([], [], 0).transpose([0, 2, 1]);
+  return np.matmul(seen, np.concatenate(kernels, 0));
 }
 
 /** The largest value of each window, as far as it lies in the map; values must not be negative. One axis at a time. */

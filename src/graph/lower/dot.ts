@@ -65,7 +65,9 @@ function matmul(ctx: Lowering, a: View, b: View, { batch, left, right, last, joi
   // The right side is [batch, K, right]; stored as [batch, right, K] it needs a transpose, which runtimes fuse.
   const rightFirst = right.length === 1 ? [...batch, last, ...right] : [...batch, ...right, last];
   let rhs = ctx.materialise(pick(b, rightFirst)).name;
-  if (left.length !== 1) lhs = reshapeTo(ctx, lhs, [...sizes(batch), lengths.l, lengths.k]).source.name;
+  // MatMul takes any number of rows' axes by a single matrix: sizes need not be known to be put together.
+  const stacked = batch.length === 0 && left.length > 1 && right.length === 1;
+  if (left.length !== 1 && !stacked) lhs = reshapeTo(ctx, lhs, [...sizes(batch), lengths.l, lengths.k]).source.name;
   if (right.length !== 1) {
     rhs = reshapeTo(ctx, rhs, [...sizes(batch), lengths.r, lengths.k]).source.name;
     const n = batch.length;
@@ -73,7 +75,7 @@ function matmul(ctx: Lowering, a: View, b: View, { batch, left, right, last, joi
   }
   const product = matmulNode(ctx, lhs, rhs, dtype);
   const stored = [...sizes(batch), ...sizes(left), ...sizes(right)];
-  if (left.length === 1 && right.length === 1) return { name: product, shape: stored };
+  if (stacked || (left.length === 1 && right.length === 1)) return { name: product, shape: stored };
   return reshapeTo(ctx, product, stored).source;
 }
 

@@ -23,6 +23,14 @@ const resize: Rule = (ctx, eqn) => {
   return [identityView({ name, shape: outShapeOf(eqn) })];
 };
 
+/** Channels to pixels; CRD: a channel's own pixels lie side by side, row by row. */
+const depthToSpace: Rule = (ctx, eqn) => {
+  const { block } = paramsOf(eqn);
+  const attributes = { blocksize: Number(block), mode: "CRD" };
+  const name = ctx.builder.node("DepthToSpace", [ctx.full(argument(eqn)).name], attributes);
+  return [identityView({ name, shape: outShapeOf(eqn) })];
+};
+
 const unary =
   (op: string): Rule =>
   (ctx, eqn) => [ctx.unary(ctx.view(argument(eqn)), op)];
@@ -38,21 +46,39 @@ const softmax: Rule = (ctx, eqn) => {
   ];
 };
 
-/** Positions in cells become GridSample's coordinates: −1 and 1 are the outer edges of the first and last cell. */
-const sample: Rule = (ctx, eqn) => {
-  const params = paramsOf(eqn);
+/** What makes positions in cells of a map GridSample's, (2·p + 1) / size − 1: −1 and 1 are the map's outer edges. */
+function toGrid(ctx: Lowering, map: string): { scale: string; shift: string } {
   const { builder } = ctx;
-  const [map, points] = [ctx.full(argument(eqn)).name, ctx.full(argument(eqn, 1)).name];
   const size = builder.node("Cast", [builder.node("Gather", [builder.node("Shape", [map]), builder.ints([3, 2])])], {
     to: onnxTypeCode("float32"),
   });
   const [one, two] = [ctx.scalarName("float32", 1), ctx.scalarName("float32", 2)];
-  // (2·p + 1) / size − 1, as one product and one sum: there may be a hundred thousand points.
-  const scale = builder.node("Div", [two, size]);
   const shift = builder.node("Sub", [builder.node("Div", [one, size]), one]);
+  return { scale: builder.node("Div", [two, size]), shift };
+}
+
+const OUTSIDE = { padding_mode: "zeros", align_corners: 0 };
+
+const sample: Rule = (ctx, eqn) => {
+  const { builder } = ctx;
+  const [map, points] = [ctx.full(argument(eqn)).name, ctx.full(argument(eqn, 1)).name];
+  const { scale, shift } = toGrid(ctx, map);
   const grid = builder.node("Add", [builder.node("Mul", [points, scale]), shift]);
-  const attributes = { mode: String(params.mode), padding_mode: "zeros", align_corners: 0 };
-  return [identityView({ name: builder.node("GridSample", [map, grid], attributes), shape: outShapeOf(eqn) })];
+  const name = builder.node("GridSample", [map, grid], { mode: "linear", ...OUTSIDE });
+  return [identityView({ name, shape: outShapeOf(eqn) })];
+};
+
+/** Cells and offsets are scaled apart: their sums are fifty thousand positions, and one addition. */
+const windows: Rule = (ctx, eqn) => {
+  const { builder } = ctx;
+  const [map, cells, offsets] = [0, 1, 2].map((i) => ctx.full(argument(eqn, i)).name);
+  const { scale, shift } = toGrid(ctx, map);
+  const places = builder.node("Add", [builder.node("Mul", [cells, scale]), shift]);
+  const moves = builder.node("Mul", [offsets, scale]);
+  const grid = builder.node("Add", [builder.node("Unsqueeze", [places, builder.ints([2])]), moves]);
+  const values = builder.node("GridSample", [map, grid], { mode: "nearest", ...OUTSIDE });
+  const name = builder.node("Squeeze", [values, builder.ints([1])]);
+  return [identityView({ name, shape: outShapeOf(eqn) })];
 };
 
 /** Flattened by Reshape with sizes left open, so that any map size fits; K is the length of the second argument. */
@@ -71,12 +97,14 @@ const topCells: Rule = (ctx, eqn) => {
 };
 
 const RULES: Record<string, Rule> = {
+  depthToSpace,
   resize,
   sample,
   sigmoid: unary("Sigmoid"),
   softmax,
   softplus: unary("Softplus"),
   topCells,
+  windows,
 };
 
 const jit: Rule = (ctx: Lowering, eqn) => {

@@ -1,6 +1,7 @@
 /** The loss of a batch: maps of both images, keypoints in them, and what each loss makes of them. */
 import { lax, numpy as np } from "@jax-js/jax";
 import { type Arr, sigmoid } from "../../model/layers.js";
+import { strataForm } from "../../model/strata-form.js";
 import { peakyLoss } from "../losses/index.js";
 import { convOf, type Tensors } from "../reference/layers.js";
 import { halves, LossSum } from "../reference/levels.js";
@@ -52,7 +53,7 @@ export function detectorLoss(
 
   // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
   const asked = np.concatenate([keypoints.ref, swapHalves(places)], 1);
-  const [own, carried] = np.split(describe(maps.levels, asked, parameters), 2, 1);
+  const [own, carried] = np.split(describe(maps.levels, asked, parameters, strataForm(network).descriptorLevels), 2, 1);
   const contrast: Contrast = {
     positive: np.sum(own.ref.mul(swapHalves(carried)), 2),
     others: np.matmul(own.ref, swapHalves(own).transpose([0, 2, 1])),
@@ -106,10 +107,10 @@ function noteAccuracy(sum: LossSum, cosines: Arr, distances: Arr, valid: Arr): v
  * Descriptors [M, Q, dim] of unit length at points [M, Q, 2]: what the encoders see there on each level, summed. A 1×1
  * convolution commutes with sampling, so only what is sampled is encoded.
  */
-function describe(levels: readonly Arr[], points: Arr, parameters: Tensors): Arr {
-  const encoded = levels.map((map, i) => {
-    const scale = 0.5 ** (i + 1);
-    const { weight, bias } = convOf(parameters, `encoders.${i + 1}`);
+function describe(maps: readonly Arr[], points: Arr, parameters: Tensors, levels: readonly number[]): Arr {
+  const encoded = maps.map((map, i) => {
+    const scale = 0.5 ** levels[i];
+    const { weight, bias } = convOf(parameters, `encoders.${levels[i]}`);
     const [dim, from] = weight.shape;
     const { rows, coverage } = sampleRows(map, points.ref.add(0.5).mul(scale).sub(0.5));
     const [m, q] = coverage.shape;

@@ -6,7 +6,8 @@
 import { lax, numpy as np } from "@jax-js/jax";
 import type { StrataConfig } from "../../model/config.js";
 import { type Arr, averagePool2, conv2d, relu } from "../../model/layers.js";
-import { joinTaps } from "../../model/strata.js";
+import { atPixels, joinTaps } from "../../model/strata.js";
+import { attentionOutputs, levelConvs, type NormedConv, strataForm } from "../../model/strata-form.js";
 import type { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";
 import { initialConv, initialNorm } from "../reference/initial.js";
@@ -16,36 +17,46 @@ import { convOf, type Tensors } from "../reference/layers.js";
 export type Statistics = "batch" | "running";
 
 /** What of a configuration is the network. */
-export type NetworkShape = Pick<StrataConfig, "widths" | "descriptorDim" | "attentionWidth" | "join" | "bnEps">;
+export type NetworkShape = Pick<
+  StrataConfig,
+  | "widths"
+  | "innerWidths"
+  | "stem"
+  | "descriptorDim"
+  | "descriptorLevels"
+  | "attentionWidth"
+  | "scoreLevels"
+  | "join"
+  | "bnEps"
+>;
 
 /** What a batch counts in running statistics. Batches are small: a tenth, as is usual, leaves the noise of eight views. */
 const MOMENTUM = 0.02;
 
-/** Convolutions with a norm behind them: name, outputs, inputs. */
-function normed({ widths, attentionWidth }: NetworkShape): [name: string, out: number, from: number][] {
-  const levels = widths.flatMap((out, l): [string, number, number][] => [
-    [`levels.${l}.a`, out, l === 0 ? 3 : widths[l - 1]],
-    [`levels.${l}.b`, out, out],
-  ]);
-  return [...levels, ["attention.fuse", attentionWidth, attentionWidth]];
+/** Convolutions with a norm behind them. */
+function normed(shape: NetworkShape): Pick<NormedConv, "name" | "kernel">[] {
+  const { widths, attentionWidth: width } = shape;
+  const levels = widths.flatMap((_, l) => Object.values(levelConvs(l, shape)));
+  return [...levels, { name: "attention.fuse", kernel: [width, width, 3, 3] }];
 }
 
 /** 1×1 convolutions with a bias: name, outputs, inputs. */
-function plain({ widths, attentionWidth, descriptorDim }: NetworkShape): [name: string, out: number, from: number][] {
-  const deeper = widths.slice(1);
+function plain(shape: NetworkShape): [name: string, out: number, from: number][] {
+  const { widths, attentionWidth, descriptorDim } = shape;
+  const { descriptorLevels, scoreLevels } = strataForm(shape);
   return [
-    ...deeper.map((out, i): [string, number, number] => [`levels.${i + 1}.skip`, out, widths[i]]),
-    ...deeper.map((from, i): [string, number, number] => [`encoders.${i + 1}`, descriptorDim, from]),
-    ...widths.map((from, l): [string, number, number] => [`attention.taps.${l}`, attentionWidth, from]),
-    ["attention.out", 2, attentionWidth],
+    ...widths.slice(1).map((out, i): [string, number, number] => [`levels.${i + 1}.skip`, out, widths[i]]),
+    ...descriptorLevels.map((l): [string, number, number] => [`encoders.${l}`, descriptorDim, widths[l]]),
+    ...scoreLevels.map((l): [string, number, number] => [`attention.taps.${l}`, attentionWidth, widths[l]]),
+    ["attention.out", attentionOutputs(shape), attentionWidth],
   ];
 }
 
 /** First values; biases begin at 0, for what they are added to is normalised. */
 export function initialNetwork(shape: NetworkShape, random: Random): Parameter[] {
-  const convNorms = normed(shape).flatMap(([name, out, from]) => {
-    const [kernel] = initialConv(`${name}.conv`, [out, from, 3, 3], random);
-    return [kernel, ...initialNorm(`${name}.bn`, out)];
+  const convNorms = normed(shape).flatMap(({ name, kernel }) => {
+    const [weight] = initialConv(`${name}.conv`, kernel, random);
+    return [weight, ...initialNorm(`${name}.bn`, kernel[0])];
   });
   const convs = plain(shape).flatMap(([name, out, from]) => {
     const [kernel, bias] = initialConv(name, [out, from, 1, 1], random);
@@ -56,14 +67,14 @@ export function initialNetwork(shape: NetworkShape, random: Random): Parameter[]
 
 /** Running statistics before any batch. */
 export function initialStatistics(shape: NetworkShape): Parameter[] {
-  return normed(shape).flatMap(([name, out]) => [
+  return normed(shape).flatMap(({ name, kernel: [out] }) => [
     { name: `${name}.bn.mean`, shape: [out], data: new Float32Array(out) },
     { name: `${name}.bn.var`, shape: [out], data: new Float32Array(out).fill(1) },
   ]);
 }
 
 export interface NetworkMaps {
-  /** Activations of levels 1…4, [M, C, H/2ˡ, W/2ˡ]. */
+  /** Activations of the descriptor's levels, [M, C, H/2ˡ, W/2ˡ]. */
   levels: Arr[];
   /** Repeatability and reliability before the sigmoid, [M, 2, H, W]. */
   attention: Arr;
@@ -76,30 +87,35 @@ export function networkMaps(
   images: Arr,
   parameters: Tensors,
   state: Tensors,
-  { widths, join = "direct", bnEps }: NetworkShape,
+  shape: NetworkShape,
   statistics: Statistics,
 ): NetworkMaps {
+  const { join, half, descriptorLevels, scoreLevels } = strataForm(shape);
   const next = { ...state };
-  const norm = (x: Arr, name: string) => convNorm(x, name, { parameters, state, next, statistics, eps: bnEps });
+  const norm = (x: Arr, name: string, stride: 1 | 2 = 1) =>
+    convNorm(x, name, stride, { parameters, state, next, statistics, eps: shape.bnEps });
   const maps: Arr[] = [];
   let x = images;
-  for (const [l] of widths.entries()) {
+  for (const [l] of shape.widths.entries()) {
     if (l === 0) {
-      x = relu(norm(relu(norm(x, "levels.0.a")), "levels.0.b"));
+      x = relu(norm(relu(norm(x, "levels.0.a")), "levels.0.b", half ? 2 : 1));
     } else {
-      const pooled = averagePool2(x);
+      const pooled = half && l === 1 ? x : averagePool2(x);
       const inner = norm(relu(norm(pooled.ref, `levels.${l}.a`)), `levels.${l}.b`);
       x = relu(inner.add(conv2d(pooled, convOf(parameters, `levels.${l}.skip`))));
     }
     maps.push(x.ref);
   }
   x.dispose();
-  const taps = maps.map((map, l) => conv2d(map.ref, convOf(parameters, `attention.taps.${l}`)));
-  const joined = relu(joinTaps(taps, join));
+  const taps = maps.map((map, l) =>
+    scoreLevels.includes(l) ? conv2d(map.ref, convOf(parameters, `attention.taps.${l}`)) : undefined,
+  );
+  const levels = descriptorLevels.map((l) => maps[l].ref);
+  for (const map of maps) map.dispose();
+  const joined = relu(joinTaps(taps, join, half));
   const fused = relu(norm(joined, "attention.fuse"));
-  const attention = conv2d(fused, convOf(parameters, "attention.out"));
-  maps[0].dispose();
-  return { levels: maps.slice(1), attention, state: next };
+  const attention = atPixels(conv2d(fused, convOf(parameters, "attention.out")), half);
+  return { levels, attention, state: next };
 }
 
 interface NormContext {
@@ -111,18 +127,18 @@ interface NormContext {
   eps: number;
 }
 
-/** A 3×3 convolution and batch norm. By running statistics both are one convolution, whose norm still learns. */
-function convNorm(x: Arr, name: string, { parameters, state, next, statistics, eps }: NormContext): Arr {
+/** A convolution with one row of zeros around it, and batch norm. By running statistics both are one convolution, whose norm still learns. */
+function convNorm(x: Arr, name: string, stride: 1 | 2, { parameters, state, next, statistics, eps }: NormContext): Arr {
   const kernel = parameters[`${name}.conv.weight`].ref;
   const { weight: gain, bias: shift } = convOf(parameters, `${name}.bn`);
   const running = { mean: state[`${name}.bn.mean`], variance: state[`${name}.bn.var`] };
   if (statistics === "running") {
     const scale = gain.div(np.sqrt(running.variance.ref.add(eps)));
     const bias = shift.sub(running.mean.ref.mul(scale.ref));
-    return conv2d(x, { weight: kernel.mul(scale.reshape([-1, 1, 1, 1])), bias }, { padding: 1 });
+    return conv2d(x, { weight: kernel.mul(scale.reshape([-1, 1, 1, 1])), bias }, { padding: 1, stride });
   }
   const pad: [number, number] = [1, 1];
-  const out = lax.convGeneralDilated(x, kernel, [1, 1], [pad, pad]);
+  const out = lax.convGeneralDilated(x, kernel, [stride, stride], [pad, pad]);
   const [m, , h, w] = out.shape;
   const mean = np.mean(out.ref, [0, 2, 3], { keepdims: true });
   const centred = out.sub(mean.ref);

@@ -3,7 +3,7 @@
  * homographies between them.
  */
 import { OptionError, ShapeError } from "../../errors.js";
-import { type NdArray, ndarray, toFloat32 } from "../../formats/ndarray.js";
+import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
 import { type Feed, input } from "../../graph/compile.js";
 import type { Image } from "../../image/image.js";
@@ -12,6 +12,7 @@ import { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";
 import type { Task } from "../task.js";
 import type { PairBatch, TrainingPair } from "../types.js";
+import { type Beginning, beginWith } from "./beginning.js";
 import { detectorLoss, TEMPERATURE } from "./loss.js";
 import { initialNetwork, initialStatistics } from "./network.js";
 import type { DetectorRecipe } from "./recipe.js";
@@ -23,12 +24,6 @@ export interface DetectorTask extends Task {
   checkpoint(parameters: readonly Parameter[], state: readonly Parameter[]): Map<string, NdArray>;
 }
 
-/** Weights to begin with, and what they are. */
-export interface Beginning {
-  tensors: ReadonlyMap<string, NdArray>;
-  digest: string;
-}
-
 /** Pairs whose views share less than this of the first one's cells are skipped. */
 const LEAST_SHARED = 1 / 16;
 
@@ -36,10 +31,12 @@ const LEAST_SHARED = 1 / 16;
 export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
   const { name, network, data, losses } = recipe;
   const side = data.cropSize / losses.cell;
-  const start = (parameters: Parameter[]) => (begin ? parameters.map((p) => startFrom(begin, p)) : parameters);
+  const all = () => [...initialNetwork(network, new Random(0)), ...initialStatistics(network)];
+  const given = begin && beginWith(name, begin, network, all());
+  const start = (parameters: Parameter[]) =>
+    parameters.map((own) => ({ ...own, data: given?.get(own.name)?.data.slice() ?? own.data }));
   const temperature: Parameter = { name: TEMPERATURE, shape: [1], data: Float32Array.of(Math.log(losses.temperature)) };
   const { sha256: _, parameters: __, ...config } = network;
-  if (begin) checkNames(name, begin, [...initialNetwork(network, new Random(0)), ...initialStatistics(network)]);
   return {
     name,
     recipe: { network: config, losses: { ...losses }, ...(begin ? { begin: begin.digest } : {}) },
@@ -53,7 +50,7 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
       matrices: input([2 * pairs, 9]),
     }),
     feeds: async (batch) => feedsOf(batch, data.cropSize, network),
-    loss: (given, training) => detectorLoss(recipe, given, training),
+    loss: (inputs, training) => detectorLoss(recipe, inputs, training),
     checkpoint(parameters, state) {
       const tensors = new Map<string, NdArray>();
       for (const { name: tensor, shape, data: values } of [...parameters, ...state]) {
@@ -63,26 +60,6 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
     },
     dispose: async () => {},
   };
-}
-
-function checkNames(recipe: string, begin: Beginning, own: readonly Parameter[]): void {
-  const names = new Set(own.map(({ name }) => name));
-  const stranger = [...begin.tensors.keys()].find((name) => !names.has(name));
-  if (stranger !== undefined) {
-    throw new OptionError(`${recipe}: the weights to begin with have "${stranger}", which this network has not`);
-  }
-}
-
-function startFrom({ tensors }: Beginning, parameter: Parameter): Parameter {
-  const { name, shape } = parameter;
-  const tensor = tensors.get(name);
-  if (!tensor || tensor.shape.length !== shape.length || shape.some((size, i) => size !== tensor.shape[i])) {
-    const found = tensor ? `has shape [${tensor.shape}]` : "is missing";
-    throw new OptionError(
-      `the weights to begin with do not fit: "${name}" ${found}, the network needs [${shape}]; give weights of the same configuration`,
-    );
-  }
-  return { name, shape, data: toFloat32(tensor).slice() };
 }
 
 function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: StrataConfig): Record<string, Feed> {

@@ -1,7 +1,7 @@
 /** What networks and losses are made of: indexing, sorting, normalisation, softmax; with gradients, vmap, jit. */
 import { grad, jit, jvp, lax, nn, numpy as np, valueAndGrad, vmap } from "@jax-js/jax";
-import { sigmoid, softplus, upsample } from "../../../src/model/layers.js";
-import { sampleLinear, sampleNearest, topCells } from "../../../src/model/sampling.js";
+import { pixelShuffle2, sigmoid, softmaxLast, softplus, upsample } from "../../../src/model/layers.js";
+import { sampleLinear, sampleWindows, topCells } from "../../../src/model/sampling.js";
 import { bools, type Case, EDGES, GPU_EDGES, integers, twoWays, uniform, values, weigh } from "./case.js";
 
 const indexing: Case[] = [
@@ -275,7 +275,8 @@ const POINTS = values(
   "float32",
   [1, 2, 5, 2],
 );
-const GRID = { ...POINTS, data: Float32Array.from(POINTS.data as Float32Array, Math.round) };
+const OFFSETS = values([0, 0, -1, 2, 1, 0, -2, -2], "float32", [4, 2]);
+const CELLS = { ...POINTS, shape: [2, 5, 2], data: Float32Array.from(POINTS.data as Float32Array, Math.round) };
 
 const maps: Case[] = [
   {
@@ -284,9 +285,20 @@ const maps: Case[] = [
     fn: (x) => sampleLinear(x.a, x.p),
   },
   {
-    name: "nearest cells of a map, zeros outside",
-    inputs: { a: uniform([1, 3, 4, 5]), p: GRID },
-    fn: (x) => sampleNearest(x.a, x.p),
+    name: "windows of two maps, zeros outside",
+    inputs: { a: uniform([2, 1, 4, 5]), p: CELLS, o: OFFSETS },
+    fn: (x) => sampleWindows(x.a, x.p, x.o),
+  },
+  ...twoWays("softmax of the last of three axes", [2, 3, 5], (x) => softmaxLast(x)),
+  {
+    name: "many rows times one matrix",
+    inputs: { a: uniform([2, 4, 3]), b: uniform([3, 5]) },
+    fn: (x) => np.matmul(x.a, x.b),
+  },
+  {
+    name: "channels to pixels",
+    inputs: { a: uniform([2, 8, 3, 5]) },
+    fn: (x) => pixelShuffle2(x.a),
   },
   {
     name: "samples of a batch, each of its own map",

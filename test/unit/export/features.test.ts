@@ -11,7 +11,7 @@ import { type OpenedModel, openReference, openStrata, type ReferenceChoices } fr
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import type { StrataConfig } from "../../../src/model/config.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
-import { noiseImage, type ReferenceChoice, referenceTensors, strataTensors, TINY } from "../../models.js";
+import { noiseImage, type ReferenceChoice, referenceTensors, SLIM, strataTensors, TINY } from "../../models.js";
 
 const strata = (config: Partial<StrataConfig> = {}) => {
   const whole = { ...TINY, ...config };
@@ -66,6 +66,7 @@ describe("the default family, exported", () => {
     ["at its own size", {}],
     ["at several scales", { detection: { ...TINY.detection, scales: [1, 0.57, 0.35] } }],
     ["with levels joined one by one", { join: "cascade" as const, detection: { ...TINY.detection, scales: [0.7] } }],
+    ["slim, its score at half resolution", { ...SLIM, detection: { ...TINY.detection, scales: [1, 0.5] } }],
     [
       "with another padding, window and border",
       { input: { ...TINY.input, padMultiple: 32 }, detection: { ...TINY.detection, nmsRadius: 1, border: 0 } },

@@ -9,7 +9,7 @@ import { resizePoints } from "../../../src/geometry/coordinates.js";
 import type { Image } from "../../../src/image/image.js";
 import { fitSize, resizeImage } from "../../../src/image/resize.js";
 import { agreement } from "../../agreement.js";
-import { drawImage, noiseImage, referenceTensors, strataTensors, TINY } from "../../models.js";
+import { drawImage, noiseImage, referenceTensors, SLIM, strataTensors, TINY } from "../../models.js";
 import { type CountingRuntime, countingRuntime } from "../match/adapter.js";
 
 const tiny = openStrata("tiny", strataTensors(), TINY, "5a");
@@ -203,6 +203,24 @@ describe("features read inside the graph", () => {
     for (const [i, features] of actual.entries()) {
       expect(checkFeatures("inside", features)).toBe(features);
       expectSame(features, expected[i]);
+    }
+    await inside.dispose();
+    await outside.dispose();
+  });
+
+  it("are those that the maps give of a slim network, whose score is at half resolution", async () => {
+    const { model, defaults } = openStrata("slim", strataTensors(SLIM), SLIM, "");
+    const options = extractOptions({}, defaults);
+    const inside = new DenseExtractor(model, options, { runtime });
+    const outside = new DenseExtractor({ ...model, reading: undefined }, options, { runtime });
+    for (const [width, height] of [
+      [64, 48],
+      [33, 80],
+    ]) {
+      const image = noiseImage(width, height, 4);
+      const features = await inside.extract(image);
+      expect(features.count).toBeGreaterThan(10);
+      expectSame(features, await outside.extract(image));
     }
     await inside.dispose();
     await outside.dispose();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DenseExtractor } from "../../../src/extract/dense.js";
 import { openStrata } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
-import { mergeScales } from "../../../src/extract/scales.js";
+import { mergeScales, scaleLimits } from "../../../src/extract/scales.js";
 import type { Features } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import { shrinkImage } from "../../../src/image/shrink.js";
@@ -21,6 +21,17 @@ function found(scores: number[], offset: number): Features {
     descriptors: Float32Array.from(scores.flatMap((_, i) => [offset, i])),
   };
 }
+
+describe("scaleLimits", () => {
+  it("three times a scale's share of the pixels, and never more than are wanted in all", () => {
+    expect(scaleLimits([1], 500)).toEqual([500]);
+    expect(scaleLimits([1, 0.5], null)).toEqual([null, null]);
+    // Shares .8 and .2; .762, .19 and .048.
+    expect(scaleLimits([1, 0.5], 1000)).toEqual([1000, 600]);
+    expect(scaleLimits([1, 0.5, 0.25], 1000)).toEqual([1000, 572, 143]);
+    expect(scaleLimits([1, 0.01], 1)).toEqual([1, 1]);
+  });
+});
 
 describe("mergeScales", () => {
   it("puts the best of all first, at their places in the image", () => {
@@ -66,17 +77,18 @@ describe("extraction at several scales", () => {
   it.each<Partial<ExtractOptions>>([{}, { refine: "grid" }])(
     "finds what each scale finds by itself, %j",
     async (more) => {
-      const scales = [1, 0.6, 0.5];
+      const scales = [1, 0.6, 0.4];
       const several = open({ scales, ...more });
-      const alone = open({ scales: [1], ...more });
       const parts = [];
-      for (const scale of scales) {
-        const { image: small, step } = shrinkImage(image, scale);
+      for (const [s, maxFeatures] of scaleLimits(scales, 60).entries()) {
+        const { image: small, step } = shrinkImage(image, scales[s]);
+        const alone = open({ scales: [1], ...more, maxFeatures });
         parts.push({ features: await alone.extract(small), step });
+        await alone.dispose();
       }
+      expect(parts.map(({ features }) => features.count)).toEqual([60, 43, 19]);
       expect(await several.extract(image)).toEqual(mergeScales(parts, [90, 71], 60));
       await several.dispose();
-      await alone.dispose();
     },
   );
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import { parseStrataConfig } from "../../../src/model/config.js";
-import { TINY } from "../../models.js";
+import { SLIM, TINY } from "../../models.js";
 
 /** TINY with the value at a path such as "input.mean" replaced; undefined removes it. */
 function changed(path: string, value: unknown): unknown {
@@ -40,6 +40,11 @@ describe("parseStrataConfig", () => {
     for (const scales of [[], [0], [2], "1", [null]]) {
       expect(() => parseStrataConfig("c", changed("detection.scales", scales))).toThrow(/"detection.scales" must be/);
     }
+  });
+
+  it("reads the form of the network", () => {
+    expect(parseStrataConfig("c", SLIM)).toEqual(SLIM);
+    expect(parseStrataConfig("c", { ...TINY, scoreLevels: [0, 4] })).toEqual({ ...TINY, scoreLevels: [0, 4] });
   });
 
   it.each([null, [], 3, "text"])("refuses %j", (value) => {
@@ -87,6 +92,15 @@ describe("parseStrataConfig", () => {
     ["widths", [4, 4, 4, 4, 4, 4], "5 numbers"],
     ["widths", [4, 4, 0, 4, 4], "≥ 1, got 0"],
     ["widths", [4, 4, 1.5, 4, 4], "≥ 1, got 1.5"],
+    ["innerWidths", [4, 4, 4, 4], "5 numbers"],
+    ["innerWidths", [4, 4, 4, 4, 0], "≥ 1, got 0"],
+    ["stem", "quarter", '"full" or "half", got "quarter"'],
+    ["descriptorLevels", [0, 1], "rising levels from 1 to 4, got [0,1]"],
+    ["descriptorLevels", [], "rising levels"],
+    ["descriptorLevels", 3, "rising levels"],
+    ["scoreLevels", [1, 1], "rising levels from 0 to 4"],
+    ["scoreLevels", [0, 5], "rising levels"],
+    ["scoreLevels", [0, "1"], "rising levels"],
     ["descriptorDim", 0, "≥ 1"],
     ["descriptorDim", 1e300, "≥ 1"],
     ["bnEps", 0, "> 0"],

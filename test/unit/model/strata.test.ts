@@ -3,9 +3,10 @@ import { ndarray } from "../../../src/formats/ndarray.js";
 import { compile } from "../../../src/graph/compile.js";
 import type { StrataConfig } from "../../../src/model/config.js";
 import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
+import { strataForm } from "../../../src/model/strata-form.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
-import { type StateDict, strataTensors, TINY } from "../../models.js";
+import { SLIM, type StateDict, strataTensors, TINY } from "../../models.js";
 import { interpret, randomValues, worstDifference } from "../../networks.js";
 
 const read = (tensors: StateDict, config: StrataConfig = TINY) =>
@@ -17,11 +18,17 @@ describe("strataNetwork", () => {
     const image = { shape: [1, 3, 32, 48], data: randomValues(3 * 32 * 48, 5) };
     const inputs = { image: { shape: ["N", 3, "H", "W"] }, params: params as never };
     const dims = { N: [2, 3], H: [128, 160], W: [160, 192] } as const;
-    const compiled = await compile(strataNetwork("cascade") as never, inputs, { runtime: nodeRuntime, dims });
+    const compiled = await compile(strataNetwork(strataForm({ join: "cascade" })) as never, inputs, {
+      runtime: nodeRuntime,
+      dims,
+    });
     const { attention } = await compiled.run({ image });
     await compiled.dispose();
-    const own = await interpret(strataNetwork("cascade") as never, { image, params: params as never });
-    const direct = await interpret(strataNetwork("direct") as never, { image, params: params as never });
+    const own = await interpret(strataNetwork(strataForm({ join: "cascade" })) as never, {
+      image,
+      params: params as never,
+    });
+    const direct = await interpret(strataNetwork(strataForm({})) as never, { image, params: params as never });
     const actual = { shape: [...attention.shape], data: attention.data as Float32Array };
     expect(worstDifference(actual, own.attention)).toBeLessThan(2e-6);
     const apart = worstDifference(own.attention, direct.attention);
@@ -32,7 +39,7 @@ describe("strataNetwork", () => {
   it("one graph serves all sizes and batches, and is what jax-js's interpreter says", async () => {
     const params = read(strataTensors());
     const compiled = await compile(
-      strataNetwork("direct") as never,
+      strataNetwork(strataForm({})) as never,
       { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
       { runtime: nodeRuntime, dims: { N: [2, 3], H: [128, 160], W: [160, 192] } },
     );
@@ -43,7 +50,7 @@ describe("strataNetwork", () => {
         [3, 16, 32],
       ]) {
         const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
-        const expected = await interpret(strataNetwork("direct") as never, { image, params: params as never });
+        const expected = await interpret(strataNetwork(strataForm({})) as never, { image, params: params as never });
         const actual = await compiled.run({ image });
         expect(Object.keys(actual).sort()).toEqual(["attention", "map1", "map2", "map3", "map4", "score"]);
         for (const [name, value] of Object.entries(expected)) {
@@ -62,6 +69,61 @@ describe("strataNetwork", () => {
       expect(compiled.stats.operators.Resize).toBe(4);
     } finally {
       await compiled.dispose();
+    }
+  });
+
+  it.each<[string, StrataConfig]>([
+    ["a slim one whose score is at half resolution", SLIM],
+    ["the same joined at once", { ...SLIM, join: "direct" }],
+    ["a score of one deep level", { ...TINY, scoreLevels: [2], descriptorLevels: [3] }],
+    ["a score of two levels, at half resolution", { ...SLIM, scoreLevels: [1, 3] }],
+  ])("%s is one graph for all sizes too", async (_, config) => {
+    const network = strataNetwork(strataForm(config)) as never;
+    const params = read(strataTensors(config), config);
+    const compiled = await compile(
+      network,
+      { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
+      {
+        runtime: nodeRuntime,
+        dims: { N: [2, 3], H: [128, 160], W: [160, 192] },
+      },
+    );
+    for (const [n, h, w] of [
+      [1, 16, 32],
+      [2, 48, 16],
+    ]) {
+      const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
+      const expected = await interpret(network, { image, params: params as never });
+      const actual = await compiled.run({ image });
+      const levels = config.descriptorLevels as number[];
+      expect(Object.keys(actual).sort()).toEqual(["attention", ...levels.map((l) => `map${l}`), "score"]);
+      for (const [name, value] of Object.entries(expected)) {
+        const { shape, data } = actual[name];
+        expect([...shape]).toEqual(value.shape);
+        expect(worstDifference({ shape: [...shape], data: data as Float32Array }, value), name).toBeLessThan(2e-6);
+      }
+      const [a, s] = [expected.attention, expected.score];
+      expect(a.shape).toEqual([n, 2, h, w]);
+      expect(s.shape).toEqual([n, 1, h, w]);
+      for (let i = 0; i < h * w; i++) expect(s.data[i]).toBeCloseTo(a.data[i] * a.data[h * w + i], 6);
+    }
+    await compiled.dispose();
+  });
+
+  it("at half resolution, a cell further is a cell further", async () => {
+    // Deep levels would see the image's edge.
+    const config = { ...SLIM, scoreLevels: [0] };
+    const params = read(strataTensors(config), config);
+    const at = async (shift: number) => {
+      const image = { shape: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) };
+      for (let c = 0; c < 3; c++) image.data[c * 4096 + 32 * 64 + 24 + shift] = 1;
+      const { score } = await interpret(strataNetwork(strataForm(config)) as never, { image, params: params as never });
+      return score.data;
+    };
+    const [first, second] = [await at(0), await at(2)];
+    expect(Math.max(...first) - Math.min(...first)).toBeGreaterThan(0.01);
+    for (let y = 8; y < 56; y++) {
+      for (let x = 8; x < 54; x++) expect(second[64 * y + x + 2]).toBeCloseTo(first[64 * y + x], 5);
     }
   });
 

@@ -10,7 +10,9 @@ import { type Compiled, compile, input } from "../../../src/graph/compile.js";
 import { setDefaultRuntime } from "../../../src/graph/session.js";
 import type { Image } from "../../../src/image/image.js";
 import { warpImage } from "../../../src/image/warp.js";
+import type { StrataConfig } from "../../../src/model/config.js";
 import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
+import { strataForm } from "../../../src/model/strata-form.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { Random } from "../../../src/random.js";
@@ -25,32 +27,36 @@ import { type DetectorTask, detectorTask } from "../../../src/train/detector/tas
 import type { Parameter } from "../../../src/train/parameters.js";
 import type { LossInputs } from "../../../src/train/task.js";
 import type { PairBatch, TrainingPair } from "../../../src/train/types.js";
-import { noiseImage, strataTensors, TINY } from "../../models.js";
+import { noiseImage, SLIM, strataTensors, TINY } from "../../models.js";
 import { interpret, randomValues, type Values, worstDifference } from "../../networks.js";
 
 const SIZE = 32;
 const { name: _, ...network } = TINY;
 
-function recipe(losses: Record<string, unknown> = {}, data: Record<string, unknown> = {}): DetectorRecipe {
+function recipe(
+  losses: Record<string, unknown> = {},
+  data: Record<string, unknown> = {},
+  config: Partial<StrataConfig> = TINY,
+): DetectorRecipe {
   return parseDetectorRecipe("test", {
     name: "tiny",
-    network,
+    network: config,
     data: { cropSize: SIZE, ...data },
     losses: { patch: 8, peakWindow: 8, border: 1, ...losses },
   });
 }
 
 /** Parameters and statistics with the values that a model's file has. */
-function fromFile(): { parameters: Parameter[]; state: Parameter[] } {
-  const tensors = strataTensors();
+function fromFile(config = TINY): { parameters: Parameter[]; state: Parameter[] } {
+  const tensors = strataTensors(config);
   const filled = (own: Parameter[]) =>
     own.map(({ name, shape }) => {
       const tensor = tensors.get(name) as NdArray;
       expect(tensor.shape, name).toEqual([...shape]);
       return { name, shape, data: tensor.data as Float32Array };
     });
-  const parameters = filled(initialNetwork(TINY, new Random(1)));
-  const state = filled(initialStatistics(TINY));
+  const parameters = filled(initialNetwork(config, new Random(1)));
+  const state = filled(initialStatistics(config));
   expect(parameters.length + state.length).toBe(tensors.size);
   return { parameters, state };
 }
@@ -58,22 +64,27 @@ function fromFile(): { parameters: Parameter[]; state: Parameter[] } {
 const named = (parameters: readonly Parameter[]) =>
   Object.fromEntries(parameters.map(({ name, shape, data }) => [name, { shape, data }]));
 
-async function maps(state: Parameter[], statistics: Statistics): Promise<Record<string, Values>> {
+async function maps(state: Parameter[], statistics: Statistics, config = TINY): Promise<Record<string, Values>> {
   const images = { shape: [2, 3, SIZE, SIZE], data: randomValues(2 * 3 * SIZE * SIZE, 7) };
-  const given = { images, parameters: named(fromFile().parameters), state: named(state) };
+  const given = { images, parameters: named(fromFile(config).parameters), state: named(state) };
   const run = (x: LossInputs & { images: np.Array }) => {
-    const { levels, attention, state: next } = networkMaps(x.images, x.parameters, x.state, TINY, statistics);
-    return { attention, state: next, level1: levels[0], level4: levels[3] };
+    const { levels, attention, state: next } = networkMaps(x.images, x.parameters, x.state, config, statistics);
+    return { attention, state: next, level1: levels[0], level4: levels[levels.length - 1] };
   };
   return interpret(run as never, given as never);
 }
 
 describe("network", () => {
-  it("by running statistics it is the network that extracts", async () => {
+  it.each([
+    ["", TINY],
+    [", slim and at half resolution", SLIM],
+    [", seeing some levels", { ...TINY, scoreLevels: [1, 4], descriptorLevels: [1, 3] }],
+  ])("by running statistics it is the network that extracts%s", async (_, config) => {
     const images = { shape: [2, 3, SIZE, SIZE], data: randomValues(2 * 3 * SIZE * SIZE, 7) };
-    const params = readStrataParams(new WeightReader("test", strataTensors()), TINY);
-    const { attention } = await interpret(strataNetwork("direct") as never, { image: images, params } as never);
-    const trained = await maps(fromFile().state, "running");
+    const params = readStrataParams(new WeightReader("test", strataTensors(config)), config);
+    const given = { image: images, params } as never;
+    const { attention } = await interpret(strataNetwork(strataForm(config)) as never, given);
+    const trained = await maps(fromFile(config).state, "running", config);
     const squashed = trained.attention.data.map((z) => 1 / (1 + Math.exp(-z)));
     expect(worstDifference({ shape: trained.attention.shape, data: squashed }, attention)).toBeLessThan(1e-5);
   });
@@ -170,8 +181,12 @@ async function slopeError(
 }
 
 describe("loss", () => {
-  it.each(["batch", "running"])("its gradient is its slope for every tensor (statistics: %s)", async (statistics) => {
-    const own = recipe({ statistics, peaky: 1 });
+  it.each<[string, StrataConfig]>([
+    ["batch", TINY],
+    ["running", TINY],
+    ["batch", SLIM],
+  ])("its gradient is its slope for every tensor (statistics: %s), %#", async (statistics, config) => {
+    const own = recipe({ statistics, peaky: 1 }, {}, config);
     // Where a keypoint is about to move to another pixel the loss jumps; elsewhere, with other first values, it does not.
     const missed = new Map<string, number>();
     for (const seed of [3, 4, 5]) {
@@ -299,6 +314,69 @@ describe("task", () => {
       /"encoders.2.bias" has shape \[3\], the network needs \[8\]/,
     );
     expect(begin((t) => t.set("levels.5.a", ndarray(new Float32Array(1), [1])))).toThrow(/have "levels.5.a"/);
+  });
+
+  describe("of a slimmer network", () => {
+    const slim = () => {
+      const tensors = strataTensors(TINY, 5);
+      const task = detectorTask(recipe({}, {}, SLIM), { tensors, digest: "abc" });
+      const own = new Map([...task.parameters(1), ...task.state()].map((p) => [p.name, p]));
+      const given = (name: string) => (tensors.get(name) as NdArray).data as Float32Array;
+      const kept = (name: string) => (own.get(name) as Parameter).data;
+      return { own, given, kept };
+    };
+
+    it("begins with the inner channels that matter most, in their order, and what reads them", () => {
+      const { given, kept } = slim();
+      // Level 2: of 8 channels between its convolutions 4 are kept. Their gains tell which.
+      const gains = given("levels.2.a.bn.weight");
+      const chosen = [...kept("levels.2.a.bn.weight")].map((g) => gains.indexOf(g));
+      expect(chosen).toEqual([...chosen].sort((p, q) => p - q));
+      expect(chosen).toHaveLength(4);
+      const reader = given("levels.2.b.conv.weight");
+      const weight = [...gains].map((g, c) => {
+        const squares = [...reader].filter((_, i) => Math.floor(i / 9) % 8 === c).map((v) => v * v);
+        return Math.abs(g) * Math.sqrt(squares.reduce((a, b) => a + b, 0));
+      });
+      const least = Math.min(...chosen.map((c) => weight[c]));
+      expect(weight.filter((w) => w >= least)).toHaveLength(4);
+      const each = 4 * 9;
+      expect([...kept("levels.2.a.conv.weight")]).toEqual(
+        chosen.flatMap((c) => [...given("levels.2.a.conv.weight").subarray(c * each, (c + 1) * each)]),
+      );
+      expect([...kept("levels.2.a.bn.var")]).toEqual(chosen.map((c) => given("levels.2.a.bn.var")[c]));
+      const rows = Array.from({ length: 8 }, (_, o) =>
+        chosen.flatMap((c) => [...reader.subarray((8 * o + c) * 9, (8 * o + c + 1) * 9)]),
+      );
+      expect([...kept("levels.2.b.conv.weight")]).toEqual(rows.flat());
+    });
+
+    it("begins with a stride that sees what was averaged, a score that is the same for a cell's pixels, fewer levels", () => {
+      const { own, given, kept } = slim();
+      const [before, after] = [given("levels.0.b.conv.weight"), kept("levels.0.b.conv.weight")];
+      expect(after).toHaveLength(4 * 4 * 16);
+      // A pixel seen by all four of the shifted kernels, and one seen by the first alone.
+      const k = 5;
+      expect(after[16 * k + 4 * 1 + 1]).toBeCloseTo(
+        (before[9 * k] + before[9 * k + 1] + before[9 * k + 3] + before[9 * k + 4]) / 4,
+        6,
+      );
+      expect(after[16 * k]).toBeCloseTo(before[9 * k] / 4, 6);
+      const out = kept("attention.out.weight");
+      for (let o = 0; o < 8; o++) {
+        const row = given("attention.out.weight").subarray(4 * (o >> 2), 4 * (o >> 2) + 4);
+        expect([...out.subarray(4 * o, 4 * o + 4)]).toEqual([...row]);
+      }
+      expect([...own.keys()].filter((name) => /^encoders.*weight$/.test(name))).toEqual([
+        "encoders.2.weight",
+        "encoders.4.weight",
+      ]);
+    });
+
+    it("refuses a wider one", () => {
+      const begin = { tensors: strataTensors(SLIM, 5), digest: "abc" };
+      expect(() => detectorTask(recipe(), begin)).toThrow(/"levels.0.b.conv.weight" has shape \[4,4,4,4\]/);
+    });
   });
 
   it("first values depend on the seed alone", () => {

@@ -55,21 +55,28 @@ function bilinear({ width, height, data }: Image, w: number, h: number): Image {
   const out = new Uint8Array(3 * w * h);
   const across = placesOf(width, w);
   const down = placesOf(height, h);
+  const left = across.low.map((x) => 3 * x);
+  const right = across.high.map((x) => 3 * x);
   for (let y = 0, to = 0; y < h; y++) {
     const top = 3 * width * down.low[y];
     const bottom = 3 * width * down.high[y];
     const fy = down.fraction[y];
-    for (let x = 0; x < w; x++) {
-      const left = 3 * across.low[x];
-      const right = 3 * across.high[x];
+    for (let x = 0; x < w; x++, to += 3) {
       const fx = across.fraction[x];
-      for (let c = 0; c < 3; c++, to++) {
-        const a = data[top + left + c];
-        const b = data[bottom + left + c];
-        const upper = a + fx * (data[top + right + c] - a);
-        const lower = b + fx * (data[bottom + right + c] - b);
-        out[to] = upper + fy * (lower - upper) + 0.5;
-      }
+      const tl = top + left[x];
+      const tr = top + right[x];
+      const bl = bottom + left[x];
+      const br = bottom + right[x];
+      // Three channels written out: a loop over them takes a quarter longer.
+      let upper = data[tl] + fx * (data[tr] - data[tl]);
+      let lower = data[bl] + fx * (data[br] - data[bl]);
+      out[to] = upper + fy * (lower - upper) + 0.5;
+      upper = data[tl + 1] + fx * (data[tr + 1] - data[tl + 1]);
+      lower = data[bl + 1] + fx * (data[br + 1] - data[bl + 1]);
+      out[to + 1] = upper + fy * (lower - upper) + 0.5;
+      upper = data[tl + 2] + fx * (data[tr + 2] - data[tl + 2]);
+      lower = data[bl + 2] + fx * (data[br + 2] - data[bl + 2]);
+      out[to + 2] = upper + fy * (lower - upper) + 0.5;
     }
   }
   return { width: w, height: h, data: out };

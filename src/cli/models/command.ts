@@ -49,7 +49,7 @@ function addPack(models: Command, context: Context, done: (code: number) => void
       "after",
       `
 Examples:
-  strata models pack runs/s/model --out models/strata-s --weights fp16 --scales 0.8,0.57,0.4
+  strata models pack runs/s/model --out models/strata-s --weights fp16 --scales 1,0.75,0.55,0.4,0.3
   strata models pack strata-s --out models/small --weights int8 --name small --scales 0.57,0.4
   strata models pack runs/s/model runs/s-earlier/model --out models/mean --weights fp32
 

@@ -102,7 +102,7 @@ describe("strata train detector", () => {
     expect(result.code).toBe(code);
   });
 
-  it.each(["recipes/strata-s", ...[1, 2, 3, 4, 5].map((stage) => `strata-s/stages/${stage}`)])(
+  it.each(["recipes/strata-s", ...[1, 2, 3, 4, 5, 6].map((stage) => `strata-s/stages/${stage}`)])(
     "the configuration models/%s.json is one",
     async (name) => {
       const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");

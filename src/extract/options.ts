@@ -18,7 +18,10 @@ export interface ExtractOptions {
   maxFeatures: number | null;
   /** Scale descriptor maps by their scores before sampling. Default false. */
   sumDescriptors: boolean;
-  /** Scales at which features are looked for, each above 0 and at most 1; the best of all are kept. Default: the model's ([1] for the reference). */
+  /**
+   * Scales at which features are looked for, each above 0 and at most 1; the best of all are kept, of each at most three
+   * times its share of the pixels where `maxFeatures` is a number. Default: the model's ([1] for the reference).
+   */
   scales: readonly number[];
   /** Scale images down until their longer edge fits, in pixels; null leaves them. Default null. */
   maxEdge: number | null;

@@ -291,8 +291,8 @@ describe("strata extract", () => {
 describe("strata info and help", () => {
   it("describes the default model, for people and as JSON", () => {
     const { out } = strata("info", "--json");
-    expect(JSON.parse(out)).toMatchObject({ name: "strata-s", kind: "strata", parameters: 649538 });
-    expect(strata("info").out).toMatch(/649,538/);
+    expect(JSON.parse(out)).toMatchObject({ name: "strata-s", kind: "strata", parameters: 356008 });
+    expect(strata("info").out).toMatch(/356,008/);
   });
 
   it("helps with examples, and shows a stack only when asked", () => {

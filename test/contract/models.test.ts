@@ -499,11 +499,11 @@ describe("models of the cache", () => {
       sha256: sha(weights),
       licence: "MIT",
       from: `${base}/model.safetensors`,
-      architecture: { kind: "strata", parameters: 649_538, usable: true },
+      architecture: { kind: "strata", parameters: 356_008, usable: true },
     });
     const imported = await models("import", "mine", "--out", folder.path("imported"), "--json");
     expect(imported.code, imported.err).toBe(0);
-    expect(JSON.parse(imported.out)).toMatchObject({ kind: "strata", parameters: 649_538 });
+    expect(JSON.parse(imported.out)).toMatchObject({ kind: "strata", parameters: 356_008 });
     const text = (await models("info", OWN)).out;
     expect(text).toMatch(/architecture +5 levels \(16, 32, 64, 128, 128 channels\), 64-d\n/);
     expect(text).toMatch(new RegExp(`sha256 +${sha(weights)} \\(as the registry says of `));

@@ -368,8 +368,8 @@ describe("curves of the default model on a drawn photograph", () => {
       expect(mma3[1]).toBeGreaterThan(0.9);
     }
     expect(rotation.mma3[2]).toBeGreaterThan(0.95);
-    // Four times larger is beyond what one network scale bears.
-    expect(scale.mma3[2]).toBeLessThan(0.5);
+    // Four times larger is the end of what its scales bear.
+    expect(scale.mma3[2]).toBeLessThan(0.9);
     expect(scale.matches[2]).toBeLessThan(250);
   });
 });

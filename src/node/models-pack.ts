@@ -1,5 +1,7 @@
 /** A model of the default family written again: smaller, with scales or a name of its own, or the mean of several. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import { openStrata } from "../extract/models.js";
 import { type NdArray, ndarray, toFloat32 } from "../formats/ndarray.js";
@@ -7,8 +9,10 @@ import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { parseStrataConfig } from "../model/config.js";
 import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pack.js";
 import { checkChoice } from "../options.js";
-import { readModelNamed } from "./extractor.js";
+import { TEMPERATURE } from "../train/detector/loss.js";
+import { type ReadModel, readModelNamed } from "./extractor.js";
 import { checkModelFolder, writeModelFolder } from "./model-folder.js";
+import { readCheckpoint } from "./train/checkpoint.js";
 
 export interface PackOptions {
   /** The model folder to write. */
@@ -35,6 +39,20 @@ export interface PackReport {
 }
 
 /**
+ * A model by name or folder, or a checkpoint of a training of the default family (RUN/checkpoints/step-N): its
+ * parameters and running statistics without what only the training needs.
+ */
+async function readModelOrCheckpoint(model: string): Promise<Pick<ReadModel, "path" | "tensors" | "json">> {
+  if (!existsSync(join(model, "training.json"))) return readModelNamed(model);
+  const { identity, tensors } = await readCheckpoint(model);
+  const weights = new Map<string, NdArray>();
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith("adam.") && name !== TEMPERATURE) weights.set(name.replace(/^state\./, ""), tensor);
+  }
+  return { path: model, tensors: weights, json: identity.recipe.network };
+}
+
+/**
  * Packs a model, or the mean of the weights of several stages of one training (stochastic weight averaging, Izmailov et
  * al. 2018); the configuration is the first one's. OptionError for a model of another family, for models of different
  * shapes and for what is no option; FormatError, IoError for files.
@@ -43,13 +61,13 @@ export async function packModel(models: readonly string[], options: PackOptions)
   const { out, weights, name, scales, maxKeypoints, force = false } = options;
   checkChoice("packModel", "weights", weights, PACKINGS);
   const [first, ...others] = models;
-  const { path, tensors, json } = await readModelNamed(first);
+  const { path, tensors, json } = await readModelOrCheckpoint(first);
   if (!(typeof json === "object" && json !== null && "widths" in json)) {
     throw new OptionError(`${path} is no model of the default family; only these are packed`);
   }
   const all = [unpackTensors(path, tensors)];
   for (const other of others) {
-    const read = await readModelNamed(other);
+    const read = await readModelOrCheckpoint(other);
     all.push(unpackTensors(read.path, read.tensors));
   }
   const plain = meanTensors(models, all);

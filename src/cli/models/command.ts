@@ -35,7 +35,10 @@ function addPack(models: Command, context: Context, done: (code: number) => void
   models
     .command("pack")
     .description("Write a model of the default family again: smaller, with scales or a name of its own.")
-    .argument("<models...>", "a model's name or folder; of several of one shape, the mean of their weights")
+    .argument(
+      "<models...>",
+      "a model's name or folder, or a checkpoint of its training (RUN/checkpoints/step-N); of several the mean",
+    )
     .requiredOption("--out <dir>", "the model folder to write")
     .addOption(new Option("--weights <how>", "how weights are stored").choices([...PACKINGS]).default("fp16"))
     .option("--name <name>", "the model's name (default: as it was)")
@@ -51,7 +54,7 @@ function addPack(models: Command, context: Context, done: (code: number) => void
 Examples:
   strata models pack runs/s/model --out models/strata-s --weights fp16 --scales 1,0.75,0.55,0.4,0.3
   strata models pack strata-s --out models/small --weights int8 --name small --scales 0.57,0.4
-  strata models pack runs/s/model runs/s-earlier/model --out models/mean --weights fp32
+  strata models pack runs/s/model runs/s/checkpoints/step-00003420 --out models/mean --weights fp32
 
 int8 stores kernels with 8 bits and a scale per output channel. Weights are float32 when the model runs.`,
     )

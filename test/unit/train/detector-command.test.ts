@@ -102,6 +102,17 @@ describe("strata train detector", () => {
     expect(result.code).toBe(code);
   });
 
+  it("a checkpoint is packed as the model that it is", async () => {
+    const { packModel } = await import("../../../src/node/models-pack.js");
+    const { readSafetensors } = await import("../../../src/formats/safetensors.js");
+    expect((await detector("--no-validation", "--out", at("packed-run"), "--quiet")).code).toBe(0);
+    const checkpoint = at("packed-run", "checkpoints", "step-00000004");
+    await packModel([checkpoint], { out: at("packed"), weights: "fp32" });
+    const weights = (folder: string) => readSafetensors(new Uint8Array(readFileSync(at(folder, "model.safetensors"))));
+    expect(weights("packed").tensors).toEqual(weights("packed-run/model").tensors);
+    expect(json(at("packed", "config.json"))).toMatchObject({ name: "tiny", widths: TINY.widths });
+  });
+
   it.each(["recipes/strata-s", ...[1, 2, 3, 4, 5, 6].map((stage) => `strata-s/stages/${stage}`)])(
     "the configuration models/%s.json is one",
     async (name) => {

@@ -11,7 +11,7 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project("unit"),
+      project("unit", { execArgv: ["--expose-gc"] }),
       project("contract", { testTimeout: 120_000 }),
       project("reference", { testTimeout: 240_000 }),
       project("browser", { testTimeout: 240_000 }),

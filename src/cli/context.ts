@@ -55,26 +55,50 @@ export async function untilInterrupted<T>(
 
 /** Ctrl-C and the like, once; a second one ends the process at once, as without us. */
 export function processInterrupt(signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"]): Interrupt {
-  let requested = false;
-  let stop: (reason: Interrupted) => void = () => {};
-  const stopped = new Promise<never>((_, reject) => {
-    stop = reject;
-  });
-  stopped.catch(() => {});
-  const release = () => {
+  const interrupt = openInterrupt(() => {
     for (const signal of signals) process.off(signal, onSignal);
-  };
-  function onSignal() {
-    requested = true;
-    release();
-    stop(new Interrupted());
-  }
+  });
+  const onSignal = () => interrupt.stop();
   for (const signal of signals) process.on(signal, onSignal);
+  return interrupt;
+}
+
+/** An Interrupt that `stop` sets off; `release` is also called by it, once. */
+export function openInterrupt(release: () => void = () => {}): Interrupt & { stop(): void } {
+  let reason: Interrupted | null = null;
+  // Races that still run. A race that is over takes itself off: a promise that never settles would keep every result for ever.
+  const racing = new Set<(reason: Interrupted) => void>();
   return {
-    race: (work) => Promise.race([stopped, work]),
+    race: (work) =>
+      new Promise((resolve, reject) => {
+        if (reason) {
+          work.catch(() => {});
+          reject(reason);
+          return;
+        }
+        racing.add(reject);
+        const off = () => racing.delete(reject);
+        work.then(
+          (value) => {
+            off();
+            resolve(value);
+          },
+          (error) => {
+            off();
+            reject(error);
+          },
+        );
+      }),
     get requested() {
-      return requested;
+      return reason !== null;
     },
     release,
+    stop() {
+      if (reason) return;
+      reason = new Interrupted();
+      release();
+      for (const reject of racing) reject(reason);
+      racing.clear();
+    },
   };
 }

@@ -7,10 +7,10 @@ import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { IoError, OptionError } from "../../errors.js";
 import { ioError, writeFileAtomic } from "../atomic.js";
+import { lockPath, withLock } from "../lock.js";
 import { MODEL_FILES } from "../model-folder.js";
 import { isModelName, type ModelEntry, type ModelKind } from "./entry.js";
 import { modelsHome } from "./home.js";
-import { withLock } from "./lock.js";
 
 const RECORD = "download.json";
 
@@ -108,7 +108,7 @@ export async function removeCached(name: string): Promise<number> {
     throw new OptionError(`no model "${name.slice(0, 200)}" in the cache ${modelsHome()}; nothing was removed`);
   }
   try {
-    await withLock(found.folder, () => rm(found.folder, { recursive: true }));
+    await withLock(lockPath(found.folder), found.folder, () => rm(found.folder, { recursive: true }));
   } catch (cause) {
     if (cause instanceof IoError) throw cause;
     throw ioError("remove", found.folder, cause);

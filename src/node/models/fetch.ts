@@ -9,6 +9,7 @@ import { ioError } from "../atomic.js";
 import { type Downloaded, type DownloadProgress, downloadFile, hashFile } from "../download.js";
 import { makeFolder } from "../folders.js";
 import { checkUrl, LoginError, shownAddress } from "../http.js";
+import { lockPath, withLock } from "../lock.js";
 import { MODEL_FILES } from "../model-folder.js";
 import type { Environment } from "../proxy.js";
 import {
@@ -22,7 +23,6 @@ import {
   writeRecord,
 } from "./cache.js";
 import type { ModelEntry, RemoteFile } from "./entry.js";
-import { withLock } from "./lock.js";
 import { type Ask, basicAuthorization, findLogin } from "./login.js";
 
 export interface FetchOptions {
@@ -59,7 +59,7 @@ export async function fetchModel(entry: ModelEntry, options: FetchOptions = {}):
     throw ioError("make", folder, cause);
   });
   try {
-    return await withLock(folder, () => fetchInto(folder, entry, options));
+    return await withLock(lockPath(folder), folder, () => fetchInto(folder, entry, options));
   } finally {
     // It stays only with something in it.
     await rmdir(folder).catch(() => {});

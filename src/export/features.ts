@@ -3,11 +3,12 @@
  * network, at every scale, is in the graph. The weights are stored once, whatever the number of scales.
  */
 import { OptionError, UnsupportedError } from "../errors.js";
-import type { DenseModel } from "../extract/dense.js";
+import { type DenseModel, sampleDims } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { scaleLimits } from "../extract/scales.js";
 import { OnnxBuilder } from "../graph/onnx.js";
-import { requireSameGraph } from "../graph/same.js";
+import { buildForEverySize } from "../graph/same.js";
+import { type Sample, samplesOf } from "../graph/samples.js";
 import { PACKINGS, type Packing } from "../model/pack.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { PIXEL_TYPES, type PixelType } from "./choices.js";
@@ -69,8 +70,10 @@ export async function exportFeatures(
 ): Promise<ExportedModel> {
   const options = checkOptions(withDefaults("export", EXPORT_DEFAULTS, given));
   const reading = checkReading(extract);
-  const builder = await build(model, reading, options, 0);
-  requireSameGraph(builder, await build(model, reading, options, 1));
+  const dims = sampleDims(model, model.reading?.(reading));
+  const { builder } = await buildForEverySize(samplesOf(Object.keys(dims), dims), async (sample) => ({
+    builder: await build(model, reading, options, sample),
+  }));
   storeWeights(builder, options.precision);
   const { size, batch, input, precision, producerVersion } = options;
   const metadata = {
@@ -108,8 +111,13 @@ export async function exportFeatures(
 
 type Reading = ExtractOptions & { maxFeatures: number };
 
-/** The whole graph, its functions traced at the first or second of their sample sizes. */
-async function build(model: DenseModel, reading: Reading, options: ExportOptions, which: 0 | 1): Promise<OnnxBuilder> {
+/** The whole graph, its functions traced at one sample of the sizes. */
+async function build(
+  model: DenseModel,
+  reading: Reading,
+  options: ExportOptions,
+  sample: Sample,
+): Promise<OnnxBuilder> {
   const builder = new OnnxBuilder();
   const nodes = new Nodes(builder);
   const [width, height] = options.size ?? ["W", "H"];
@@ -123,7 +131,7 @@ async function build(model: DenseModel, reading: Reading, options: ExportOptions
   for (const [s, scale] of reading.scales.entries()) {
     const { pixels: shrunk, step } = shrinkPixels(nodes, pixels, scale);
     const own = { ...reading, maxFeatures: limits[s] };
-    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, own, which), step));
+    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, own, sample), step));
   }
   const merged = mergeLists(nodes, lists, reading.maxFeatures);
   const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, reading.maxFeatures);
@@ -134,11 +142,11 @@ async function build(model: DenseModel, reading: Reading, options: ExportOptions
   return builder;
 }
 
-function listOf(nodes: Nodes, pixels: Pixels, model: DenseModel, reading: Reading, which: 0 | 1) {
+function listOf(nodes: Nodes, pixels: Pixels, model: DenseModel, reading: Reading, sample: Sample) {
   const { family } = model;
   return family.kind === "strata"
-    ? strataList(nodes, pixels, model, family, reading, which)
-    : referenceList(nodes, pixels, model, family, reading, which);
+    ? strataList(nodes, pixels, model, family, reading, sample)
+    : referenceList(nodes, pixels, model, family, reading, sample);
 }
 
 function checkOptions(options: ExportOptions): ExportOptions {

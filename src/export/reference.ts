@@ -7,6 +7,7 @@ import { UnsupportedError } from "../errors.js";
 import type { DenseModel, ModelFamily } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { inline } from "../graph/inline.js";
+import type { Sample } from "../graph/samples.js";
 import { LEVELS } from "../model/reference.js";
 import { type FoundList, mergeLists, topOf } from "./lists.js";
 import type { Nodes, Size } from "./nodes.js";
@@ -17,14 +18,14 @@ type Family = Extract<ModelFamily, { kind: "reference" }>;
 /** A step further than this leads to another cell (extract/localize.ts). */
 const LONGEST_STEP = 0.5;
 
-/** Keypoints of one scale, in its pixels; `which` of the sample sizes is traced. */
+/** Keypoints of one scale, in its pixels; the network is traced at `sample`. */
 export async function referenceList(
   nodes: Nodes,
   pixels: Pixels,
   model: DenseModel,
   family: Family,
   options: ExtractOptions & { maxFeatures: number },
-  which: 0 | 1,
+  sample: Sample,
 ): Promise<FoundList> {
   if (options.nms || options.refine !== "subpixel" || options.detection !== "attention" || options.sumDescriptors) {
     throw new UnsupportedError(
@@ -34,13 +35,12 @@ export async function referenceList(
   }
   const [width, height] = [pixels.width, pixels.height].map((size) => grown(nodes, size, family));
   const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
-  const dims: Record<string, readonly [number, number]> = { N: [2, 3], ...model.sampleSizes };
   const maps = await inline(
     nodes.graph,
     model.network,
     { image: { shape: ["N", 3, "H", "W"] }, params: model.params },
     { image: planes },
-    (d) => (typeof d === "number" ? d : dims[d][which]),
+    (d) => (typeof d === "number" ? d : sample[d]),
   );
   const lists = LEVELS.map((_, level) =>
     levelList(nodes, maps[`map${level}`], maps[`score${level}`], pixels, family.halvings, options),

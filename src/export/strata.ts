@@ -3,18 +3,19 @@ import { OptionError } from "../errors.js";
 import type { DenseModel } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { inline } from "../graph/inline.js";
+import type { Sample } from "../graph/samples.js";
 import type { FoundList } from "./lists.js";
 import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
-/** Keypoints of one scale, in its pixels; `which` of the sample sizes is traced. */
+/** Keypoints of one scale, in its pixels; the network is traced at `sample`. */
 export async function strataList(
   nodes: Nodes,
   pixels: Pixels,
   model: DenseModel,
   family: { padMultiple: number; border: number },
   options: ExtractOptions & { maxFeatures: number },
-  which: 0 | 1,
+  sample: Sample,
 ): Promise<FoundList> {
   const reading = model.reading?.(options);
   if (!reading) {
@@ -24,7 +25,6 @@ export async function strataList(
   const [width, height] = [pixels.width, pixels.height].map((size) => nodes.roundUp(size, padMultiple));
   const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
   const count = nodes.size("Min", nodes.size("Mul", width, height), options.maxFeatures);
-  const dims: Record<string, readonly [number, number]> = { N: [2, 3], ...model.sampleSizes, ...reading.dims };
   const found = await inline(
     nodes.graph,
     reading.network,
@@ -35,7 +35,7 @@ export async function strataList(
       rows: frame(nodes, pixels.height, height, border),
       slots: nodes.zeros([count]),
     },
-    (d) => (typeof d === "number" ? d : dims[d][which]),
+    (d) => (typeof d === "number" ? d : sample[d]),
   );
   const { keypoints, scores, descriptors } = found;
   return { count, keypoints, scores, descriptors };

@@ -67,6 +67,14 @@ export interface DenseModel {
   reading?(options: ExtractOptions): GraphReading | null;
 }
 
+/** Sample sizes of all named dimensions: the batch's, the model's and its reading's. */
+export function sampleDims(
+  { sampleSizes }: DenseModel,
+  reading: Pick<GraphReading, "dims"> | null = null,
+): Record<string, readonly [number, number]> {
+  return { N: [2, 3], ...sampleSizes, ...reading?.dims };
+}
+
 /** One image's share of an output tensor. */
 export interface DenseMap {
   data: Float32Array;
@@ -225,11 +233,11 @@ export class DenseExtractor implements Extractor {
     inputs: Record<string, InputSpec>,
     dims: Record<string, readonly [number, number]>,
   ): Promise<Compiled> {
-    const { name, params, sampleSizes } = this.model;
+    const { name, params } = this.model;
     const compiled = await compile(
       network,
       { image: { shape: ["N", 3, "H", "W"] }, ...inputs, params },
-      { ...this.runtime, dims: { N: [2, 3], ...sampleSizes, ...dims }, name },
+      { ...this.runtime, dims: sampleDims(this.model, { dims }), name },
     );
     this.info.session = compiled.info;
     return compiled;

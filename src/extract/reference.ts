@@ -48,7 +48,7 @@ export function referenceModel(
     sampleSizes: even
       ? {
           H: [even.lost + 4 * even.multiple, even.lost + 6 * even.multiple],
-          W: [even.lost + 5 * even.multiple, even.lost + 7 * even.multiple],
+          W: [even.lost + 5 * even.multiple, even.lost + 8 * even.multiple],
         }
       : { H: [134, 166], W: [160, 204] },
     fit: (image) => fitImage(image, even),

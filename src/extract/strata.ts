@@ -32,7 +32,7 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     preprocessing: fromUnit(config.input.mean, config.input.std),
     network: strataNetwork(strataForm(config)),
     params: params as never,
-    sampleSizes: { H: [128, 160], W: [160, 192] },
+    sampleSizes: { H: [128, 160], W: [160, 208] },
     checkOptions: (options) => checkOptions(config.name, options),
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),

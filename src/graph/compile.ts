@@ -3,12 +3,12 @@
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
 import { init, type numpy as np } from "@jax-js/jax";
-import { OptionError } from "../errors.js";
 import { bindSession, type Compiled, type Lowered, type OutputPort } from "./bind.js";
 import { type InputSpec, isSpec, lowerOnto } from "./inline.js";
 import { carriedType } from "./lower/lowering.js";
 import { OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
-import { requireSameGraph } from "./same.js";
+import { buildForEverySize } from "./same.js";
+import { samplesOf } from "./samples.js";
 import { defaultRuntime, type ElementType, type Runtime, type SessionOptions } from "./session.js";
 import { leavesOf, type Tree } from "./trace.js";
 import { identityView, type View } from "./views.js";
@@ -20,10 +20,11 @@ export interface CompileOptions extends SessionOptions {
   /** Default: the runtime that the Node or web door has set. */
   runtime?: Runtime;
   /**
-   * Two sample sizes for each named dimension. The function is traced at both; where the two graphs are the same, one
-   * graph serves every size, otherwise the error names the first operator that differs.
+   * Two or more different sample sizes for each named dimension. The function is traced at each; where the graphs are the
+   * same, constants included, one graph serves every size, otherwise the error names the first operator that differs. A
+   * function that behaves otherwise from some size on (`x.shape[0] > 100 ? … : …`) needs samples on both sides of it.
    */
-  dims?: Record<string, readonly [number, number]>;
+  dims?: Readonly<Record<string, readonly number[]>>;
   /** Name of the graph. Default "strata". */
   name?: string;
 }
@@ -60,14 +61,9 @@ export async function lower(
   await init("cpu");
   const specs = leavesOf(inputs, isSpec);
   const names = new Set(specs.flatMap(([, spec]) => spec.shape.filter((d): d is string => typeof d === "string")));
-  for (const name of names) {
-    if (!options.dims?.[name])
-      throw new OptionError(`compile: dimension "${name}" needs two sample sizes in options.dims`);
-  }
-  const sample = (which: 0 | 1) =>
-    build(fn, inputs, (d) => (typeof d === "number" ? d : options.dims![d][which]), options);
-  const first = sample(0);
-  if (names.size) requireSameGraph(first.builder, sample(1).builder);
+  const first = await buildForEverySize(samplesOf([...names], options.dims), (sample) =>
+    build(fn, inputs, (d) => (typeof d === "number" ? d : sample[d]), options),
+  );
   const started = performance.now();
   const onnx = first.builder.toBytes(options.name ?? "strata");
   const { nodes } = first.builder.live();

@@ -134,9 +134,7 @@ export class OnnxBuilder {
    */
   constant(type: OnnxType, shape: readonly number[], data: ConstantData, hint = "c"): string {
     const small = data.length <= SMALL_CONSTANT;
-    const key = small
-      ? `${type}[${shape}]${Array.from(data as ArrayLike<number | bigint>, (v) => (Object.is(v, -0) ? "-0" : String(v)))}`
-      : "";
+    const key = small ? `${type}[${shape}]${Array.from(data as ArrayLike<number | bigint>, numberText)}` : "";
     const known = small ? this.constants.get(key) : this.sameArray(type, shape, data);
     if (known) return known;
     const name = this.fresh(hint);
@@ -180,14 +178,17 @@ export class OnnxBuilder {
 
   /** A node with several outputs; returns their names. */
   nodeMany(op: string, inputs: readonly string[], attributes: Record<string, Attribute>, outputs: number): string[] {
-    const key = `${op}|${inputs.join(",")}|${JSON.stringify(attributes)}|${outputs}`;
-    const known = this.made.get(key);
+    // A graph inside is one of its own, never equal to another.
+    const own = Object.values(attributes).some((value) => typeof value === "object" && "body" in value);
+    const texts = Object.entries(attributes).map(([name, value]) => `${name}=${attributeText(value)}`);
+    const key = `${op}|${inputs.join(",")}|${texts}|${outputs}`;
+    const known = own ? undefined : this.made.get(key);
     if (known) return known;
     const names = Array.from({ length: outputs }, () => this.fresh(op));
     const node = { op, inputs: [...inputs], outputs: names, attributes };
     this.nodes.push(node);
     for (const name of names) this.makers.set(name, node);
-    this.made.set(key, names);
+    if (!own) this.made.set(key, names);
     return names;
   }
 
@@ -240,18 +241,6 @@ export class OnnxBuilder {
     });
   }
 
-  /** What two graphs are compared by where one is an attribute; constants count by value, those that are large by length. */
-  toJSON(): unknown {
-    const { nodes, initializers } = this.live();
-    const constants = initializers.map(({ name, type, shape, data }) => [
-      name,
-      type,
-      shape,
-      data.length <= SMALL_CONSTANT ? Array.from(data as ArrayLike<number | bigint>, String) : data.length,
-    ]);
-    return { nodes, constants, inputs: this.inputs, outputs: this.outputs };
-  }
-
   private fresh(hint: string): string {
     const name = `${this.prefix}${hint}_${this.counter++}`;
     if (this.names.has(name)) return this.fresh(hint);
@@ -263,6 +252,19 @@ export class OnnxBuilder {
     if (this.names.has(name)) throw new StateError(`graph: the name "${name}" is used twice`);
     this.names.add(name);
   }
+}
+
+/** A number in words that tell −0 from 0. */
+export const numberText = (value: number | bigint | undefined): string => (Object.is(value, -0) ? "-0" : String(value));
+
+/** An attribute in words that tell all its values apart, which JSON does not do: it has no NaN, no infinity and no −0. */
+export function attributeText(value: Attribute | undefined): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number") return numberText(value);
+  if ("body" in value) return "a graph";
+  if ("float" in value) return `float ${numberText(value.float)}`;
+  return `[${value.map(numberText).join(", ")}]`;
 }
 
 function attributeProto(name: string, value: Attribute) {

@@ -1,12 +1,13 @@
 /** Exported graphs against the library: small random models of both families, at sizes that no graph was traced with. */
 import { fromBinary } from "@bufbuild/protobuf";
+import { numpy as np } from "@jax-js/jax";
 import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { OptionError, UnsupportedError } from "../../../src/errors.js";
 import { type ExportOptions, exportFeatures } from "../../../src/export/features.js";
 import { compareFeatures } from "../../../src/export/parity.js";
 import { runExported } from "../../../src/export/run.js";
-import { DenseExtractor } from "../../../src/extract/dense.js";
+import { DenseExtractor, type GraphReading } from "../../../src/extract/dense.js";
 import { type OpenedModel, openReference, openStrata, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import type { StrataConfig } from "../../../src/model/config.js";
@@ -164,6 +165,24 @@ describe("the default family, exported", () => {
     await expect(attempt({}, { batch: 0 })).rejects.toThrow(OptionError);
     await expect(attempt({}, { input: "int8" as never })).rejects.toThrow(/"input" must be one of uint8, float32/);
     await expect(attempt({}, { colour: "red" } as never)).rejects.toThrow(/unknown option "colour"/);
+  });
+
+  it("is refused where the network bakes the image's size into a constant, small or large", async () => {
+    const { model, defaults } = strata();
+    for (const length of [1, 100]) {
+      const reading = (options: ExtractOptions) => {
+        const own = model.reading?.(options) as GraphReading;
+        const run = own.network as (x: object) => Record<string, np.Array>;
+        const grown = (inputs: { image: np.Array }) => {
+          const [, , height] = inputs.image.shape;
+          return run({ ...inputs, image: inputs.image.add(np.max(np.array(new Float32Array(length).fill(height)))) });
+        };
+        return { ...own, network: grown as never };
+      };
+      const options = extractOptions({ maxFeatures: 10 }, defaults);
+      const attempt = exportFeatures({ ...model, reading }, options);
+      await expect(attempt).rejects.toThrow(/depends on its named dimensions .*128 against 160/);
+    }
   });
 });
 

@@ -3,7 +3,7 @@
  * `fused` name (see fused.ts). Built once per compilation, so that rewriting works on our own plain objects.
  */
 import type { ClosedJaxpr, DType, Jaxpr } from "@jax-js/jax";
-import { fusedName } from "./fused.js";
+import { fusedCall } from "./fused.js";
 
 export type RawEqn = Jaxpr["eqns"][number];
 export type Var = RawEqn["outBinders"][number];
@@ -45,7 +45,7 @@ function inline(jaxpr: Jaxpr, args: readonly Atom[], eqns: Eqn[], callers: reado
   for (const eqn of jaxpr.eqns) {
     const inputs = eqn.inputs.map(resolve);
     const params = eqn.params as Record<string, unknown>;
-    if (eqn.primitive === "jit" && !fusedName(String(params.name))) {
+    if (eqn.primitive === "jit" && !fusedCall(String(params.name))) {
       const results = inline(params.jaxpr as Jaxpr, inputs, eqns, [eqn, ...callers]);
       eqn.outBinders.forEach((out, i) => {
         bound.set(out, results[i]);

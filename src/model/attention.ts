@@ -1,6 +1,6 @@
 /** The four kinds of attention head: from a 64-channel descriptor map to one score per position. */
 import { numpy as np } from "@jax-js/jax";
-import { type Arr, type Conv, conv2d, normalizeChannels, relu, softplus } from "./layers.js";
+import { type Arr, type Conv, conv2d, normalizeChannels, relu, softplus } from "./operators.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
 
 export const ATTENTION_KINDS = [

@@ -14,7 +14,7 @@ import {
   softmaxScore,
   twoLayerScore,
 } from "./attention.js";
-import { type Arr, type Conv, conv2d, upsample } from "./layers.js";
+import { type Arr, type Conv, conv2d, upsample } from "./operators.js";
 import {
   type Depth,
   type ResnetOptions,

@@ -2,8 +2,8 @@
  * ResNet v1.5 backbones (He et al. 2016; stride in the 3×3 of a bottleneck), always in inference mode, batch norm folded
  * into the convolutions. Three taps leave it: early (layer 2), middle (layer 3), deep (layer 4).
  */
-import type { Arr, Conv } from "./layers.js";
-import { conv2d, maxPool3, relu } from "./layers.js";
+import type { Arr, Conv } from "./operators.js";
+import { conv2d, maxPool3, relu } from "./operators.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
 
 export const DEPTHS = [18, 34, 50, 101] as const;

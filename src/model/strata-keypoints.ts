@@ -4,7 +4,7 @@
  * image.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import { type Arr, type Conv, softmaxLast } from "./layers.js";
+import { type Arr, type Conv, softmaxLast } from "./operators.js";
 import { sampleLinear, sampleWindows, topCells } from "./sampling.js";
 import { type StrataParams, strataMaps } from "./strata.js";
 import type { StrataForm } from "./strata-form.js";

@@ -3,7 +3,7 @@
  * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s/CARD.md.
  */
 import type { StrataConfig } from "./config.js";
-import { type Arr, averagePool2, type Conv, conv2d, pixelShuffle2, relu, sigmoid, upsample } from "./layers.js";
+import { type Arr, averagePool2, type Conv, conv2d, pixelShuffle2, relu, sigmoid, upsample } from "./operators.js";
 import { attentionOutputs, cellSize, levelConvs, type NormedConv, type StrataForm, strataForm } from "./strata-form.js";
 import type { ConvWeights, WeightReader } from "./weights.js";
 

@@ -3,7 +3,7 @@
  * gradient by its norm. What changes from step to step arrives as five numbers, so one graph serves the whole training.
  */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../model/layers.js";
+import type { Arr } from "../model/operators.js";
 
 export const OPTIMIZERS = ["adam", "adamw"] as const;
 

@@ -4,7 +4,7 @@
  */
 import { numpy as np } from "@jax-js/jax";
 import { ShapeError } from "../errors.js";
-import type { Arr } from "../model/layers.js";
+import type { Arr } from "../model/operators.js";
 
 /** A named tensor and its first values. */
 export interface Parameter {

@@ -8,7 +8,7 @@
 import { numpy as np, valueAndGrad } from "@jax-js/jax";
 import { type Compiled, type CompileOptions, compile, type Feed, input } from "../graph/compile.js";
 import type { SessionInfo } from "../graph/session.js";
-import type { Arr } from "../model/layers.js";
+import type { Arr } from "../model/operators.js";
 import { HYPER, type Moments, type OptimizerOptions, update } from "./optimizer.js";
 import { flatten, type Layout, layoutOf, type Parameter, pack, unpack } from "./parameters.js";
 import type { LossInputs, Task } from "./task.js";

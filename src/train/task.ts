@@ -3,7 +3,7 @@
  * networks, a task nothing of optimizers, files or time.
  */
 import type { Feed, InputSpec } from "../graph/compile.js";
-import type { Arr } from "../model/layers.js";
+import type { Arr } from "../model/operators.js";
 import type { Parameter } from "./parameters.js";
 import type { CellGrid, PairBatch } from "./types.js";
 

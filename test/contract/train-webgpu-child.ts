@@ -2,7 +2,7 @@
 import { nn, numpy as np } from "@jax-js/jax";
 import { input, lower } from "../../src/graph/compile.js";
 import type { Backend } from "../../src/graph/session.js";
-import { type Arr, conv2d } from "../../src/model/layers.js";
+import { type Arr, conv2d } from "../../src/model/operators.js";
 import { nodeRuntime } from "../../src/node/runtime.js";
 import { Random } from "../../src/random.js";
 import { hyperparameters, type OptimizerOptions } from "../../src/train/optimizer.js";

@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { openHdf5 } from "../../src/formats/hdf5.js";
 import { type NdArray, toFloat32 } from "../../src/formats/ndarray.js";
 import { readNpz } from "../../src/formats/npz.js";
-import { conv2d } from "../../src/model/layers.js";
+import { conv2d } from "../../src/model/operators.js";
 import { correspond } from "../../src/train/correspondences.js";
 import { ATTENTION_LOSSES, correspondenceLoss, peakyLoss, reconstructionLoss } from "../../src/train/losses/index.js";
 import { decode } from "../../src/train/reference/layers.js";

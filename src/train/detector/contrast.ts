@@ -4,7 +4,7 @@
  * are rows of one batch, so the loss is symmetric.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { nonZero } from "../losses/pairs.js";
 
 export interface Contrast {

@@ -1,6 +1,7 @@
 /** The loss of a batch: maps of both images, keypoints in them, and what each loss makes of them. */
 import { lax, numpy as np } from "@jax-js/jax";
-import { type Arr, sigmoid } from "../../model/layers.js";
+import { type Arr, sigmoid } from "../../model/operators.js";
+import { inside, pixelRows, sampleRows } from "../../model/sampling.js";
 import { strataForm } from "../../model/strata-form.js";
 import { peakyLoss } from "../losses/index.js";
 import { convOf, type Tensors } from "../reference/layers.js";
@@ -9,16 +10,7 @@ import type { LossInputs, LossOutputs } from "../task.js";
 import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./contrast.js";
 import { matchingAccuracy } from "./matching.js";
 import { networkMaps } from "./network.js";
-import {
-  bestPixels,
-  inside,
-  pixelRows,
-  project,
-  sampleRows,
-  softPositions,
-  squaredDistances,
-  swapHalves,
-} from "./points.js";
+import { bestPixels, project, softPositions, squaredDistances, swapHalves } from "./points.js";
 import type { DetectorRecipe } from "./recipe.js";
 import { outcomeLoss, shareOf } from "./reliability.js";
 import { reprojectionLoss } from "./reprojection.js";

@@ -1,6 +1,6 @@
 /** What training is for, measured on a batch: share of mutual nearest neighbours that are right. No gradient. */
 import { lax, numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { takeValues } from "../losses/cells.js";
 import { meanWhere } from "./contrast.js";
 

@@ -5,7 +5,7 @@
  */
 import { lax, numpy as np } from "@jax-js/jax";
 import type { StrataConfig } from "../../model/config.js";
-import { type Arr, averagePool2, conv2d, relu } from "../../model/layers.js";
+import { type Arr, averagePool2, conv2d, relu } from "../../model/operators.js";
 import { atPixels, joinTaps } from "../../model/strata.js";
 import { attentionOutputs, levelConvs, type NormedConv, strataForm } from "../../model/strata-form.js";
 import type { Random } from "../../random.js";

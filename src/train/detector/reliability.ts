@@ -3,7 +3,7 @@
  * (Gleize et al. 2023). A score that means something can be multiplied, compared between images, and cut.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import { type Arr, softplus } from "../../model/layers.js";
+import { type Arr, softplus } from "../../model/operators.js";
 import { meanWhere } from "./contrast.js";
 
 /** Mean binary cross-entropy of logits [M, P] against outcomes [M, P] of 0 and 1, where `valid` counts. A scalar. */

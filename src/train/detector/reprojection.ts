@@ -3,7 +3,7 @@
  * ALIKE's reprojection loss (Zhao et al. 2022): positions are soft maxima, so the score map learns from the distance.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { takeRows } from "../losses/cells.js";
 import { meanWhere } from "./contrast.js";
 import { swapHalves } from "./points.js";

@@ -3,9 +3,10 @@
  * 2019): the cosine of small patches, one map warped onto the other. That they are not flat is up to peakyLoss.
  */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
+import { inside, sampleRows } from "../../model/sampling.js";
 import { meanWhere } from "./contrast.js";
-import { inside, project, sampleRows } from "./points.js";
+import { project } from "./points.js";
 
 /** Share of a patch that both images must see. */
 const SEEN = 0.5;

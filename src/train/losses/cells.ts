@@ -1,6 +1,6 @@
 /** Cells of a grid as numbers: which one a target falls on, which ones lie around it, and what a map holds there. */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 
 export interface Grid {
   width: number;
@@ -34,14 +34,6 @@ export function gridCells({ width, height }: Grid): CellPositions {
 /** y·width + x as int32. */
 export function cellIndex({ x, y }: CellPositions, { width }: Grid): Arr {
   return y.mul(width).add(x).astype(np.int32);
-}
-
-/** Column and row of an index. */
-export function cellsOf(index: Arr, { width }: Grid): CellPositions {
-  const cell = index.astype(np.float32);
-  // Half a cell more keeps the quotient away from whole numbers.
-  const y = np.floor(cell.ref.add(0.5).div(width));
-  return { x: cell.sub(y.ref.mul(width)), y };
 }
 
 /**

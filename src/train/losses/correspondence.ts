@@ -1,5 +1,5 @@
 /** D2-Net's triplet margin loss without scores: mean hinge over the correspondences of a pair, mean over pairs. */
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { type DescribedPairs, meanOverCells, meanOverPairs } from "./pairs.js";
 import { tripletHinges } from "./triplet.js";
 

@@ -1,6 +1,6 @@
 /** Descriptors as rows of unit length, and the distances between them: distance² = 2 − 2·cos. */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 
 /** Maps [N, C, h, w] → rows [N, h·w, C] of unit length. A descriptor of zeros stays one, and so does its gradient. */
 export function unitRows(map: Arr): Arr {

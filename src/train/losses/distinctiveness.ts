@@ -3,7 +3,7 @@
  * (1 + count)^−¼, count being the descriptors of the other image nearer than the margin; descriptors learn nothing from it.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { cellIndex, takeValues, targetCells } from "./cells.js";
 import { cosines, unitRows } from "./descriptors.js";
 import { type LossValue, meanOverCells, meanOverPairs, type ScoredPairs } from "./pairs.js";

@@ -5,7 +5,7 @@
  * Like the layers of a network, losses consume the arrays they are given; whoever needs them again passes `referencesOf(…)`.
  */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 
 export interface DescribedPairs {
   /** Descriptors of both images [N, C, h, w], of any length. */

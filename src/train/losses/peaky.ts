@@ -3,7 +3,7 @@
  * average. Maps are smoothed first. The average counts the zeros around the map, the maximum ignores them.
  */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { meanOverPairs } from "./pairs.js";
 
 /** relu(1 − mean(max − average)) of scores [N, 1, h, w], which must not be negative; `n` is even. A scalar. */

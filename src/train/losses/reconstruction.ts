@@ -1,6 +1,6 @@
 /** What an encoder may not lose: mean squared error between a level's activations and their decoding. */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { meanOverPairs } from "./pairs.js";
 
 /** Level and decoding [M, C, h, w] with M = N or, both images of each pair, 2N; pairWeights [N]. A scalar. */

@@ -7,17 +7,9 @@
  * gradient, and its distance computed again: the backward pass never sees a P × P matrix.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
-import {
-  type CellPositions,
-  cellIndex,
-  cellsOf,
-  type Grid,
-  gridCells,
-  nearCells,
-  takeRows,
-  targetCells,
-} from "./cells.js";
+import type { Arr } from "../../model/operators.js";
+import { cellsOf } from "../../model/sampling.js";
+import { type CellPositions, cellIndex, type Grid, gridCells, nearCells, takeRows, targetCells } from "./cells.js";
 import { cosines, squaredDistance, unitRows } from "./descriptors.js";
 import type { DescribedPairs } from "./pairs.js";
 
@@ -53,7 +45,7 @@ function hardestNegative(queries: Arr, candidates: Arr, centres: CellPositions, 
   // Half of what distances gain: distance² = 2 − 2·cos.
   const allowed = similarity.sub(nearCells(centre, grid, SAFE_RADIUS).mul(EXCLUDED / 2));
   const hardest = np.argmax(allowed, 2);
-  const found = cellsOf(hardest.ref, grid);
+  const found = cellsOf(hardest.ref, grid.width);
   const distance = squaredDistance(queries, takeRows(candidates, hardest));
   // On a grid so small that nothing lies outside the radius there is no negative.
   const apart = np.maximum(np.abs(found.x.sub(centres.x)), np.abs(found.y.sub(centres.y)));

@@ -2,7 +2,7 @@
  * The encoders of the reference's levels, in training: activations of the frozen backbone to descriptors, and back.
  * Taps are [2N, C, h, w], the first images of N pairs before the second ones, at the backbone's own sizes.
  */
-import { type Arr, conv2d, upsample } from "../../model/layers.js";
+import { type Arr, conv2d, upsample } from "../../model/operators.js";
 import { LEVELS } from "../../model/reference.js";
 import type { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";

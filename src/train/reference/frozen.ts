@@ -1,5 +1,5 @@
 /** What does not learn, as networks for sessions of their own: images to taps, or to descriptors where encoders are frozen. */
-import { type Arr, type Conv, conv2d } from "../../model/layers.js";
+import { type Arr, type Conv, conv2d } from "../../model/operators.js";
 import { LEVELS } from "../../model/reference.js";
 import { type ResnetParams, resnetTaps } from "../../model/resnet.js";
 import { enlarge } from "./encoders.js";

@@ -2,7 +2,7 @@
 import { OptionError } from "../../errors.js";
 import type { AttentionKind } from "../../model/attention.js";
 import { softmaxScore } from "../../model/attention.js";
-import { type Arr, conv2d, relu, softplus } from "../../model/layers.js";
+import { type Arr, conv2d, relu, softplus } from "../../model/operators.js";
 import { LEVELS } from "../../model/reference.js";
 import type { Random } from "../../random.js";
 import type { Parameter } from "../parameters.js";

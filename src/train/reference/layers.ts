@@ -1,6 +1,6 @@
 /** Layers by the name of their tensors, in the form that training needs. Parameters are not consumed, maps are. */
 import { numpy as np } from "@jax-js/jax";
-import { type Arr, type Conv, conv2d, relu } from "../../model/layers.js";
+import { type Arr, type Conv, conv2d, relu } from "../../model/operators.js";
 
 export type Tensors = Record<string, Arr>;
 

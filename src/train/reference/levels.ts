@@ -1,6 +1,6 @@
 /** Losses over all levels: both images of each level with the correspondences on its own grid. */
 import { numpy as np } from "@jax-js/jax";
-import type { Arr } from "../../model/layers.js";
+import type { Arr } from "../../model/operators.js";
 import { LEVELS } from "../../model/reference.js";
 import type { Grid } from "../losses/cells.js";
 import { ATTENTION_LOSSES, correspondenceLoss, type DescribedPairs } from "../losses/index.js";

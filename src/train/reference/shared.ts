@@ -3,7 +3,7 @@
  * correspondence and attention together. The pre-encoding of middle and deep is a 2×2 convolution without padding, so
  * their maps are a row and a column smaller; correspondences are cut to them.
  */
-import { conv2d } from "../../model/layers.js";
+import { conv2d } from "../../model/operators.js";
 import type { Random } from "../../random.js";
 import { reconstructionLoss } from "../losses/index.js";
 import type { Parameter } from "../parameters.js";

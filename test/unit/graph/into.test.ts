@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
 import { type Compiled, compile, input } from "../../../src/graph/compile.js";
-import type { Arr } from "../../../src/model/layers.js";
+import type { Arr } from "../../../src/model/operators.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { webRuntime } from "../../../src/web/runtime.js";
 

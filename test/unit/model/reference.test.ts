@@ -3,7 +3,7 @@ import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.
 import { openReference } from "../../../src/extract/models.js";
 import { ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
 import type { AttentionKind } from "../../../src/model/attention.js";
-import type { Arr, Conv } from "../../../src/model/layers.js";
+import type { Arr, Conv } from "../../../src/model/operators.js";
 import {
   ENCODER_DIMS,
   type ReferenceOptions,

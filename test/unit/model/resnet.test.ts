@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
-import type { Arr, Conv } from "../../../src/model/layers.js";
+import type { Arr, Conv } from "../../../src/model/operators.js";
 import {
   DEPTHS,
   type Depth,

@@ -3,15 +3,13 @@ import { numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { softArgmax } from "../../../src/extract/localize.js";
 import { compose, projectPoints } from "../../../src/geometry/matrix3.js";
+import { inside, pixelRows, sampleRows } from "../../../src/model/sampling.js";
 import { Random } from "../../../src/random.js";
 import { type Contrast, contrastLoss, isDistinct } from "../../../src/train/detector/contrast.js";
 import { matchingAccuracy } from "../../../src/train/detector/matching.js";
 import {
   bestPixels,
-  inside,
-  pixelRows,
   project,
-  sampleRows,
   softPositions,
   squaredDistances,
   swapHalves,

@@ -1,6 +1,9 @@
-/** Layers on jax-js arrays, NCHW float32. Each consumes its inputs; whoever needs one again passes `.ref`. */
+/**
+ * What networks are made of, on jax-js arrays, NCHW float32. Each operator consumes its inputs; whoever needs one again
+ * passes `.ref`.
+ */
 import { lax, nn, numpy as np } from "@jax-js/jax";
-import { fused } from "../graph/fused.js";
+import { type FusedCall, fused } from "../graph/fused.js";
 
 export type Arr = np.Array;
 
@@ -10,7 +13,7 @@ export interface Conv {
   bias: Arr;
 }
 
-interface ConvOptions {
+export interface ConvOptions {
   stride?: number;
   /** Zeros on every side. */
   padding?: number;
@@ -36,12 +39,17 @@ export function averagePool2(x: Arr): Arr {
 }
 
 /** Four channels become the four pixels of a cell, row by row: [N, 4·C, H, W] → [N, C, 2·H, 2·W]. */
-export const pixelShuffle2 = fused("depthToSpace", { block: 2 }, (x: Arr) => {
-  const [n, channels, h, w] = x.shape;
-  return x
-    .reshape([n, channels / 4, 2, 2, h, w])
-    .transpose([0, 1, 4, 2, 5, 3])
-    .reshape([n, channels / 4, 2 * h, 2 * w]);
+export const pixelShuffle2 = fused({
+  name: "depthToSpace",
+  definition: (x: Arr) => {
+    const [n, channels, h, w] = x.shape;
+    return x
+      .reshape([n, channels / 4, 2, 2, h, w])
+      .transpose([0, 1, 4, 2, 5, 3])
+      .reshape([n, channels / 4, 2 * h, 2 * w]);
+  },
+  // CRD: a channel's own pixels lie side by side, row by row.
+  lower: ({ builder, argument }) => builder.node("DepthToSpace", [argument(0)], { blocksize: 2, mode: "CRD" }),
 });
 
 /** Largest of each 3×3 window, stride 2, one position of padding: the stem pooling of a ResNet; x must be ≥ 0. */
@@ -55,30 +63,54 @@ export function maxPool3(x: Arr): Arr {
   return lax.reduceWindow(padded, (window) => np.max(window), [3, 3], [2, 2]);
 }
 
-export const sigmoid = fused("sigmoid", {}, (x: Arr) => np.reciprocal(np.exp(x.neg()).add(1)));
+export const sigmoid = fused({
+  name: "sigmoid",
+  definition: (x: Arr) => np.reciprocal(np.exp(x.neg()).add(1)),
+  lower: "Sigmoid",
+});
 
 /** Softmax along the last of three axes. */
-export const softmaxLast = fused("softmax", { axis: 2 }, (x: Arr) => nn.softmax(x, 2));
+export const softmaxLast = fused({
+  name: "softmax",
+  definition: (x: Arr) => nn.softmax(x, 2),
+  lower: ({ builder, argument }) => builder.node("Softmax", [argument(0)], { axis: 2 }),
+});
 
 /** log(1 + eˣ), written so that large x do not overflow. */
-export const softplus = fused("softplus", {}, (x: Arr) => np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))));
+export const softplus = fused({
+  name: "softplus",
+  definition: (x: Arr) => np.maximum(x.ref, 0).add(np.log1p(np.exp(np.abs(x).neg()))),
+  lower: "Softplus",
+});
 
 /** Where bilinear resizing puts pixel centres. */
 export type Alignment = "half_pixel" | "align_corners";
 
 /** Bilinear enlargement of the last two axes by a whole factor. */
 export function upsample(x: Arr, factor: number, alignment: Alignment): Arr {
-  const resize = fused("resize", { scales: [factor, factor], coordinates: alignment }, (map: Arr) => {
-    const [, , h, w] = map.shape;
-    const stretch = (from: number) =>
-      np
-        .array(interpolation(from, from * factor, alignment))
-        .reshape([from * factor, from])
-        .transpose([1, 0]);
-    const wide = np.matmul(map, stretch(w)).transpose([0, 1, 3, 2]);
-    return np.matmul(wide, stretch(h)).transpose([0, 1, 3, 2]);
+  const resize = fused({
+    name: "resize",
+    params: { factor, alignment },
+    definition: (map: Arr) => {
+      const [, , h, w] = map.shape;
+      const stretch = (from: number) =>
+        np
+          .array(interpolation(from, from * factor, alignment))
+          .reshape([from * factor, from])
+          .transpose([1, 0]);
+      const wide = np.matmul(map, stretch(w)).transpose([0, 1, 3, 2]);
+      return np.matmul(wide, stretch(h)).transpose([0, 1, 3, 2]);
+    },
+    lower: lowerResize,
   });
   return resize(x);
+}
+
+/** By factors, not to sizes, so that any map size fits. */
+function lowerResize({ builder, params: { factor, alignment }, argument }: FusedCall): string {
+  const scales = builder.constant("float32", [4], Float32Array.of(1, 1, Number(factor), Number(factor)), "scales");
+  const attributes = { mode: "linear", coordinate_transformation_mode: String(alignment) };
+  return builder.node("Resize", [argument(0), "", scales], attributes);
 }
 
 /** Row-major [to, from] matrix of linear interpolation. */

@@ -11,7 +11,7 @@ import {
   sigmoid,
   softplus,
   upsample,
-} from "../../../src/model/layers.js";
+} from "../../../src/model/operators.js";
 import { interpret, naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
 
 type Layer = (x: Arr) => Arr;

@@ -1,24 +1,40 @@
 /**
- * One process at a time where two would spoil each other's files. The lock is a small file that names its owner: process id,
- * when that process began (ids are used again), host. A lock whose owner is gone is taken over; so is an empty one, which a
- * full disk or a crash leaves.
+ * One process at a time where two would spoil each other's files. The lock is a small file that names its owner (owner.ts). A
+ * lock whose owner is gone is taken over; so is an empty one, which a full disk or a crash leaves.
  */
-import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { createHash, randomBytes } from "node:crypto";
+import { link, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { IoError } from "../errors.js";
 import { ioError } from "./atomic.js";
+import { ownerLine, parseOwner, standingOf } from "./owner.js";
 
 export interface Lock {
   /** Gives the place free again; the second call does nothing. */
   release(): Promise<void>;
 }
 
+const NAME = ".strata.lock";
+
 /** The lock file of a folder. */
-export const lockPath = (folder: string): string => join(folder, ".lock");
+export const lockPath = (folder: string): string => join(folder, NAME);
+
+/** Longest part of a file's name in the name of its lock, bytes. */
+const MAX_NAME = 150;
+
+/**
+ * The lock file of a file, or of a folder that is not there yet or becomes another one: it lies beside it. Of a link, beside
+ * what it leads to, for that is what two processes would share.
+ */
+export async function lockBeside(path: string): Promise<string> {
+  const plain = resolve(path);
+  const folder = await realpath(dirname(plain)).catch(() => dirname(plain));
+  const real = await realpath(plain).catch(() => join(folder, basename(plain)));
+  const name = basename(real);
+  const short =
+    Buffer.byteLength(name) <= MAX_NAME ? name : createHash("sha256").update(name).digest("hex").slice(0, 32);
+  return join(dirname(real), `.${short}${NAME}`);
+}
 
 /** Runs `work` while nobody else holds the lock file `path`; see `takeLock`. */
 export async function withLock<T>(path: string, place: string, work: () => Promise<T>): Promise<T> {
@@ -30,35 +46,40 @@ export async function withLock<T>(path: string, place: string, work: () => Promi
   }
 }
 
+/** Attempts to take a lock that others give free or take over at the same time. */
+const ATTEMPTS = 5;
+
 /**
  * Takes the lock file `path`, whose folder is there. `place` says in the error what is locked, e.g. "the folder runs/a".
  * An IoError with code ELOCKED as its cause's says who is at work there and which file to remove when nobody is.
  */
 export async function takeLock(path: string, place: string): Promise<Lock> {
-  const mine = `${process.pid} ${await startOf(process.pid)} ${hostname()}\n`;
-  // Two attempts may fail because somebody else takes over the same stale lock; then that one holds it.
-  for (let attempt = 0; attempt < 3; attempt++) {
-    if (await create(path, mine)) return { release: () => release(path, mine) };
-    const holder = await readFile(path, "utf8").catch(() => null);
+  const mine = await ownerLine();
+  const lock: Lock = { release: () => release(path, mine) };
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await create(path, mine)) return lock;
+    const holder = await read(path);
     if (holder === null) continue;
-    if (!(await isStale(path, holder))) throw heldError(path, place, holder);
-    await removeStale(path, holder);
+    if (!(await isStale(path, holder))) throw await heldError(path, place, holder);
+    if (await takeOver(path, mine)) return lock;
   }
-  throw heldError(path, place, await readFile(path, "utf8").catch(() => ""));
+  throw await heldError(path, place, (await read(path)) ?? "");
 }
 
-/** Makes the lock with its content in one step, so that nobody ever reads half of it. */
+/** Makes the lock with its content in one step, so that nobody ever reads half of it. False where there is one. */
 async function create(path: string, content: string): Promise<boolean> {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+  const temporary = temporaryOf(path);
   try {
-    const file = await open(temporary, "wx");
-    await file.writeFile(content).finally(() => file.close());
-    await link(temporary, path).catch(async (cause) => {
-      if (codeOf(cause) === "EEXIST") throw cause;
-      // No hard links on this file system: the content follows a moment after the name.
-      const own = await open(path, "wx");
-      await own.writeFile(content).finally(() => own.close());
-    });
+    await write(temporary, content);
+    try {
+      await link(temporary, path);
+      return true;
+    } catch (cause) {
+      // A file server may have made it and lost its answer on the way.
+      if (codeOf(cause) === "EEXIST") return (await read(path)) === content;
+    }
+    // No hard links on this file system: the content follows a moment after the name.
+    await write(path, content);
     return true;
   } catch (cause) {
     if (codeOf(cause) === "EEXIST") return false;
@@ -68,48 +89,89 @@ async function create(path: string, content: string): Promise<boolean> {
   }
 }
 
+/** A new file with that content, or none. */
+async function write(path: string, content: string): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(content).finally(() => file.close());
+  } catch (cause) {
+    await rm(path, { force: true }).catch(() => {});
+    throw cause;
+  }
+}
+
 /** Milliseconds after which a lock without content was left by a crash, not just made. */
 const EMPTY_AGE = 2000;
 
 async function isStale(path: string, holder: string): Promise<boolean> {
-  const [pid, start, host] = holder.trim().split(" ");
-  if (host === undefined) {
-    const age = await stat(path).then(
-      ({ mtimeMs }) => Date.now() - mtimeMs,
-      () => 0,
-    );
-    return age > EMPTY_AGE;
-  }
-  if (host !== hostname()) return false;
-  return !isAlive(Number(pid)) || (start !== UNKNOWN && ![start, UNKNOWN].includes(await startOf(Number(pid))));
+  const owner = parseOwner(holder);
+  if (owner) return (await standingOf(owner)) === "gone";
+  // After a power cut a file may also be torn, or zeros. Anything else is no lock of ours, and nothing to remove.
+  if (!/^[\0\s]*$|^\d+( \S*)?$/.test(holder)) return false;
+  const age = await stat(path).then(
+    ({ mtimeMs }) => Date.now() - mtimeMs,
+    () => 0,
+  );
+  return age > EMPTY_AGE;
 }
 
-/** Removes the lock that `holder` left, unless somebody has taken its place in the meantime. */
+/**
+ * Puts our lock in the place of a stale one; false where somebody else does, or has. Only one at a time may: else a second one,
+ * which found the stale lock as well, would take away the lock that the first has just put there.
+ */
+async function takeOver(path: string, mine: string): Promise<boolean> {
+  const guard = `${path}.takeover`;
+  if (!(await create(guard, mine))) {
+    const other = await read(guard);
+    if (other !== null && (await isStale(guard, other))) await removeStale(guard, other);
+    return false;
+  }
+  const temporary = temporaryOf(path);
+  try {
+    const holder = await read(path);
+    if (holder === null || !(await isStale(path, holder))) return false;
+    await write(temporary, mine);
+    await rename(temporary, path);
+    return true;
+  } catch (cause) {
+    throw ioError("write", path, cause);
+  } finally {
+    await rm(temporary, { force: true }).catch(() => {});
+    await release(guard, mine);
+  }
+}
+
+/** Removes the guard of somebody who was killed within a take-over; one that took its place meanwhile goes back. */
 async function removeStale(path: string, holder: string): Promise<void> {
-  const aside = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.stale`);
+  const aside = temporaryOf(path);
   try {
     await rename(path, aside);
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return;
     throw ioError("remove", path, cause);
   }
-  // Between reading and renaming another process may have taken over: its lock goes back.
-  if ((await readFile(aside, "utf8").catch(() => holder)) !== holder) await link(aside, path).catch(() => {});
+  if ((await read(aside)) !== holder) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
 async function release(path: string, mine: string): Promise<void> {
   // A folder that was removed with its lock, or a lock that somebody removed by hand, is no error at the end.
-  if ((await readFile(path, "utf8").catch(() => null)) === mine) await rm(path, { force: true }).catch(() => {});
+  if ((await read(path)) === mine) await rm(path, { force: true }).catch(() => {});
 }
 
-function heldError(path: string, place: string, holder: string): IoError {
-  const [pid, , host] = holder.trim().split(" ");
-  const who = host === undefined ? "another strata" : `another strata (process ${pid} on ${host})`;
+async function heldError(path: string, place: string, holder: string): Promise<IoError> {
   const cause = Object.assign(new Error("locked"), { code: "ELOCKED" });
-  return new IoError(`${who} is at work in ${place}; wait until it is done, or remove ${path} if it is not running`, {
-    cause,
-  });
+  const owner = parseOwner(holder);
+  const standing = owner && (await standingOf(owner));
+  const away = standing === "another container" || standing === "another host";
+  const where = standing === "another container" ? `in another container on ${owner?.host}` : `on ${owner?.host}`;
+  const who = owner ? `another strata (process ${owner.pid} ${where})` : "another strata";
+  // A run that was killed on another machine leaves a lock that nobody else can judge.
+  const unsure = away ? ", which cannot be seen from here" : "";
+  return new IoError(
+    `${who} is at work in ${place}; wait until it is done, or remove ${path} if it is not running${unsure}`,
+    { cause },
+  );
 }
 
 /** Whether an error says that another process holds a lock. */
@@ -117,34 +179,11 @@ export function isLocked(error: unknown): boolean {
   return error instanceof IoError && codeOf(error.cause) === "ELOCKED";
 }
 
-const UNKNOWN = "?";
+const temporaryOf = (path: string): string =>
+  join(dirname(path), `.strata.${process.pid}.${randomBytes(8).toString("hex")}.tmp`);
 
-/** When a process began, as the system says it, in one word; UNKNOWN where it does not. */
-async function startOf(pid: number): Promise<string> {
-  try {
-    if (process.platform === "linux") {
-      const text = await readFile(`/proc/${pid}/stat`, "utf8");
-      // The second field, the program's name in brackets, may hold anything; the 22nd is the start in clock ticks.
-      return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? UNKNOWN;
-    }
-    if (process.platform === "win32") return UNKNOWN;
-    const { stdout } = await promisify(execFile)("ps", ["-o", "lstart=", "-p", String(pid)]);
-    return stdout.trim().replace(/\s+/g, "-") || UNKNOWN;
-  } catch {
-    return UNKNOWN;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Somebody else's process is alive as well.
-    return codeOf(error) === "EPERM";
-  }
-}
+/** null: not there. */
+const read = (path: string): Promise<string | null> => readFile(path, "utf8").catch(() => null);
 
 function codeOf(cause: unknown): string {
   return (cause as NodeJS.ErrnoException | null)?.code ?? "";

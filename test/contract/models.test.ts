@@ -301,12 +301,12 @@ describe("strata models download", () => {
     const second = await models("download", "mine");
     expect(second).toMatchObject({ code: 1, out: "" });
     expect(second.err).toBe(
-      `strata: another strata (process ${process.pid} on ${hostname()}) is at work in ${home("mine")}; wait until it is done, or remove ${home("mine/.lock")} if it is not running\n`,
+      `strata: another strata (process ${process.pid} on ${hostname()}) is at work in ${home("mine")}; wait until it is done, or remove ${home("mine/.strata.lock")} if it is not running\n`,
     );
     expect((await models("remove", "mine")).code).toBe(1);
     stop.abort(new Interrupted());
     await expect(first).rejects.toThrow(Interrupted);
-    writeFileSync(home("mine/.lock"), `${2 ** 30} 1 ${hostname()}\n`);
+    writeFileSync(home("mine/.strata.lock"), `${2 ** 30} 1 ${hostname()}\n`);
     expect((await models("download", "mine")).code).toBe(0);
     expect(left()).toEqual(["download.json", "mine.ckpt"]);
   });

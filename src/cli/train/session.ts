@@ -1,5 +1,6 @@
 /** What every command that trains does: sources opened and closed, signals heard, a run in a folder, and what is said of it. */
 import { OptionError } from "../../errors.js";
+import { isLocked } from "../../node/lock.js";
 import type { ModelTask, RunRequest, RunResult } from "../../node/train/run.js";
 import type { SourceSpec } from "../../node/train/sources.js";
 import type { PairSource } from "../../train/types.js";
@@ -74,7 +75,8 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
     });
     return report(result, flags, (performance.now() - started) / 1000, context);
   } catch (error) {
-    if (isOpen && !(error instanceof OptionError) && (await hasCheckpoint(flags.out))) {
+    const isOurs = isOpen && !(error instanceof OptionError) && !isLocked(error);
+    if (isOurs && (await hasCheckpoint(flags.out))) {
       note(`stopped; the last checkpoint is kept in ${flags.out}, the same command with --resume goes on from it`);
     }
     throw error;

@@ -1,7 +1,9 @@
 /**
  * What frozen networks make of a crop, kept on disk: validation pairs come back in every epoch, and so may training
  * pairs. A file per crop, named by the SHA-256 of the network and of the crop's pixels, so that nothing made by another
- * network, preprocessing or crop can be taken for it; what was used longest ago goes when the folder is full.
+ * network, preprocessing or crop can be taken for it; what was used longest ago goes when the folder is full. Trainings
+ * that run at the same time may share a folder: files are whole or not there, and one that another training has removed is
+ * made again.
  */
 import { createHash } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
@@ -11,7 +13,7 @@ import { ndarray } from "../../formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import type { Image } from "../../image/image.js";
 import { checkNumber, withDefaults } from "../../options.js";
-import { readFileChecked, writeFileAtomic } from "../atomic.js";
+import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 
 export interface FrozenCacheOptions {
@@ -27,10 +29,15 @@ export type FrozenOutputs = Record<string, Float32Array>;
 const EXTENSION = ".safetensors";
 const DEFAULTS: FrozenCacheOptions = { limit: 2 ** 33, note: () => {} };
 
+/** The folder is looked at again when this share of its limit was written, for others may have written too. */
+const LOOK_AFTER = 1 / 16;
+
 export class FrozenCache {
   /** Name → bytes, the longest unused first. */
   private readonly files = new Map<string, number>();
   private total = 0;
+  /** Bytes written since the folder was looked at. */
+  private written = 0;
   private full = false;
 
   private constructor(
@@ -44,11 +51,23 @@ export class FrozenCache {
     checkNumber("FrozenCache", "limit", options.limit, { min: 0 });
     await checkWritable([join(directory, "any")]);
     const cache = new FrozenCache(directory, options);
-    const names = (await readdir(directory)).filter((name) => /^[0-9a-f]{64}\.safetensors$/.test(name));
-    const found = await Promise.all(names.map(async (name) => ({ name, info: await stat(join(directory, name)) })));
-    found.sort((a, b) => a.info.mtimeMs - b.info.mtimeMs || (a.name < b.name ? -1 : 1));
-    for (const { name, info } of found) cache.remember(name, info.size);
+    await cache.look();
     return cache;
+  }
+
+  /** Brings what is remembered in line with the folder: files that are new here count as used last, by their age. */
+  private async look(): Promise<void> {
+    const names = (await readdir(this.directory)).filter((name) => /^[0-9a-f]{64}\.safetensors$/.test(name));
+    const stats = await Promise.all(
+      // One that another training has removed in the meantime is not there.
+      names.map(async (name) => ({ name, info: await stat(join(this.directory, name)).catch(() => null) })),
+    );
+    const there = stats.flatMap(({ name, info }) => (info ? [{ name, info }] : []));
+    const found = new Set(there.map(({ name }) => name));
+    for (const name of [...this.files.keys()]) if (!found.has(name)) this.drop(name);
+    there.sort((a, b) => a.info.mtimeMs - b.info.mtimeMs || (a.name < b.name ? -1 : 1));
+    for (const { name, info } of there) if (!this.files.has(name)) this.remember(name, info.size);
+    this.written = 0;
   }
 
   /** Bytes kept. */
@@ -92,14 +111,16 @@ export class FrozenCache {
     );
     if (bytes.length > this.options.limit) return;
     try {
+      if (this.written > LOOK_AFTER * this.options.limit) await this.look();
       for (const oldest of this.files.keys()) {
         if (this.total + bytes.length <= this.options.limit) break;
         await this.forget(oldest);
       }
       await writeFileAtomic(join(this.directory, name), bytes);
       this.remember(name, bytes.length);
-    } catch (error) {
-      if (!(error instanceof StrataError)) throw error;
+      this.written += bytes.length;
+    } catch (cause) {
+      const error = cause instanceof StrataError ? cause : ioError("use", this.directory, cause);
       this.full = true;
       this.options.note(`the cache of frozen outputs takes no more: ${error.message}`);
     }
@@ -111,9 +132,13 @@ export class FrozenCache {
     this.files.set(name, bytes);
   }
 
-  private async forget(name: string): Promise<void> {
+  private drop(name: string): void {
     this.total -= this.files.get(name) ?? 0;
     this.files.delete(name);
+  }
+
+  private async forget(name: string): Promise<void> {
+    this.drop(name);
     await rm(join(this.directory, name), { force: true });
   }
 }

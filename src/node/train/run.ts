@@ -19,6 +19,7 @@ import { plannedSteps, type Snapshot, type TrainHooks, type TrainOutcome, train 
 import type { PairSource } from "../../train/types.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable, makeFolder } from "../folders.js";
+import { lockPath, withLock } from "../lock.js";
 import {
   bestCheckpoint,
   checkIdentity,
@@ -90,8 +91,17 @@ const CHECKPOINTS = "checkpoints";
 /** Everything that belongs to a run. */
 const OWN = [RUN, CHECKPOINTS, LOG_FILE, "model"];
 
-/** Trains in `out`. OptionErrors for a folder with another run, and for resuming what is not the same run. */
+/**
+ * Trains in `out`. OptionErrors for a folder with another run, and for resuming what is not the same run; an IoError where
+ * another process trains in the folder.
+ */
 export async function runTraining(request: RunRequest): Promise<RunResult> {
+  const { out } = request;
+  await checkWritable([join(out, RUN)]);
+  return withLock(lockPath(out), `the folder ${out}`, () => trainLocked(request));
+}
+
+async function trainLocked(request: RunRequest): Promise<RunResult> {
   const { out, task, validation, versions, existing = "refuse" } = request;
   const options = trainOptions(request.options);
   const identity: RunIdentity = {
@@ -176,7 +186,6 @@ async function begin(
       `${out} holds a training already; --resume goes on with it, --overwrite throws it away, or choose another folder`,
     );
   }
-  await checkWritable([join(out, RUN)]);
   if (existing === "overwrite") await clear(out);
   if (!holdsRun || existing !== "resume") return { continues: false, resume: null };
   const found = await latestCheckpoint(directory);

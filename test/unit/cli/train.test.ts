@@ -4,6 +4,7 @@ import { strToU8, unzipSync, zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sourcesOf, type TrainFlags, trainOptionsOf } from "../../../src/cli/train/options.js";
 import { saveImage } from "../../../src/node/images.js";
+import { ownerLine } from "../../../src/node/owner.js";
 import { prepareScene } from "../../../src/node/train/prepare-scene.js";
 import { parseRecipe, READABLE_RECIPES, REFERENCE_RECIPES } from "../../../src/train/recipes.js";
 import { checkpointBytes, noiseImage, referenceTensors } from "../../models.js";
@@ -206,6 +207,15 @@ describe("wrong data", () => {
     await refused(2, /made with another (task|recipe)/, ...onData(...again, "--recipe", "cfe32"));
     await refused(2, /made with another recipe/, ...onData(...again, "--correspondence-weight", "1000"));
     await refused(2, /another option "clip"/, ...onData(...again, "--clip", "1"));
+    // Beside a run that goes on; what it keeps is its own affair, and nothing to go on from.
+    writeFileSync(path("out/.strata.lock"), await ownerLine());
+    const beside = await strata(...onData("--validation-scenes", "valid", "--resume"));
+    expect(beside.err).toMatch(
+      /^strata: left out: [^\n]*\nstrata: another strata \(process \d+ on [^\n]*\) is at work in the folder [^\n]*out; [^\n]*\n$/,
+    );
+    expect(beside.code).toBe(1);
+    expect((await strata("report", path("out"), "--json")).code).toBe(0);
+    rmSync(path("out/.strata.lock"));
     expect((await strata(...onData(...again, "--epochs", "2"))).code).toBe(0);
     rmSync(path("out"), { recursive: true });
   });

@@ -234,6 +234,26 @@ describe("the cache of frozen outputs", () => {
     expect(files("small")).toEqual([`${key(4)}.safetensors`]);
   });
 
+  it("may be shared by trainings that run at once: one limit, and what one has removed the other makes again", async () => {
+    const outputs = (value: number) => ({ early: new Float32Array(1000).fill(value) });
+    const key = (n: number) => String(n).repeat(64);
+    const [a, b] = [
+      await FrozenCache.open(at("shared"), { limit: 13_000 }),
+      await FrozenCache.open(at("shared"), { limit: 13_000 }),
+    ];
+    for (const n of [1, 3, 5, 7]) {
+      await a.put(key(n), outputs(n));
+      await b.put(key(n + 1), outputs(n + 1));
+      expect(files("shared").length).toBeLessThanOrEqual(4);
+    }
+    // Both have looked: three files fit.
+    await a.put(key(9), outputs(9));
+    expect(files("shared")).toHaveLength(3);
+    expect(await b.get(key(8), { early: 1000 })).toEqual(outputs(8));
+    rmSync(at("shared", `${key(8)}.safetensors`));
+    expect(await b.get(key(8), { early: 1000 })).toBeNull();
+  });
+
   it("that cannot be written says so once, and the training goes on", async () => {
     const notes: string[] = [];
     const cache = await FrozenCache.open(at("gone"), { note: (message) => notes.push(message) });

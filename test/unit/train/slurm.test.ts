@@ -1,8 +1,8 @@
 /** The Slurm example with stand-ins for srun, scontrol and strata: its commands, and what it does when it is signalled. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -152,6 +152,17 @@ describe("examples/slurm/train-all.sbatch", () => {
     expect(await code).toBe(130);
     expect(performance.now() - began).toBeGreaterThan(900);
     expect(read(log, "scontrol")).toBeNull();
+  });
+
+  it("takes away the lock of its own run that was killed, and of no other's", async () => {
+    const RUNS = mkdtempSync(join(folder, "runs-"));
+    const locked = join(RUNS, `cfe64_${REFERENCE_RECIPES[2]}`, ".strata.lock");
+    mkdirSync(dirname(locked));
+    writeFileSync(locked, "7 1 node17\n");
+    await start(3, { ENDS: "0", RUNS }).code;
+    expect(existsSync(locked)).toBe(true);
+    await start(3, { ENDS: "0", RUNS, SLURM_RESTART_COUNT: "1" }).code;
+    expect(existsSync(locked)).toBe(false);
   });
 
   it("hands on that a training failed", async () => {

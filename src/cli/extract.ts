@@ -8,7 +8,7 @@ import { checkWritable } from "../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
 import { checkHlocPath, hlocStore, partsFolder, prepareHloc } from "./hloc-store.js";
-import { collectImages, type Failure, type InputImage, refuseOverwriting } from "./inputs.js";
+import { collectImages, type Failure, type InputImage, passedOverNote, refuseOverwriting } from "./inputs.js";
 import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
 import { errorCode, errorText, plainMessage } from "./report-error.js";
 import { fileStore, outputPath, type Store } from "./store.js";
@@ -36,15 +36,18 @@ interface Tally {
   keypoints: number;
   empty: string[];
   failures: Failure[];
+  /** Files that were not read, by kind. */
+  passedOver: Record<string, number>;
 }
 
 export async function extractCommand(named: string[], flags: ExtractFlags, context: Context): Promise<number> {
   checkFlags(flags);
-  const { images, failures } = await collectImages(named, flags);
+  const { images, failures, passedOver } = await collectImages(named, flags);
   // Counted now: the list of failures grows while images are worked on.
   const total = images.length + failures.length;
   const started = performance.now();
-  const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures };
+  const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures, passedOver };
+  if (!flags.quiet) context.err(passedOverNote(passedOver));
   for (const failure of failures) context.err(failureLine(failure, flags));
   if (images.length === 0) {
     if (failures.length === 0) context.err(`strata: there are no images in ${named.join(", ")}\n`);
@@ -213,6 +216,7 @@ function summary(total: number, outputs: string[], tally: Tally, started: number
     skipped: tally.skipped,
     failed: tally.failures.map(({ path, error }) => ({ path, code: errorCode(error), message: plainMessage(error) })),
     empty: tally.empty,
+    passedOver: tally.passedOver,
     keypoints: tally.keypoints,
     outputs,
     seconds: (performance.now() - started) / 1000,

@@ -1,9 +1,10 @@
 /** Which images a command line names: files, folders, globs and list files; and the name each goes by in outputs. */
 import { readFile, realpath } from "node:fs/promises";
-import { dirname, relative, resolve, sep } from "node:path";
+import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { OptionError } from "../errors.js";
 import { ioError } from "../node/atomic.js";
-import { listImages } from "../node/list-images.js";
+import { describePassedOver } from "../node/image-kinds.js";
+import { ImageSearch } from "../node/list-images.js";
 
 export interface InputImage {
   /** As it was named. */
@@ -21,6 +22,8 @@ export interface Failure {
 export interface Inputs {
   images: InputImage[];
   failures: Failure[];
+  /** How many files of folders and globs are of kinds that are not read, by kind. */
+  passedOver: Record<string, number>;
 }
 
 export interface InputOptions {
@@ -46,20 +49,23 @@ export async function collectImages(named: readonly string[], options: InputOpti
     );
   }
   const failures: Failure[] = [];
-  const paths = new Map<string, string>();
+  const search = new ImageSearch(options.recursive ?? false);
   for (const input of inputs) {
     try {
-      for (const path of await listImages([input], { recursive: options.recursive ?? false })) {
-        const absolute = resolve(path);
-        if (!paths.has(absolute)) paths.set(absolute, path);
-      }
+      await search.add(input);
     } catch (error) {
       failures.push({ path: input, error });
     }
   }
-  const root = options.root === undefined ? commonFolder([...paths.keys()]) : resolve(options.root);
-  const images = [...paths].map(([absolute, path]) => ({ path, name: nameBelow(root, absolute) }));
-  return { images, failures };
+  const root = options.root === undefined ? commonFolder([...search.images.keys()]) : resolve(options.root);
+  const images = [...search.images].map(([absolute, path]) => ({ path, name: nameBelow(root, absolute) }));
+  return { images, failures, passedOver: search.passedOver };
+}
+
+/** One line on what was passed over; empty where nothing was. */
+export function passedOverNote(passedOver: Readonly<Record<string, number>>): string {
+  const counts = describePassedOver(passedOver);
+  return counts && `strata: note: passed over, for they are not read: ${counts}\n`;
 }
 
 /** An OptionError where an output would take the place of an image that is read. */
@@ -96,7 +102,8 @@ export function commonFolder(paths: readonly string[]): string {
 
 function nameBelow(root: string, path: string): string {
   const name = relative(root, path);
-  if (name.startsWith("..") || resolve(root, name) !== path) {
+  // Only a whole part ".." leads out: a name may begin with two dots.
+  if (name.split(sep)[0] === ".." || isAbsolute(name) || resolve(root, name) !== path) {
     throw new OptionError(`${path} lies outside --root ${root}`);
   }
   return name.split(sep).join("/");

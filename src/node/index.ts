@@ -11,7 +11,7 @@ export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-dat
 export { type CheckReport, checkExport, type ExportReport, exportMatcherFile, exportModel } from "./export.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
-export { listImages } from "./list-images.js";
+export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
 export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";

@@ -77,6 +77,8 @@ export async function verdictCommand(flags: VerdictFlags, context: Context): Pro
     const held =
       flags.test === undefined ? null : await collect(flags.test, flags.seed + 1, flags.pairs + flags.different);
     progress.stop();
+    const leftOut = [...fitted.leftOut, ...(held?.leftOut ?? [])];
+    if (!flags.quiet) for (const line of leftOut) context.err(`strata: note: left out: ${line}\n`);
     const model: VerdictModel = {
       ...fitVerdict([...fitted.same, ...fitted.different]),
       same: flags.same,
@@ -99,7 +101,7 @@ export async function verdictCommand(flags: VerdictFlags, context: Context): Pro
       const { reliabilitySvg } = await import("../../bench/report/reliability-figure.js");
       await writeFileAtomic(flags.figure, await reliabilitySvg((tested ?? own).curve));
     }
-    if (flags.json) context.out(`${JSON.stringify({ verdict, fitted: own, tested }, null, 2)}\n`);
+    if (flags.json) context.out(`${JSON.stringify({ verdict, fitted: own, tested, leftOut }, null, 2)}\n`);
     else context.out(describe(model, own, tested));
     return EXIT.ok;
   } finally {

@@ -7,7 +7,7 @@ import type { CheckAgainst, CheckRuntime } from "../../node/export-choices.js";
 import type { OpenOptions } from "../../node/extractor.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { columns } from "../info.js";
-import { collectImages } from "../inputs.js";
+import { collectImages, passedOverNote } from "../inputs.js";
 import { openProgress } from "../progress.js";
 import { errorText } from "../report-error.js";
 import { packageVersion } from "../version.js";
@@ -120,7 +120,8 @@ type CheckImage = { path: string };
 
 /** The images to check on, found before anything is written; one that is not there ends the command. */
 async function imagesOf(named: string[], flags: ExportFlags, context: Context): Promise<CheckImage[]> {
-  const { images, failures } = await collectImages(named, {});
+  const { images, failures, passedOver } = await collectImages(named, {});
+  if (!flags.quiet) context.err(passedOverNote(passedOver));
   for (const { error } of failures) context.err(errorText(error, flags.debug ?? false));
   if (failures.length > 0 || images.length === 0) {
     throw new OptionError(`--check needs images that can be read; nothing was written`);

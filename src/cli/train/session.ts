@@ -43,10 +43,15 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
   const { task, sources: specs, options, runtime, facts } = session;
   const note = (message: string) => context.err(`strata: ${message}\n`);
   const sources: PairSource[] = [];
+  // Training and validation are two parts of one folder: what is wrong with it is said once.
+  const told = new Set<string>();
   const open = async (spec: SourceSpec) => {
     const source = await openPairWorkers(spec, flags.workers === undefined ? {} : { workers: flags.workers });
     sources.push(source);
-    for (const line of leftOut(source)) note(line);
+    for (const line of leftOut(source)) {
+      if (!told.has(line)) note(line);
+      told.add(line);
+    }
     return source;
   };
   const interrupt = context.listenForInterrupt(SIGNALS);
@@ -73,7 +78,8 @@ export async function trainInFolder(session: Session, flags: SessionFlags, conte
       note,
       shouldStop: () => interrupt.requested,
     });
-    return report(result, flags, (performance.now() - started) / 1000, context);
+    const leftOut = [...new Set(sources.flatMap((source) => source.leftOut?.() ?? []))];
+    return report({ ...result, leftOut }, flags, (performance.now() - started) / 1000, context);
   } catch (error) {
     const isOurs = isOpen && !(error instanceof OptionError) && !isLocked(error);
     if (isOurs && (await hasCheckpoint(flags.out))) {
@@ -103,7 +109,9 @@ function leftOut(source: PairSource): string[] {
   return [...all.slice(0, LISTED).map((line) => `left out: ${line}`), ...(rest > 0 ? [`left out: ${rest} more`] : [])];
 }
 
-function report(result: RunResult, { out, json, quiet }: SessionFlags, seconds: number, context: Context): number {
+type Reported = RunResult & { leftOut: string[] };
+
+function report(result: Reported, { out, json, quiet }: SessionFlags, seconds: number, context: Context): number {
   const { ended, step, epoch, best, model, resumedFrom } = result;
   const stopped = ended === "stopped";
   if (json) context.out(`${JSON.stringify({ out, ...result, seconds })}\n`);

@@ -1,5 +1,5 @@
 /**
- * Image sequences in the layout of HPatches: a folder per sequence with the images 1, 2, … (ppm, pgm, png, jpg) and the
+ * Image sequences in the layout of HPatches: a folder per sequence with the images 1, 2, … (ppm, png, jpg, …) and the
  * homographies H_1_2, H_1_3, … All that is wrong with them is found before any work and said at once; a digest over
  * every image and homography names the data, so that results on other data are never taken for these.
  */
@@ -10,6 +10,7 @@ import type { PairTruth, SequenceKind } from "../../bench/types.js";
 import { FormatError, OptionError, StrataError } from "../../errors.js";
 import { withDefaults } from "../../options.js";
 import { ioError, readFileChecked } from "../atomic.js";
+import { isImageName, passedOverKind } from "../image-kinds.js";
 
 export interface SequenceImage {
   sequence: string;
@@ -53,7 +54,7 @@ export interface SequencesOptions {
   only: readonly string[] | null;
 }
 
-const IMAGE = /^([1-9]\d*)\.(ppm|pgm|png|jpe?g)$/i;
+const NUMBERED = /^([1-9]\d*)\.[^.]+$/;
 const HOMOGRAPHY = /^H_1_([1-9]\d*)$/;
 /** A number above this is no image of a sequence. */
 const MOST_IMAGES = 1000;
@@ -134,7 +135,9 @@ async function findFolders(root: string, named: string): Promise<FoundFolder[]> 
   return folders.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-const isPart = (file: string): boolean => IMAGE.test(file) || HOMOGRAPHY.test(file);
+const imageNumber = (file: string): number => (isImageName(file) ? Number(NUMBERED.exec(file)?.[1] ?? 0) : 0);
+
+const isPart = (file: string): boolean => imageNumber(file) > 0 || HOMOGRAPHY.test(file);
 
 async function readSequence({ name, path, files }: FoundFolder) {
   const problems: string[] = [];
@@ -142,13 +145,13 @@ async function readSequence({ name, path, files }: FoundFolder) {
   const images = new Map<number, string>();
   let last = 2;
   for (const file of [...files].sort()) {
-    const number = Number(IMAGE.exec(file)?.[1] ?? HOMOGRAPHY.exec(file)?.[1] ?? 0);
+    const number = imageNumber(file) || Number(HOMOGRAPHY.exec(file)?.[1] ?? 0);
     if (number > MOST_IMAGES) {
       problems.push(`${file}: sequences of more than ${MOST_IMAGES} images are not read`);
       continue;
     }
     last = Math.max(last, number);
-    if (!IMAGE.test(file)) continue;
+    if (imageNumber(file) === 0) continue;
     const other = images.get(number);
     if (other === undefined) images.set(number, file);
     else problems.push(`both ${other} and ${file} are image ${number}; keep one`);
@@ -156,7 +159,7 @@ async function readSequence({ name, path, files }: FoundFolder) {
   const sequence: Sequence = { name, kind: kindOf(name), images: [], pairs: [] };
   for (let number = 1; number <= last; number++) {
     const file = images.get(number);
-    if (file === undefined) problems.push(`image ${number} is missing (${number}.ppm, .pgm, .png or .jpg)`);
+    if (file === undefined) problems.push(missing(number, files));
     else {
       const bytes = await attempt(problems, file, () => readFileChecked(join(path, file)));
       if (bytes) lines.push(`${name}/${number} ${sha256(bytes)}`);
@@ -176,6 +179,13 @@ async function readSequence({ name, path, files }: FoundFolder) {
     sequence.pairs.push({ sequence: name, kind: sequence.kind, images: [1, number], homography: matrix });
   }
   return { sequence, lines, problems };
+}
+
+/** That an image is not there, or only in a format that is not read. */
+function missing(number: number, files: readonly string[]): string {
+  const other = files.find((file) => NUMBERED.exec(file)?.[1] === `${number}` && passedOverKind(file) !== null);
+  const instead = other === undefined ? "" : `; ${other} is ${passedOverKind(other)}, which is not read`;
+  return `image ${number} is missing (${number}.ppm, .png, .jpg, …)${instead}`;
 }
 
 /** Nine finite numbers, row-major, of an invertible matrix. */

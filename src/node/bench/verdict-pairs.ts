@@ -27,6 +27,8 @@ export interface VerdictPairs {
   different: JudgedPair[];
   /** SHA-256 of the photographs and of what decides the views. */
   digest: string;
+  /** What of the folder was not used, and why. */
+  leftOut: string[];
 }
 
 /** Largest mean corner error, in pixels, of a homography that counts as right. */
@@ -58,7 +60,7 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
       earlier = [{ name, features: b }, ...earlier].slice(0, KEPT);
       onPair?.(same.length + different.length);
     }
-    return { same, different, digest: source.digest };
+    return { same, different, digest: source.digest, leftOut: source.leftOut() };
   } finally {
     await source.dispose();
   }

@@ -16,8 +16,9 @@ import { type PhotometricOptions, photometricOptions } from "../../train/data/ph
 import { epochOrder, type PhotoPairOptions, photoPair, splitPhotos } from "../../train/data/photos.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { ioError } from "../atomic.js";
+import { describePassedOver } from "../image-kinds.js";
 import { encodeJpeg, loadImage } from "../images.js";
-import { listImages } from "../list-images.js";
+import { findImages } from "../list-images.js";
 import { Recent } from "./recent.js";
 
 export interface PhotoOptions {
@@ -71,6 +72,8 @@ export interface FoundPhotos {
   names: readonly string[];
   digest: string;
   skipped: readonly SkippedPhoto[];
+  /** How many files are of kinds that are not read: { HEIC: 12 }. */
+  passedOver: Readonly<Record<string, number>>;
 }
 
 interface Decoded {
@@ -132,7 +135,9 @@ export class PhotoSource implements PairSource {
   }
 
   leftOut(): string[] {
-    return this.skipped.map(({ name, reason }) => `${name}: ${reason}`);
+    const others = describePassedOver(this.found.passedOver);
+    const lines = this.skipped.map(({ name, reason }) => `${name}: ${reason}`);
+    return others === "" ? lines : [`${others} in ${this.options.folder}, which are not read`, ...lines];
   }
 
   /** As `PairSource`; a damaged photograph is a skipped pair, one that has gone since the start an IoError. */
@@ -219,10 +224,13 @@ async function findPhotos(options: PhotoOptions, pairOptions: PhotoPairOptions):
   });
   if (!info.isDirectory())
     throw new OptionError(`${WHERE}: "folder" must be a folder of photographs, ${folder} is a file`);
-  const paths = await listImages([folder], { recursive: true });
+  const { paths, passedOver } = await findImages([folder], { recursive: true });
   const all = paths.map((path) => relative(folder, path).split(sep).join("/")).sort();
   if (all.length === 0) {
-    throw new OptionError(`${WHERE}: ${folder} has no photograph in it (JPEG, PNG, WebP, AVIF, TIFF, GIF, PGM or PPM)`);
+    const others = describePassedOver(passedOver);
+    throw new OptionError(
+      `${WHERE}: ${folder} has no photograph in it (JPEG, PNG, WebP, AVIF, TIFF, GIF, PGM or PPM)${others && `, but ${others}`}`,
+    );
   }
   if (split !== "all" && all.length < 2) {
     throw new OptionError(
@@ -248,7 +256,7 @@ async function findPhotos(options: PhotoOptions, pairOptions: PhotoPairOptions):
       `${WHERE}: none of the ${skipped.length} photographs of ${folder} can be read (${few.join("; ")})`,
     );
   }
-  return { names, digest: hash.digest("hex"), skipped };
+  return { names, digest: hash.digest("hex"), skipped, passedOver };
 }
 
 /** Size and SHA-256 of a file, read piece by piece. */

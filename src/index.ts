@@ -23,10 +23,12 @@ export { checkFeatures, emptyFeatures, type Features, type Homography, type Matc
 export * from "./formats/index.js";
 export * from "./geometry/index.js";
 export {
+  type ArraysOf,
   type Compiled,
   type CompileOptions,
   type CompileStats,
   compile,
+  type Feed,
   type InputSpec,
   input,
   lower,

@@ -54,7 +54,7 @@ export async function runGraph(
   image: Values,
 ): Promise<Record<string, Values>> {
   const compiled: Compiled = await compile(
-    fn,
+    fn as never,
     { ...inputs, image: { shape: image.shape } },
     { runtime: nodeRuntime, threads: 1 },
   );

@@ -235,7 +235,7 @@ export class DenseExtractor implements Extractor {
   ): Promise<Compiled> {
     const { name, params } = this.model;
     const compiled = await compile(
-      network,
+      network as never,
       { image: { shape: ["N", 3, "H", "W"] }, ...inputs, params },
       { ...this.runtime, dims: sampleDims(this.model, { dims }), name },
     );

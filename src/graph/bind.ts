@@ -3,7 +3,8 @@
  * checked here, so that a runtime's own message is never the first one to be read.
  */
 import { OptionError, ShapeError, StateError } from "../errors.js";
-import type { ElementType, Session, SessionInfo, Tensor, TensorData } from "./session.js";
+import type { ElementType, Session, SessionInfo, Tensor } from "./session.js";
+import type { Feed, Feeds, OutputName } from "./types.js";
 import { sizeOf } from "./views.js";
 
 export interface CompileStats {
@@ -20,10 +21,8 @@ export interface CompileStats {
   milliseconds: { trace: number; lower: number; open: number };
 }
 
-/** What `run` takes for one input: values alone where the shape is fixed, a tensor where it is not. */
-export type Feed = TensorData | { data: TensorData; shape: readonly number[] };
-
-export interface Compiled {
+/** A function as a session, with the names of its inputs `I` and outputs `O`; `Compiled` alone: of any names. */
+export interface Compiled<I = unknown, O = unknown> {
   readonly info: SessionInfo;
   readonly stats: CompileStats;
   /** The ONNX model. */
@@ -34,7 +33,7 @@ export interface Compiled {
    * Runs the graph; inputs and outputs by their path in the function's arguments and result ("out" for a lone array).
    * Outputs named in `into` are written into those arrays (alone: vectors), which must not be fed in the same run.
    */
-  run(feeds: Record<string, Feed>, into?: Record<string, Feed>): Promise<Record<string, Tensor>>;
+  run(feeds: Feeds<I>, into?: Partial<Record<OutputName<O>, Feed>>): Promise<Record<OutputName<O>, Tensor>>;
   dispose(): Promise<void>;
 }
 
@@ -64,7 +63,10 @@ export function bindSession(session: Session, graph: Lowered): Compiled {
     outputNames: graph.outputs.map(({ name }) => name),
     async run(feeds, into = {}) {
       if (disposed) throw new StateError("run: this compiled function was disposed");
-      const results = await session.run(checkFeeds(feeds, graph.fed), targetsOf(into, graph.outputs));
+      const results = await session.run(
+        checkFeeds(feeds, graph.fed),
+        targetsOf(into as Record<string, Feed>, graph.outputs),
+      );
       return Object.fromEntries(graph.outputs.map(({ name, onnxName }) => [name, results[onnxName]]));
     },
     async dispose() {

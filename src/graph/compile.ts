@@ -11,10 +11,12 @@ import { buildForEverySize } from "./same.js";
 import { samplesOf } from "./samples.js";
 import { defaultRuntime, type ElementType, type Runtime, type SessionOptions } from "./session.js";
 import { leavesOf, type Tree } from "./trace.js";
+import type { ArraysOf } from "./types.js";
 import { identityView, type View } from "./views.js";
 
-export type { Compiled, CompileStats, Feed, Lowered } from "./bind.js";
+export type { Compiled, CompileStats, Lowered } from "./bind.js";
 export type { InputSpec } from "./inline.js";
+export type { ArraysOf, Feed, Feeds, InputName, OutputName } from "./types.js";
 
 export interface CompileOptions extends SessionOptions {
   /** Default: the runtime that the Node or web door has set. */
@@ -29,27 +31,32 @@ export interface CompileOptions extends SessionOptions {
   name?: string;
 }
 
+/** An input that is fed to `run`, not stored. */
+export type FedSpec = Omit<InputSpec, "data">;
+
 /** An input of the given shape. */
-export const input = (shape: readonly (number | string)[], type: ElementType = "float32"): InputSpec => ({
+export const input = (shape: readonly (number | string)[], type: ElementType = "float32"): FedSpec => ({
   type,
   shape,
 });
 
 /**
- * Traces `fn` on inputs like `inputs` (a tree of specs), lowers it and opens a session.
+ * Traces `fn` on inputs like `inputs` (a tree of specs), lowers it and opens a session. As with jax-js's `jit`, the types of
+ * the function stay: `run` knows the names of inputs and outputs.
  * Throws an UnsupportedError that names primitive, parameters and the line of `fn` for what has no ONNX form.
  */
-export async function compile(
-  fn: (inputs: never) => Tree<np.Array>,
-  inputs: Tree<InputSpec>,
+export async function compile<const I extends Tree<InputSpec>, O extends Tree<np.Array>>(
+  fn: (inputs: ArraysOf<I>) => O,
+  inputs: I,
   options: CompileOptions = {},
-): Promise<Compiled> {
-  const graph = await lower(fn, inputs, options);
+): Promise<Compiled<I, O>> {
+  // By the signature `fn` takes what `inputs` has; the compiler cannot follow a tree of unknown depth to see it.
+  const graph = await lower(fn as never, inputs, options);
   const started = performance.now();
   const runtime = options.runtime ?? defaultRuntime();
   const session = await runtime.open(graph.onnx, { backend: options.backend, threads: options.threads });
   graph.stats.milliseconds.open = performance.now() - started;
-  return bindSession(session, graph);
+  return bindSession(session, graph) as Compiled<I, O>;
 }
 
 /** The ONNX model of a function, without a session. */

@@ -266,4 +266,4 @@ export const CASES: BenchCase[] = [
   },
 ];
 
-export const built = (): boolean => existsSync(join(root, "dist/cli/main.js"));
+export const built = (): boolean => existsSync(join(root, "dist/cli/process.js"));

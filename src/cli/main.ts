@@ -4,35 +4,30 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { addExtractionOptions, numberOf } from "./arguments.js";
-import { askOn } from "./ask.js";
 import { addBench } from "./bench/command.js";
-import { type Context, EXIT, processInterrupt } from "./context.js";
-import { nodeEngine } from "./engine.js";
+import { type Context, EXIT } from "./context.js";
 import { addExport } from "./export/command.js";
 import type { ExtractFlags } from "./extract.js";
 import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
 import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
+import { printable } from "./printable.js";
 import { errorText, exitCodeOf } from "./report-error.js";
 import { addResults } from "./results/command.js";
 import { addTrain } from "./train/command.js";
 import { packageVersion } from "./version.js";
 
-/** The world of a real process. */
-export function processContext(): Context {
-  return {
-    engine: nodeEngine,
-    out: (text) => process.stdout.write(text),
-    err: (text) => process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-    ask: process.stdin.isTTY && process.stderr.isTTY ? askOn(process.stdin, process.stderr) : undefined,
-    listenForInterrupt: processInterrupt,
-  };
-}
-
 /** Runs one command line (without node and script) and gives its exit code; never throws. */
-export async function main(argv: readonly string[], context: Context = processContext()): Promise<number> {
+export async function main(argv: readonly string[], world: Context): Promise<number> {
+  const { ask } = world;
+  // The one place where text from outside is made safe to show.
+  const context: Context = {
+    ...world,
+    out: (text) => world.out(printable(text)),
+    err: (text) => world.err(printable(text)),
+    ask: ask && ((question, options) => ask(printable(question), options)),
+  };
   const debug = argv.includes("--debug");
   try {
     const { arguments: normalized, notes } = normalizeFlags(argv);
@@ -77,7 +72,8 @@ Examples:
   strata export --out strata.onnx
   strata info
 
-"strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed, 2 wrong command line, 130 interrupted.`,
+"strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed (results that a full disk or a closed
+pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
     );
   addExtract(program, context, done);
   addMatch(program, context, done);

@@ -1,4 +1,5 @@
 /** How a long run shows how far it is: a bar with rate and time left on a terminal, now and then a line elsewhere. */
+import { printable } from "./printable.js";
 
 export interface Progress {
   /** `done` of all things are settled; `worked` of them took work in this run (the others were finished before). */
@@ -100,12 +101,14 @@ async function bar({ total, unit, label = "", write, now = Date.now }: ProgressO
     stream: process.stderr,
   });
   const text = (done: number, worked: number) =>
-    said(label) + describeProgress(done, worked, total, (now() - start) / 1000, unit);
+    printable(said(label)) + describeProgress(done, worked, total, (now() - start) / 1000, unit);
   single.start(total, 0, { text: text(0, 0) });
   return {
     update: (done, worked) => single.update(done, { text: text(done, worked) }),
     log(line) {
-      write(`\r\u001B[K${line}\n`);
+      // Past `write`, which spells control characters out.
+      process.stderr.write("\r\u001B[K");
+      write(`${line}\n`);
       single.render();
     },
     stop: () => single.stop(),

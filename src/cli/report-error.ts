@@ -17,7 +17,8 @@ export function errorCode(error: unknown): string {
 
 /** Text for standard error, with a line break at its end. */
 export function errorText(error: unknown, debug: boolean): string {
-  const line = `strata: ${plainMessage(error)}\n`;
+  // A line break in a name must not begin a line that reads as another message.
+  const line = `strata: ${plainMessage(error).replaceAll("\n", "\n  ")}\n`;
   if (!debug) return line;
   let text = line;
   const seen = new Set<unknown>();

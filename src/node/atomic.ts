@@ -20,9 +20,12 @@ const REASONS: Record<string, string> = {
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "the file would be larger than the system allows",
   ENAMETOOLONG: "the name is too long",
   EMFILE: "too many open files",
   ELOOP: "its links form a circle",
+  EPIPE: "its reader has closed it",
+  ECONNRESET: "its reader has closed it",
 };
 
 /**

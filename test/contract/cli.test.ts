@@ -1,9 +1,11 @@
 /** The command line as people run it: bin/strata.js in a process of its own, over good input and every kind of bad input. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process";
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -54,6 +56,34 @@ function strata(...args: string[]): { code: number | null; out: string; err: str
     expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
   return { code: done.status, out: done.stdout, err: done.stderr };
 }
+
+describe("results that do not arrive", () => {
+  it.skipIf(!existsSync("/dev/full"))("on a full disk are an error, and what goes to other files is written", () => {
+    const full = openSync("/dev/full", "w");
+    const run = (stdio: StdioOptions, ...args: string[]) =>
+      spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", cwd: folder, stdio });
+    const args = ["extract", "photos", "--out", "undelivered", "--max-features", "50"];
+    for (const command of [["--version"], ["info", "--json"], args]) {
+      const { status, stderr } = run(["ignore", full, "pipe"], ...command);
+      expect([status, stderr], command.join(" ")).toEqual([
+        1,
+        "strata: cannot write to standard output: the disk is full\n",
+      ]);
+    }
+    expect(readdirSync(at("undelivered"))).toHaveLength(3);
+    // Notes that are lost on standard error change nothing, and the code of a wrong command line stays.
+    expect(run(["ignore", "pipe", full], "--version").status).toBe(0);
+    expect(run(["ignore", full, full], "nonsense").status).toBe(2);
+    closeSync(full);
+  });
+
+  it("in a pipe that its reader has closed are an error", async () => {
+    const child = spawn(process.execPath, [BIN, "info", "--json"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    expect(await text(child)).toBe("strata: cannot write to standard output: its reader has closed it\n");
+    expect(child.exitCode).toBe(1);
+  });
+});
 
 describe("strata match", () => {
   it("prints the whole result as JSON and writes every format", () => {

@@ -5,8 +5,8 @@
 import { fileURLToPath } from "node:url";
 import { matchPicture } from "../src/cli/match-output.js";
 import { matchPair, type Seconds, timed } from "../src/cli/matching.js";
-import { packageVersion } from "../src/cli/version.js";
 import { cornerError, openExtractor, writeFileAtomic } from "../src/node/index.js";
+import { packageVersion } from "../src/node/version.js";
 import { drawDemoPair } from "./draw.js";
 
 const SEED = 7;

@@ -1,4 +1,6 @@
 /** What a command gets from the outside world, so that tests can give it another one. */
+import { setMaxListeners } from "node:events";
+import { untilAborted } from "../abort.js";
 import type { Ask } from "../node/models/login.js";
 import type { Engine } from "./engine.js";
 
@@ -23,6 +25,8 @@ export interface Context {
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGUSR1";
 
 export interface Interrupt {
+  /** Aborted, with `Interrupted` as its reason, as soon as the user asks to stop. */
+  readonly signal: AbortSignal;
   /** Rejects with `Interrupted` as soon as the user asks to stop, else settles as `work` does. */
   race<T>(work: Promise<T>): Promise<T>;
   readonly requested: boolean;
@@ -65,40 +69,21 @@ export function processInterrupt(signals: readonly StopSignal[] = ["SIGINT", "SI
 
 /** An Interrupt that `stop` sets off; `release` is also called by it, once. */
 export function openInterrupt(release: () => void = () => {}): Interrupt & { stop(): void } {
-  let reason: Interrupted | null = null;
-  // Races that still run. A race that is over takes itself off: a promise that never settles would keep every result for ever.
-  const racing = new Set<(reason: Interrupted) => void>();
+  const controller = new AbortController();
+  const { signal } = controller;
+  // As many waits as a command likes, on many cores, are no leak.
+  setMaxListeners(0, signal);
   return {
-    race: (work) =>
-      new Promise((resolve, reject) => {
-        if (reason) {
-          work.catch(() => {});
-          reject(reason);
-          return;
-        }
-        racing.add(reject);
-        const off = () => racing.delete(reject);
-        work.then(
-          (value) => {
-            off();
-            resolve(value);
-          },
-          (error) => {
-            off();
-            reject(error);
-          },
-        );
-      }),
+    signal,
+    race: (work) => untilAborted(work, signal),
     get requested() {
-      return reason !== null;
+      return signal.aborted;
     },
     release,
     stop() {
-      if (reason) return;
-      reason = new Interrupted();
+      if (signal.aborted) return;
       release();
-      for (const reject of racing) reject(reason);
-      racing.clear();
+      controller.abort(new Interrupted());
     },
   };
 }

@@ -1,18 +1,16 @@
 /** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
 import { OptionError } from "../errors.js";
-import type { Extractor } from "../extract/extractor.js";
 import type { FileFormat } from "../formats/record.js";
-import type { Image } from "../image/image.js";
-import { isHopeless } from "../node/atomic.js";
-import { checkWritable } from "../node/folders.js";
+import { type ExtractManyResult, type ExtractProgress, extractMany } from "../node/extract-many.js";
+import { fileStore } from "../node/stores/files.js";
+import { hlocStore } from "../node/stores/hloc.js";
+import type { FeatureStore, ImageFailure } from "../node/stores/store.js";
+import { packageVersion } from "../node/version.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
-import { checkHlocPath, hlocStore, partsFolder, prepareHloc } from "./hloc-store.js";
-import { collectImages, type Failure, type InputImage, passedOverNote, refuseOverwriting } from "./inputs.js";
-import { describeRate, describeSeconds, openProgress, type Progress } from "./progress.js";
+import { collectImages, type Inputs, passedOverNote } from "./inputs.js";
+import { describeRate, describeSeconds, openProgress } from "./progress.js";
 import { errorCode, errorText, plainMessage } from "./report-error.js";
-import { fileStore, outputPath, type Store } from "./store.js";
-import { packageVersion } from "./version.js";
 
 export interface ExtractFlags extends ExtractionFlags {
   list?: string;
@@ -24,49 +22,26 @@ export interface ExtractFlags extends ExtractionFlags {
   smartName?: boolean;
   append?: boolean;
   resume?: boolean;
+  force?: boolean;
   json?: boolean;
   quiet?: boolean;
   debug?: boolean;
 }
 
-/** What a run has done so far. */
-interface Tally {
-  worked: number;
-  skipped: number;
-  keypoints: number;
-  empty: string[];
-  failures: Failure[];
-  /** Files that were not read, by kind. */
-  passedOver: Record<string, number>;
-}
-
 export async function extractCommand(named: string[], flags: ExtractFlags, context: Context): Promise<number> {
   checkFlags(flags);
   const { images, failures, passedOver } = await collectImages(named, flags);
-  // Counted now: the list of failures grows while images are worked on.
   const total = images.length + failures.length;
   const started = performance.now();
-  const tally: Tally = { worked: 0, skipped: 0, keypoints: 0, empty: [], failures, passedOver };
+  const ended = { total, passedOver, started };
   if (!flags.quiet) context.err(passedOverNote(passedOver));
   for (const failure of failures) context.err(failureLine(failure, flags));
   if (images.length === 0) {
     if (failures.length === 0) context.err(`strata: there are no images in ${named.join(", ")}\n`);
-    if (flags.json) context.out(`${JSON.stringify(summary(0, [], tally, started))}\n`);
+    if (flags.json) context.out(`${JSON.stringify(summary(ended, failures, null))}\n`);
     return EXIT.failed;
   }
-  if (flags.format === "h5") await prepareHloc(checkHlocPath(flags.out));
-  else await checkWritable(images.map((image) => outputPath(image, { extension: "", out: flags.out })));
-
-  const extractor = await context.engine.openExtractor(openOptions(flags));
-  if (flags.format !== "h5") {
-    const extension = extensionOf(flags, extractor.info.model);
-    const outputs = images.map((image) => outputPath(image, { extension, out: flags.out }));
-    await refuseOverwriting(
-      images.map(({ path }) => path),
-      outputs,
-    );
-  }
-  const store = openStore(flags, extractor);
+  const store = openStore(flags);
   const progress = await openProgress({
     total,
     terminal: context.terminal,
@@ -74,111 +49,57 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
     write: context.err,
   });
   const interrupt = context.listenForInterrupt();
+  let last: ExtractProgress | undefined;
   try {
-    await extractAll({ images, extractor, store, flags, tally, progress, race: interrupt.race });
+    const result = await extractMany(images, () => context.engine.openExtractor(openOptions(flags)), store, {
+      ...imageOptions(flags),
+      choices: choicesOf(flags),
+      signal: interrupt.signal,
+      onProgress(now) {
+        last = now;
+        const done = now.extracted + now.skipped + now.failed;
+        progress.update(failures.length + done, failures.length + done - now.skipped);
+      },
+      onFailure: (failure) => progress.log(failureLine(failure, flags).trimEnd()),
+      onNote: (text) => !flags.quiet && progress.log(`strata: note: ${text}`),
+    });
     progress.stop();
-    const outputs = await store.finish();
-    report(flags, total, outputs, tally, started, extractor, context);
-    return tally.failures.length > 0 ? EXIT.failed : EXIT.ok;
+    report(flags, ended, [...failures, ...result.failures], result, context);
+    return failures.length + result.failures.length > 0 ? EXIT.failed : EXIT.ok;
   } catch (error) {
     progress.stop();
-    const finished = tally.worked + tally.skipped;
-    const kept = `${finished} of ${images.length} images are finished and kept${
-      flags.format === "h5" ? ` in ${partsFolder(checkHlocPath(flags.out))}` : ""
-    }; the same command with --resume goes on from there`;
-    if (error instanceof Interrupted) {
-      context.err(`strata: interrupted; ${kept}\n`);
-      return EXIT.interrupted;
-    }
-    context.err(`strata: stopped; ${kept}\n`);
+    const stopped = error instanceof Interrupted;
+    // Before the first image there is nothing to go on with.
+    if (last !== undefined && !(error instanceof OptionError)) {
+      const kept = `${last.extracted + last.skipped} of ${images.length} images are finished and kept${
+        store.waiting === undefined ? "" : ` in ${store.waiting}`
+      }; the same command with --resume goes on from there`;
+      context.err(`strata: ${stopped ? "interrupted" : "stopped"}; ${kept}\n`);
+    } else if (stopped) context.err("strata: interrupted before the first image\n");
+    if (stopped) return EXIT.interrupted;
     throw error;
   } finally {
     interrupt.release();
-    // A run that was interrupted leaves the runtime at work; the process ends anyway.
-    if (!interrupt.requested) await extractor.dispose();
   }
 }
 
-interface Run {
-  images: InputImage[];
-  extractor: Extractor;
-  store: Store;
-  flags: ExtractFlags;
-  tally: Tally;
-  progress: Progress;
-  race<T>(work: Promise<T>): Promise<T>;
-}
-
-/** Every image in turn; the next one is decoded while the network is at work on this one. */
-async function extractAll(run: Run): Promise<void> {
-  const { images, extractor, store, flags, tally, progress, race } = run;
-  const earlier = tally.failures.length;
-  let saidFallback = false;
-  let ahead = prepare(images[0], run);
-  for (const [i, image] of images.entries()) {
-    const prepared = await race(ahead);
-    if (i + 1 < images.length) ahead = prepare(images[i + 1], run);
-    try {
-      if (prepared.kind === "failed") throw prepared.error;
-      if (prepared.kind === "finished") {
-        tally.skipped++;
-      } else {
-        const features = await race(extractor.extract(prepared.pixels));
-        // Not raced: a file that is being written is finished first.
-        await store.save(image, features);
-        tally.worked++;
-        tally.keypoints += features.count;
-        if (features.count === 0) tally.empty.push(image.path);
-      }
-    } catch (error) {
-      if (error instanceof Interrupted || isHopeless(error)) throw error;
-      const failure = { path: image.path, error };
-      tally.failures.push(failure);
-      progress.log(failureLine(failure, flags).trimEnd());
-    }
-    const fallback = extractor.info.session?.fallback;
-    if (fallback && !saidFallback) {
-      saidFallback = true;
-      if (!flags.quiet) progress.log(`strata: ${fallback}`);
-    }
-    progress.update(earlier + i + 1, i + 1 - tally.skipped);
-    // A signal that came while a file was written is looked at here.
-    await race(Promise.resolve());
+function openStore(flags: ExtractFlags): FeatureStore {
+  const { format, out, append = false, resume = false, force } = flags;
+  if (format === "h5") {
+    return hlocStore({ file: checkHlocPath(out), existing: resume ? "resume" : force ? "overwrite" : "refuse" });
   }
+  return fileStore({ format, extension: (model) => extensionOf(flags, model), out, append, resume });
 }
 
-type Prepared = { kind: "pixels"; pixels: Image } | { kind: "finished" } | { kind: "failed"; error: unknown };
-
-/** The image's pixels, unless it is finished; a failure is a value, for nobody may be waiting for it yet. */
-async function prepare(image: InputImage, { store, flags }: Run): Promise<Prepared> {
-  try {
-    if (flags.resume && (await store.has(image))) return { kind: "finished" };
-    const { loadImage } = await import("../node/images.js");
-    return { kind: "pixels", pixels: await loadImage(image.path, imageOptions(flags)) };
-  } catch (error) {
-    return { kind: "failed", error };
-  }
-}
-
-function openStore(flags: ExtractFlags, extractor: Extractor): Store {
-  const { model, sha256 } = extractor.info;
-  // Checksum and options say how features came about; where they were computed and what files are called does not matter.
+/** What was asked for and decides about features; where they are computed and what files are called does not. */
+function choicesOf(flags: ExtractFlags): Record<string, unknown> {
   const { backend: _b, threads: _t, model: _m, attentionCkpt: _a, ...given } = openOptions(flags);
-  const provenance = {
-    strata: packageVersion(),
-    model,
-    sha256,
-    options: { ...given, ...extractor.options, orientation: flags.orientation, append: flags.append ?? false },
-  };
-  if (flags.format === "h5") {
-    return hlocStore({ file: checkHlocPath(flags.out), provenance, resume: flags.resume ?? false });
-  }
-  const extension = extensionOf(flags, model);
-  return fileStore({ format: flags.format, extension, out: flags.out, append: flags.append ?? false, provenance });
+  return { ...given, append: flags.append ?? false };
 }
 
 /** OptionErrors for options that do not go together. */
-function checkFlags({ format, outputExtension, smartName, append, out }: ExtractFlags): void {
+function checkFlags({ format, outputExtension, smartName, append, out, resume, force }: ExtractFlags): void {
+  if (resume && force) throw new OptionError("--resume goes on and --force begins anew: give one of them");
   if (append && format !== "npz" && format !== "mat") {
     throw new OptionError(`--append is for --format npz and mat, not for ${format}`);
   }
@@ -204,49 +125,59 @@ export function extensionOf(flags: ExtractFlags, model: string): string {
 }
 
 /** A failed image in one line; most messages name the image themselves. */
-function failureLine({ path, error }: Failure, { debug }: ExtractFlags): string {
+function failureLine({ path, error }: ImageFailure, { debug }: ExtractFlags): string {
   const text = errorText(error, debug ?? false);
   return plainMessage(error).includes(path) ? text : text.replace("strata: ", `strata: ${path}: `);
 }
 
-function summary(total: number, outputs: string[], tally: Tally, started: number, extractor?: Extractor) {
+/** What a run knows beside its result. */
+interface Ended {
+  total: number;
+  passedOver: Inputs["passedOver"];
+  /** By `performance.now`. */
+  started: number;
+}
+
+function summary(
+  { total, passedOver, started }: Ended,
+  failures: readonly ImageFailure[],
+  result: ExtractManyResult | null,
+) {
   return {
     images: total,
-    extracted: tally.worked,
-    skipped: tally.skipped,
-    failed: tally.failures.map(({ path, error }) => ({ path, code: errorCode(error), message: plainMessage(error) })),
-    empty: tally.empty,
-    passedOver: tally.passedOver,
-    keypoints: tally.keypoints,
-    outputs,
+    extracted: result?.extracted ?? 0,
+    skipped: result?.skipped ?? 0,
+    failed: failures.map(({ path, error }) => ({ path, code: errorCode(error), message: plainMessage(error) })),
+    empty: result?.empty ?? [],
+    passedOver,
+    keypoints: result?.keypoints ?? 0,
+    outputs: result?.outputs ?? [],
     seconds: (performance.now() - started) / 1000,
-    info: extractor ? { version: packageVersion(), ...extractor.info, options: extractor.options } : null,
+    info: result ? { version: packageVersion(), ...result.info, options: result.options } : null,
   };
 }
 
 function report(
   flags: ExtractFlags,
-  total: number,
-  outputs: string[],
-  tally: Tally,
-  started: number,
-  extractor: Extractor,
+  ended: Ended,
+  failures: readonly ImageFailure[],
+  result: ExtractManyResult,
   { out, err }: Context,
 ): void {
-  const { worked, skipped, keypoints, empty, failures } = tally;
-  const result = summary(total, outputs, tally, started, extractor);
+  const { extracted, skipped, keypoints, empty, outputs } = result;
+  const text = summary(ended, failures, result);
   if (flags.json) {
-    out(`${JSON.stringify(result)}\n`);
+    out(`${JSON.stringify(text)}\n`);
   } else if (!flags.quiet) {
-    const rate = worked > 1 ? `, ${describeRate(worked / result.seconds)}` : "";
+    const rate = extracted > 1 ? `, ${describeRate(extracted / text.seconds)}` : "";
     const before = skipped > 0 ? `; ${skipped} were finished before` : "";
-    const what = `${plural(worked, "image")}, ${plural(keypoints, "keypoint")}`;
-    out(`${what} in ${describeSeconds(result.seconds)}${rate}${before}\n`);
+    const what = `${plural(extracted, "image")}, ${plural(keypoints, "keypoint")}`;
+    out(`${what} in ${describeSeconds(text.seconds)}${rate}${before}\n`);
     if (empty.length > 0) out(`no keypoints in ${some(empty)}\n`);
     if (outputs.length > 0) out(`written: ${some(outputs)}\n`);
   }
   if (failures.length > 0) {
-    err(`strata: ${failures.length} of ${plural(total, "image")} failed:\n`);
+    err(`strata: ${failures.length} of ${plural(ended.total, "image")} failed:\n`);
     for (const { path } of failures) err(`  ${path}\n`);
   }
 }
@@ -260,4 +191,14 @@ function some(names: readonly string[]): string {
   const [first, second, third] = names;
   if (names.length <= 3) return names.join(", ");
   return `${first}, ${second}, ${third} and ${names.length - 3} more`;
+}
+
+/** `--out` of an HDF5 run: one file, named. */
+function checkHlocPath(out: string | undefined): string {
+  if (out === undefined || !/\.(h5|hdf5)$/i.test(out)) {
+    throw new OptionError(
+      `--format h5 writes one file for all images: give --out FILE.h5${out === undefined ? "" : `, got ${out}`}`,
+    );
+  }
+  return out;
 }

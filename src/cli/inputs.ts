@@ -1,27 +1,15 @@
 /** Which images a command line names: files, folders, globs and list files; and the name each goes by in outputs. */
-import { readFile, realpath } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { OptionError } from "../errors.js";
 import { ioError } from "../node/atomic.js";
 import { describePassedOver } from "../node/image-kinds.js";
 import { ImageSearch } from "../node/list-images.js";
-
-export interface InputImage {
-  /** As it was named. */
-  path: string;
-  /** Path from the root of all images, with slashes: unique, for mirrored outputs and names in HDF5. */
-  name: string;
-}
-
-/** An image that was asked for and cannot be had, and why. */
-export interface Failure {
-  path: string;
-  error: unknown;
-}
+import type { ImageFailure, NamedImage } from "../node/stores/store.js";
 
 export interface Inputs {
-  images: InputImage[];
-  failures: Failure[];
+  images: NamedImage[];
+  failures: ImageFailure[];
   /** How many files of folders and globs are of kinds that are not read, by kind. */
   passedOver: Record<string, number>;
 }
@@ -48,7 +36,7 @@ export async function collectImages(named: readonly string[], options: InputOpti
         : `the list ${options.list} names no images`,
     );
   }
-  const failures: Failure[] = [];
+  const failures: ImageFailure[] = [];
   const search = new ImageSearch(options.recursive ?? false);
   for (const input of inputs) {
     try {
@@ -66,17 +54,6 @@ export async function collectImages(named: readonly string[], options: InputOpti
 export function passedOverNote(passedOver: Readonly<Record<string, number>>): string {
   const counts = describePassedOver(passedOver);
   return counts && `strata: note: passed over, for they are not read: ${counts}\n`;
-}
-
-/** An OptionError where an output would take the place of an image that is read. */
-export async function refuseOverwriting(images: readonly string[], outputs: readonly string[]): Promise<void> {
-  const real = (path: string) => realpath(path).catch(() => resolve(path));
-  const inputs = new Set(await Promise.all(images.map(real)));
-  for (const output of outputs) {
-    if (inputs.has(await real(output))) {
-      throw new OptionError(`${output} is one of the images and would be overwritten; name another output`);
-    }
-  }
 }
 
 async function readList(list: string): Promise<string[]> {

@@ -3,6 +3,7 @@
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
+import { packageVersion } from "../node/version.js";
 import { addExtractionOptions, numberOf } from "./arguments.js";
 import { addBench } from "./bench/command.js";
 import { type Context, EXIT } from "./context.js";
@@ -16,7 +17,6 @@ import { printable } from "./printable.js";
 import { errorText, exitCodeOf } from "./report-error.js";
 import { addResults } from "./results/command.js";
 import { addTrain } from "./train/command.js";
-import { packageVersion } from "./version.js";
 
 /** Runs one command line (without node and script) and gives its exit code; never throws. */
 export async function main(argv: readonly string[], world: Context): Promise<number> {
@@ -104,7 +104,8 @@ function addExtract(program: Command, context: Context, done: (code: number) => 
     .option("--output-extension <ext>", "appended to the image's name (default: .strata.FORMAT)")
     .option("--smart-name", "as extension .NAME of the model, with _SUM and _SCALE where they apply")
     .option("--append", "a third column of ones in keypoints (npz, mat)")
-    .option("--resume", "skip images whose features are there, made with the same model and options")
+    .option("--resume", "skip images whose features are there: of the same picture, model and options")
+    .option("--force", "h5: make the file anew where there is one")
     .option("--json", "print the result as JSON")
     .option("--quiet", "print errors only");
   addExtractionOptions(command)
@@ -119,8 +120,9 @@ Examples:
   strata extract photos/ --format h5 --out features.h5 --resume
   strata extract a.jpg --attention_ckpt NAME --load_from_folder --output_extension .our-model --thresh 0.3
 
-A run that was interrupted keeps what is finished; the same command with --resume goes on. With --format h5 finished
-images wait in FILE.h5.parts/ until all are done. Flags of the reference system may be spelled with underscores.`,
+A run that was interrupted keeps what is finished; the same command with --resume goes on. An image is known by its
+content, not by its date. Files per image are replaced where they are there; an h5 is not, unless --resume adds to it or
+--force makes it anew. Finished images of an h5 wait in FILE.h5.parts/ until all are done. Flags of the reference system may be spelled with underscores.`,
     )
     .action(async (inputs: string[], flags: ExtractFlags) => {
       const { extractCommand } = await import("./extract.js");

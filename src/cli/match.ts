@@ -4,12 +4,12 @@ import { OptionError } from "../errors.js";
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
 import { checkWritable } from "../node/folders.js";
+import { refuseOverwriting } from "../node/overwriting.js";
+import { packageVersion } from "../node/version.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
-import { refuseOverwriting } from "./inputs.js";
 import { type MatchReport, matchJson, matchNpz, matchPicture } from "./match-output.js";
 import { matchPair, type Seconds, timed } from "./matching.js";
-import { packageVersion } from "./version.js";
 
 export interface MatchFlags extends ExtractionFlags {
   out?: string[];

@@ -5,6 +5,7 @@
  */
 import type { File } from "h5wasm";
 import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
+import { encodeUtf8 } from "./bytes.js";
 import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
 
 type Library = typeof import("h5wasm");
@@ -12,6 +13,9 @@ type Module = Awaited<Library["ready"]>;
 
 /** No compression in common use does better (deflate: 1032 : 1); a larger claim is not believed. */
 const MAX_RATIO = 1032;
+
+/** Longest text of an attribute in bytes that is read: what HDF5 keeps beside an object. */
+const MAX_TEXT = 65_000;
 
 /** Deepest nesting of groups that is followed; image paths are a few folders deep. */
 const MAX_DEPTH = 32;
@@ -145,6 +149,11 @@ export class Hdf5File {
     return this.file.get(path) instanceof this.loaded.library.Dataset;
   }
 
+  /** Names of the datasets outside of all groups. */
+  rootDatasets(): string[] {
+    return this.file.keys().filter((name) => this.hasDataset(name));
+  }
+
   /** Makes the group at `path` and those above it, as far as they are not there. */
   makeGroup(path: string): void {
     let at = "";
@@ -166,6 +175,38 @@ export class Hdf5File {
     // The library reports a failure on its standard error only, so look whether it is there.
     this.file.create_dataset({ name: path, data, shape });
     if (!this.hasDataset(path)) throw new OptionError(`${this.where}: "${path}" cannot be written (${reason(null)})`);
+  }
+
+  /** Notes `text` as an attribute of the group at `path`, where readers of datasets do not see it. */
+  writeText(path: string, name: string, text: string): void {
+    const bytes = encodeUtf8(text).length;
+    if (bytes > MAX_TEXT) throw new LimitError(`${this.where}: ${bytes} bytes are too many for an attribute`);
+    const group = this.file.get(path);
+    if (group instanceof this.loaded.library.Group) group.create_attribute(name, text, [], `S${Math.max(1, bytes)}`);
+    if (this.readText(path, name) !== text) {
+      throw new OptionError(`${this.where}: "${path}": the attribute "${name}" cannot be written (${reason(null)})`);
+    }
+  }
+
+  /** The text that `writeText` noted; null where there is no such attribute, or another kind of one. */
+  readText(path: string, name: string): string | null {
+    const { library, module } = this.loaded;
+    const group = this.file.get(path);
+    if (!(group instanceof library.Group)) return null;
+    if (!module.get_attribute_names(this.file.file_id, path).includes(name)) return null;
+    const { type, size, vlen, shape } = module.get_attribute_metadata(this.file.file_id, path, name);
+    if (type !== STRING || vlen || shape?.length !== 0 || size > MAX_TEXT) return null;
+    const pointer = module._malloc(size + 1);
+    if (pointer === 0) throw new LimitError(`${this.where}: ${size} bytes are more than HDF5's memory has left`);
+    try {
+      module.HEAPU8.fill(0, pointer, pointer + size + 1);
+      module.get_attribute_data(this.file.file_id, path, name, BigInt(pointer));
+      const bytes = module.HEAPU8.slice(pointer, pointer + size);
+      const end = bytes.indexOf(0);
+      return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    } finally {
+      module._free(pointer);
+    }
   }
 
   /**
@@ -243,6 +284,9 @@ export class Hdf5File {
     }
   }
 }
+
+/** HDF5's class of strings. */
+const STRING = 3;
 
 /** HDF5's classes 0 (integer) and 1 (float); h5wasm itself does not read half floats, hence this own reading. */
 function dtypeOf(type: number, size: number, signed: boolean): DType | undefined {

@@ -2,7 +2,8 @@
  * Features and matches in hloc's HDF5 layout, which LightGlue, hloc and pycolmap's tools read.
  *
  * Features: one group per image, named by its path (slashes make nested groups), with `keypoints` [N, 2], `scores` [N],
- * `descriptors` [D, N] (transposed), `image_size` [2]; ours adds `levels` [N] where there are any. hloc's pixel
+ * `descriptors` [D, N] (transposed), `image_size` [2]; ours adds `levels` [N] where there are any, and the command line
+ * the attribute `strata`, the JSON text of how they were made. hloc's pixel
  * centres lie on integers as ours do. It may write float16; float32 is written here and both are read.
  * Matches: one group `NAME0/NAME1` per pair, with slashes in the names turned into "-", `matches0` [N0] (index in
  * image 1 or −1) and `matching_scores0` [N0]. Older files join the two names by "_" in one group.
@@ -10,11 +11,16 @@
 import { FormatError, OptionError, ShapeError } from "../errors.js";
 import type { Features, Matches } from "../features.js";
 import { withDefaults } from "../options.js";
+import { encodeUtf8, parseJson } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { createHdf5, type Hdf5File, openHdf5 } from "./hdf5.js";
 import { type NdArray, toColumnMajor, toFloat32 } from "./ndarray.js";
+import type { Provenance } from "./record.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
+
+/** Name of the attribute that says how an image's features were made; hloc reads datasets only. */
+const PROVENANCE = "strata";
 
 /** A pair's matches and the number of keypoints of its first image, which the layout needs. */
 export interface HlocPair extends ImagePair {
@@ -44,22 +50,26 @@ export interface ReadHlocMatchesOptions extends ReadHlocOptions {
   names: Iterable<string> | null;
 }
 
+/** A name, its features and, where it is given, how they were made: an attribute of the image's group. */
+export type HlocEntry = readonly [name: string, features: Features, provenance?: Provenance];
+
 /**
  * An HDF5 file of the features of many images. OptionError for a name that is given twice, is in `base` already, or has
  * empty or "." parts (also an absolute path).
  */
 export async function writeHlocFeatures(
-  entries: Iterable<readonly [string, Features]> | AsyncIterable<readonly [string, Features]>,
+  entries: Iterable<HlocEntry> | AsyncIterable<HlocEntry>,
   options: Partial<WriteHlocOptions> = {},
 ): Promise<Uint8Array> {
   const where = "writeHlocFeatures";
   const { base } = withDefaults<WriteHlocOptions>(where, { base: null }, options);
   return createHdf5(where, base, async (file) => {
-    for await (const [name, features] of entries) {
+    for await (const [name, features, provenance] of entries) {
       checkImageName(where, name);
       const arrays = featuresToArrays(features, false);
       arrays.descriptors = transposed(arrays.descriptors);
       writeGroup(file, name, arrays);
+      if (provenance) file.writeText(name, PROVENANCE, JSON.stringify(provenance));
     }
   });
 }
@@ -82,6 +92,34 @@ export async function readHlocFeatures(
       images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays, imageSizes.get(name)));
     });
     return images;
+  });
+}
+
+/** What a file holds, without its numbers. */
+export interface HlocInventory {
+  /** How each image's features were made; null where the file does not say. */
+  images: Map<string, unknown>;
+  /** Paths of everything else in it, which `readHlocFeatures` leaves out. */
+  others: string[];
+}
+
+/** What is in such a file: the images with their provenance, and whatever is no features of ours. */
+export async function inspectHloc(bytes: Uint8Array): Promise<HlocInventory> {
+  const where = "inspectHloc";
+  const known: readonly string[] = FEATURE_ARRAYS;
+  return openHdf5(where, bytes, 0, (file) => {
+    const images = new Map<string, unknown>();
+    const others = file.rootDatasets();
+    file.visit((name, datasets) => {
+      const isImage = datasets.includes("keypoints");
+      others.push(
+        ...datasets.filter((dataset) => !isImage || !known.includes(dataset)).map((dataset) => `${name}/${dataset}`),
+      );
+      if (!isImage) return;
+      const text = file.readText(name, PROVENANCE);
+      images.set(name, text === null ? null : parseJson(`${where}: "${name}"`, encodeUtf8(text)));
+    });
+    return { images, others };
   });
 }
 

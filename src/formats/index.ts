@@ -49,6 +49,7 @@ export {
   writeFeatures,
 } from "./features.js";
 export {
+  type HlocEntry,
   type HlocPair,
   listHlocImages,
   type ReadHlocFeaturesOptions,

@@ -9,10 +9,20 @@ export { readFileChecked, writeFileAtomic } from "./atomic.js";
 export { readTensorFile, type TensorFile } from "./checkpoint-file.js";
 export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-database.js";
 export { type CheckReport, checkExport, type ExportReport, exportMatcherFile, exportModel } from "./export.js";
+export {
+  type ExtractManyOptions,
+  type ExtractManyResult,
+  type ExtractProgress,
+  extractMany,
+} from "./extract-many.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
 export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
 export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";
+export type { Existing } from "./parts.js";
+export { type FileStoreOptions, fileStore } from "./stores/files.js";
+export { type HlocStoreOptions, hlocStore } from "./stores/hloc.js";
+export type { FeatureStore, ImageFailure, NamedImage, StoredRun } from "./stores/store.js";
 export { nodeRuntime };

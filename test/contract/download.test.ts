@@ -92,6 +92,7 @@ async function run(flags: Partial<BenchDownloadFlags> = {}, interruptWhen = () =
     },
     terminal: false,
     listenForInterrupt: () => ({
+      signal: new AbortController().signal,
       race: (work) => Promise.race([stopped, work]),
       requested: false,
       release: () => clearInterval(timer),

@@ -118,7 +118,12 @@ async function strata(
     },
     terminal: false,
     ask,
-    listenForInterrupt: () => ({ race: (work) => Promise.race([stopped, work]), requested: false, release: () => {} }),
+    listenForInterrupt: () => ({
+      signal: new AbortController().signal,
+      race: (work) => Promise.race([stopped, work]),
+      requested: false,
+      release: () => {},
+    }),
   };
   const code = await main(argv, context);
   clearInterval(timer);

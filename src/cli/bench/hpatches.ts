@@ -12,11 +12,11 @@ import { type Bench, benchMethod } from "../../node/bench/run.js";
 import { describeBad, openSequences, type Sequences } from "../../node/bench/sequences.js";
 import { DEFAULT_MODEL } from "../../node/extractor.js";
 import { checkWritable } from "../../node/folders.js";
+import { packageVersions } from "../../node/version.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { openProgress } from "../progress.js";
 import { errorText, plainMessage } from "../report-error.js";
-import { packageVersions } from "../version.js";
 import { summaryTable } from "./summary-table.js";
 
 /** As commander hands them over; --max-features is a list here. */

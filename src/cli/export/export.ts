@@ -5,12 +5,12 @@ import type { Packing } from "../../model/pack.js";
 import type { CheckReport, ExportReport } from "../../node/export.js";
 import type { CheckAgainst, CheckRuntime } from "../../node/export-choices.js";
 import type { OpenOptions } from "../../node/extractor.js";
+import { packageVersion } from "../../node/version.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { columns } from "../info.js";
 import { collectImages, passedOverNote } from "../inputs.js";
 import { openProgress } from "../progress.js";
 import { errorText } from "../report-error.js";
-import { packageVersion } from "../version.js";
 import { checkLines } from "./check-lines.js";
 
 /** As commander hands them over. */

@@ -3,10 +3,10 @@ import { OptionError } from "../../errors.js";
 import { isLocked } from "../../node/lock.js";
 import type { ModelTask, RunRequest, RunResult } from "../../node/train/run.js";
 import type { SourceSpec } from "../../node/train/sources.js";
+import { packageVersions } from "../../node/version.js";
 import type { PairSource } from "../../train/types.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, openProgress } from "../progress.js";
-import { packageVersions } from "../version.js";
 
 /** Flags that all of them have. */
 export interface SessionFlags {

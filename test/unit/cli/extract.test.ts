@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
@@ -5,13 +6,15 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
-import { readHlocFeatures } from "../../../src/formats/hloc.js";
-import { decodeRecord } from "../../../src/formats/record.js";
+import { emptyFeatures } from "../../../src/features.js";
+import { inspectHloc, readHlocFeatures, writeHlocFeatures } from "../../../src/formats/hloc.js";
+import { decodeRecord, encodeRecord } from "../../../src/formats/record.js";
 import { type Fake, fakeStrata, savePlain, temporaryFolder } from "./fake.js";
 
 let folder = temporaryFolder();
@@ -127,6 +130,21 @@ describe("strata extract: failures", () => {
     expect(fake.disposed).toBe(2);
   });
 
+  it("of one folder or one name stop no other image", async () => {
+    mkdirSync(at("out"));
+    // A file stands where the folder of sub/a.png would go, a folder where b.png's file would.
+    writeFileSync(at("out/sub"), "");
+    mkdirSync(at("out/b.png.strata.npz/x"), { recursive: true });
+    const long = `${"l".repeat(248)}.png`;
+    copyFileSync(at("in/b.png"), at("in", long));
+    const { code, json, err } = await run(...everything());
+    expect([code, json.images, json.extracted, json.failed.length]).toEqual([1, 4, 1, 3]);
+    expect(json.failed.map(({ code: kind }: { code: string }) => kind)).toEqual(["E_IO", "E_IO", "E_IO"]);
+    expect(err).toMatch(/cannot write into .*out\/sub: /);
+    expect(err).toMatch(/the name is too long/);
+    expect(existsSync(at("out/a.png.strata.npz"))).toBe(true);
+  });
+
   it("a full disk ends the run and says how to go on", async () => {
     fake.onImage = () => {
       throw new FormatError("no room", { cause: { code: "ENOSPC" } });
@@ -155,7 +173,7 @@ describe("strata extract: failures", () => {
 
 describe("strata extract --resume", () => {
   it.each(["npz", "mat", "json"])(
-    "does again only what is missing, damaged, older than its image or made otherwise: %s",
+    "does again only what is missing, damaged, of another picture or made otherwise: %s",
     async (format) => {
       const resume = async (...more: string[]) => {
         const { code, json } = await run(...everything(), "--format", format, "--resume", ...more);
@@ -171,9 +189,13 @@ describe("strata extract --resume", () => {
       expect(await resume()).toBe(1);
       copyFileSync(at(`out/a.png.strata.${format}`), output);
       expect(await resume()).toBe(1);
+      // A date says nothing: a touched image is the same, one with an older date may be another.
       utimesSync(at("in/a.png"), new Date(), new Date(Date.now() + 5000));
+      expect(await resume()).toBe(0);
+      await savePlain(at("in/a.png"), 120);
+      utimesSync(at("in/a.png"), new Date(0), new Date(0));
       expect(await resume()).toBe(1);
-      utimesSync(at("in/a.png"), new Date(), new Date(Date.now() - 5000));
+      expect(x(at(`out/a.png.strata.${format}`), format as "npz")).toBe(120);
       expect(await resume("--max-features", "7")).toBe(3);
       expect(await resume("--max-features", "7", "--no-orientation")).toBe(3);
       if (format !== "json") expect(await resume("--max-features", "7", "--no-orientation", "--append")).toBe(3);
@@ -181,6 +203,50 @@ describe("strata extract --resume", () => {
       expect(await resume()).toBe(3);
     },
   );
+
+  it("of another folder's image of the same name is made, though older than the output", async () => {
+    mkdirSync(at("day2"));
+    await savePlain(at("day2/a.png"), 70);
+    utimesSync(at("day2/a.png"), new Date(0), new Date(0));
+    await run(at("in/a.png"), "--out", at("out"));
+    const { json } = await run(at("day2/a.png"), "--out", at("out"), "--resume");
+    expect([json.extracted, x(at("out/a.png.strata.npz"))]).toEqual([1, 70]);
+  });
+
+  it("of an earlier version, which kept no digest, is made again and told once", async () => {
+    await run(...everything());
+    for (const name of ["a.png", "b.png"]) {
+      const path = at(`out/${name}.strata.npz`);
+      const { features, provenance } = decodeRecord("npz", readFileSync(path));
+      const { imageSha256: _, ...before } = provenance as Record<string, unknown>;
+      writeFileSync(path, encodeRecord("npz", features, before));
+    }
+    const { json, err } = await run(...everything(), "--resume");
+    expect([json.extracted, json.skipped]).toEqual([2, 1]);
+    expect(err.match(/earlier version/g)).toHaveLength(1);
+  });
+
+  it("tells where names start from another folder than before, and how to go on", async () => {
+    await run(at("in/sub"), "--out", at("out"));
+    const up = await run(...everything(), "--resume");
+    expect(up.json.extracted).toBe(3);
+    expect(up.err).toMatch(
+      /holds .*sub\/a\.png as "a\.png", this run calls it "sub\/a\.png": the root of names has moved/,
+    );
+    expect(up.err).toContain(`--root ${at("in/sub")} keeps`);
+    const down = await run(at("in/sub"), "--out", at("out"), "--resume");
+    expect([down.json.extracted, down.err]).toEqual([1, expect.stringContaining(`--root ${at("in")} keeps`)]);
+    // Two copies of one picture are no moved root.
+    copyFileSync(at("in/b.png"), at("in/sub/b.png"));
+    expect((await run(...everything(), "--resume")).err).not.toContain("moved");
+    // Beside the images the file is in its place, and its name within is made right.
+    await run(at("in/sub"));
+    expect((await run(at("in"), "--recursive", "--resume")).err).toContain("the root of names has moved");
+  });
+
+  it("and --force together are refused", async () => {
+    expect((await run(...everything(), "--resume", "--force")).code).toBe(2);
+  });
 
   it("after an interruption goes on where it stopped; what was written is whole", async () => {
     fake.interruptAfter = 1;
@@ -203,7 +269,7 @@ describe("strata extract --format h5", () => {
   it("holds all images by their paths below the root, and leaves no parts", async () => {
     expect((await h5()).json.outputs).toEqual([at("all.h5")]);
     expect(await stored()).toEqual({ "a.png": 100, "b.png": 200, "sub/a.png": 50 });
-    expect(readdirSync(at(".")).sort()).toEqual(["all.h5", "all.h5.strata.json", "in"]);
+    expect(readdirSync(at(".")).sort()).toEqual(["all.h5", "in"]);
   });
 
   it("interrupted, it keeps finished images as parts and makes the file in the end", async () => {
@@ -217,29 +283,137 @@ describe("strata extract --format h5", () => {
     expect(Object.keys(await stored())).toHaveLength(3);
   });
 
-  it("resumed, it adds new and changed images to the file; without, or made otherwise, it begins anew", async () => {
+  it("that is there already asks for --resume or --force, and stays", async () => {
+    await h5();
+    const before = readFileSync(at("all.h5"));
+    const { code, err } = await h5();
+    expect([code, err]).toEqual([2, expect.stringMatching(/all\.h5 is there already: --resume .* --force/)]);
+    expect(readFileSync(at("all.h5"))).toEqual(before);
+    const one = [at("in/b.png"), "--root", at("in"), "--format", "h5", "--out", at("all.h5")];
+    expect((await run(...one, "--force")).code).toBe(0);
+    expect(await stored()).toEqual({ "b.png": 200 });
+    rmSync(at("all.h5"));
+    fake.interruptAfter = 1;
+    await h5();
+    fake.interruptAfter = Infinity;
+    const parts = await h5();
+    expect([parts.code, parts.err]).toEqual([2, expect.stringMatching(/keeps 1 finished images .*--resume .*--force/)]);
+    expect((await h5("--force")).json.extracted).toBe(3);
+    expect(readdirSync(at(".")).sort()).toEqual(["all.h5", "in"]);
+    // What holds nothing is not in the way.
+    writeFileSync(at("all.h5"), "");
+    expect((await h5()).json.extracted).toBe(3);
+  });
+
+  it("resumed, it adds new images and replaces changed ones; what is not named stays", async () => {
     await h5();
     await savePlain(at("in/c.png"), 10);
     await savePlain(at("in/b.png"), 220);
-    utimesSync(at("in/b.png"), new Date(), new Date(Date.now() + 5000));
+    utimesSync(at("in/b.png"), new Date(0), new Date(0));
+    utimesSync(at("in/a.png"), new Date(), new Date(Date.now() + 5000));
     expect((await h5("--resume")).json).toMatchObject({ extracted: 2, skipped: 2 });
     expect(await stored()).toEqual({ "a.png": 100, "b.png": 220, "c.png": 10, "sub/a.png": 50 });
-    // Images that this run does not name stay in the file.
     await savePlain(at("in/d.png"), 30);
     await run(at("in/d.png"), "--root", at("in"), "--format", "h5", "--out", at("all.h5"), "--resume");
     expect(Object.keys(await stored())).toHaveLength(5);
-    expect((await h5("--resume", "--max-features", "3")).json.extracted).toBe(5);
-    await run(at("in/d.png"), "--root", at("in"), "--format", "h5", "--out", at("all.h5"));
-    expect(await stored()).toEqual({ "d.png": 30 });
   });
 
-  it("a file that is not the manifest's is not believed", async () => {
+  it("made with other options it is replaced as a whole or not at all", async () => {
     await h5();
-    writeFileSync(at("all.h5"), readFileSync(at("all.h5")).subarray(0, 900));
-    expect((await h5("--resume")).json.extracted).toBe(3);
-    writeFileSync(at("all.h5.strata.json"), '{"images": 3}');
-    expect((await h5("--resume")).json.extracted).toBe(3);
+    const before = readFileSync(at("all.h5"));
+    await savePlain(at("in/d.png"), 30);
+    const one = [at("in/d.png"), "--root", at("in"), "--format", "h5", "--out", at("all.h5"), "--resume"];
+    const refused = await run(...one, "--max-features", "3");
+    expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/holds "a\.png".*other options/)]);
+    // An image that cannot be made anew keeps the others from taking its place.
+    const good = readFileSync(at("in/a.png"));
+    writeFileSync(at("in/a.png"), "no image");
+    const failed = await h5("--resume", "--max-features", "3");
+    expect([failed.code, failed.err]).toEqual([1, expect.stringMatching(/stays as it was: it holds "a\.png"/)]);
+    expect(readFileSync(at("all.h5"))).toEqual(before);
+    writeFileSync(at("in/a.png"), good);
+    expect((await h5("--resume", "--max-features", "3")).json).toMatchObject({ extracted: 1, skipped: 3 });
+    expect(Object.keys(await stored())).toHaveLength(4);
+    expect(existsSync(at("all.h5.parts"))).toBe(false);
+  });
+
+  it("of another program, or damaged, is not touched without --force", async () => {
+    const features = { ...emptyFeatures([8, 6], 4) };
+    const foreign = await writeHlocFeatures([["x.png", features]]);
+    await h5();
+    const own = readFileSync(at("all.h5"));
+    const mixed = await writeHlocFeatures([["x.png", features]], { base: own });
+    for (const content of [foreign, mixed, own.subarray(0, 900), Buffer.from("text")]) {
+      writeFileSync(at("all.h5"), content);
+      const { code, err } = await h5("--resume");
+      expect([code, err]).toEqual([2, expect.stringContaining("--force")]);
+      expect(readFileSync(at("all.h5"))).toEqual(Buffer.from(content));
+    }
+    expect((await h5("--force")).json.extracted).toBe(3);
     expect(Object.keys(await stored())).toHaveLength(3);
+  });
+
+  it("of an earlier version, with its manifest, is gone on with; its images that are named are made again", async () => {
+    await h5();
+    const { images } = await inspectHloc(readFileSync(at("all.h5")));
+    const { image: _i, imageSha256: _d, ...provenance } = images.get("a.png") as Record<string, unknown>;
+    const content = await writeHlocFeatures(await readHlocFeatures(readFileSync(at("all.h5"))));
+    writeFileSync(at("all.h5"), content);
+    const sha256 = createHash("sha256").update(content).digest("hex");
+    const manifest = JSON.stringify({ provenance, sha256, images: [...images.keys()] });
+    writeFileSync(at("all.h5.strata.json"), manifest);
+    const two = await run(at("in/a.png"), at("in/b.png"), "--format", "h5", "--out", at("all.h5"), "--resume");
+    expect(two.json).toMatchObject({ extracted: 2, skipped: 0 });
+    expect(two.err.match(/earlier version/g)).toHaveLength(1);
+    expect(Object.keys(await stored())).toHaveLength(3);
+    expect(existsSync(at("all.h5.strata.json"))).toBe(false);
+    expect((await h5("--resume")).json).toMatchObject({ extracted: 1, skipped: 2 });
+    // Without its manifest nothing is known of it.
+    writeFileSync(at("all.h5"), content);
+    expect((await h5("--resume")).code).toBe(2);
+  });
+
+  it("tells where the root of names moved; parts of a stopped run do not come in twice", async () => {
+    const sub = (...more: string[]) => run(at("in/sub"), "--format", "h5", "--out", at("all.h5"), ...more);
+    await sub();
+    const moved = await h5("--resume");
+    expect(moved.err).toContain(`--root ${at("in/sub")} keeps`);
+    expect(Object.keys(await stored()).sort()).toEqual(["a.png", "b.png", "sub/a.png"]);
+    rmSync(at("all.h5"));
+    await savePlain(at("in/sub/y.png"), 77);
+    await savePlain(at("in/sub/z.png"), 88);
+    fake.interruptAfter = 2;
+    await sub();
+    fake.interruptAfter = Infinity;
+    const parts = await h5("--resume");
+    expect(parts.err).toMatch(/held "y\.png", which this run calls "sub\/y\.png"/);
+    expect(await stored()).toEqual({ "a.png": 100, "b.png": 200, "sub/a.png": 50, "sub/y.png": 77, "sub/z.png": 88 });
+  });
+
+  it("parts of a stopped run that the next one does not name go into the file as well", async () => {
+    fake.interruptAfter = 2;
+    await h5();
+    fake.interruptAfter = Infinity;
+    const rest = [at("in/sub/a.png"), "--root", at("in"), "--format", "h5", "--out", at("all.h5"), "--resume"];
+    expect((await run(...rest)).json.extracted).toBe(1);
+    expect(Object.keys(await stored()).sort()).toEqual(["a.png", "b.png", "sub/a.png"]);
+    expect(readdirSync(at(".")).sort()).toEqual(["all.h5", "in"]);
+  });
+
+  it("one process at a time: the other is refused and disturbs nothing, through a link as well", async () => {
+    let second: Promise<{ code: number; err: string }> | undefined;
+    fake.onImage = () => {
+      fake.onImage = undefined;
+      second = fakeStrata().run("extract", at("in"), "--format", "h5", "--out", at("link.h5"), "--force");
+    };
+    writeFileSync(at("real.h5"), "");
+    symlinkSync(at("real.h5"), at("link.h5"));
+    const first = await run(at("in"), "--format", "h5", "--out", at("real.h5"));
+    const other = await second;
+    expect([first.code, other?.code]).toEqual([0, 1]);
+    expect(other?.err).toMatch(/another strata .* is at work in .*link\.h5/);
+    expect([...(await readHlocFeatures(readFileSync(at("link.h5")))).keys()]).toEqual(["a.png", "b.png"]);
+    expect(readdirSync(at(".")).sort()).toEqual(["in", "link.h5", "real.h5"]);
   });
 
   it("writes no file where every image failed", async () => {

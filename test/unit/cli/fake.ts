@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Context, Interrupted } from "../../../src/cli/context.js";
+import { type Context, openInterrupt } from "../../../src/cli/context.js";
 import { main } from "../../../src/cli/main.js";
 import type { ExtractorInfo } from "../../../src/extract/extractor.js";
 import type { ExtractOptions } from "../../../src/extract/options.js";
@@ -39,7 +39,7 @@ export function fakeStrata(): Fake {
     async run(...argv) {
       let [out, err] = ["", ""];
       let inRun = 0;
-      let requested = false;
+      const interrupt = openInterrupt();
       const context: Context = {
         engine: {
           async openExtractor(options) {
@@ -48,7 +48,7 @@ export function fakeStrata(): Fake {
               info: { model: options.model ?? "fake", sha256: fake.sha256, dim: 4, session: fake.session },
               options: { ...EXTRACT_DEFAULTS, maxFeatures: options.maxFeatures ?? null } satisfies ExtractOptions,
               extract: async (image) => {
-                if (inRun >= fake.interruptAfter) requested = true;
+                if (inRun >= fake.interruptAfter) interrupt.stop();
                 fake.onImage?.(image);
                 inRun++;
                 fake.extracted++;
@@ -71,17 +71,7 @@ export function fakeStrata(): Fake {
           err += text;
         },
         terminal: false,
-        listenForInterrupt: () => ({
-          async race(work) {
-            const value = await work;
-            if (requested) throw new Interrupted();
-            return value;
-          },
-          get requested() {
-            return requested;
-          },
-          release: () => {},
-        }),
+        listenForInterrupt: () => interrupt,
       };
       const code = await main(argv, context);
       return { code, out, err };

@@ -34,6 +34,7 @@ async function run(argv: string[], interruptAfter = Infinity): Promise<Run> {
     },
     terminal: false,
     listenForInterrupt: () => ({
+      signal: new AbortController().signal,
       race: (work) => work,
       get requested() {
         return settled++ >= interruptAfter;

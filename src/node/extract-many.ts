@@ -1,0 +1,169 @@
+/**
+ * Features of many images to a store. One bad image stops nothing; whatever does stop a run leaves every finished image
+ * behind, and a run that resumes takes an image for finished by its content. Nothing is kept of an image once it is done.
+ */
+import { untilAborted } from "../abort.js";
+import type { Extractor } from "../extract/extractor.js";
+import type { Provenance } from "../formats/record.js";
+import type { Image } from "../image/image.js";
+import { readFileChecked } from "./atomic.js";
+import { loadImage } from "./images.js";
+import { type FeatureStore, type ImageFailure, imageDigest, type NamedImage } from "./stores/store.js";
+import { packageVersion } from "./version.js";
+
+export interface ExtractManyOptions {
+  /** Most pixels of an image, as `loadImage` takes it. */
+  pixelLimit?: number;
+  /** Whether EXIF orientation is applied; default true. */
+  orientation?: boolean;
+  /** What else decides about features, beside the model and the extractor's options; kept with them. Default: nothing. */
+  choices?: Provenance;
+  /** Stops the run: it rejects with the signal's reason at once, but never in the middle of a file. */
+  signal?: AbortSignal;
+  /** Called when the model is open, and after each image. */
+  onProgress?(progress: ExtractProgress): void;
+  /** An image that failed, as it fails. */
+  onFailure?(failure: ImageFailure): void;
+  /** What is worth telling, a line each. */
+  onNote?(text: string): void;
+}
+
+/** How far a run is: numbers of images. */
+export interface ExtractProgress {
+  total: number;
+  /** Made in this run. */
+  extracted: number;
+  /** Finished before. */
+  skipped: number;
+  failed: number;
+}
+
+export interface ExtractManyResult extends ExtractProgress {
+  keypoints: number;
+  /** Paths of images without a single keypoint. */
+  empty: string[];
+  failures: ImageFailure[];
+  /** Paths of what was written, and of what was there. */
+  outputs: string[];
+  info: Extractor["info"];
+  options: Extractor["options"];
+}
+
+/**
+ * Extracts every image that is not finished. `extractor` may be a function that opens one: it is called when the store is
+ * found good, and what it gives is disposed. Throws what the store refuses, and what would end every further image (a full
+ * disk); other errors are the image's.
+ */
+export async function extractMany(
+  images: readonly NamedImage[],
+  extractor: Extractor | (() => Promise<Extractor>),
+  store: FeatureStore,
+  options: ExtractManyOptions = {},
+): Promise<ExtractManyResult> {
+  const { signal, onFailure } = options;
+  const failures: ImageFailure[] = [];
+  const fail = (failure: ImageFailure) => {
+    failures.push(failure);
+    onFailure?.(failure);
+  };
+  let opened: Extractor | undefined;
+  try {
+    const unwritable = new Set<string>();
+    for (const failure of await store.prepare(images)) {
+      unwritable.add(failure.path);
+      fail(failure);
+    }
+    opened = typeof extractor === "function" ? await untilAborted(extractor(), signal) : extractor;
+    const writable = images.filter(({ path }) => !unwritable.has(path));
+    const work: Work = { images: writable, extractor: opened, store, options, failures, fail };
+    return await extractAll(work, images.length);
+  } finally {
+    await store.close();
+    // A run that was stopped leaves the runtime at work, which must not be disposed under it.
+    if (typeof extractor === "function" && !signal?.aborted) await opened?.dispose();
+  }
+}
+
+interface Work {
+  images: NamedImage[];
+  extractor: Extractor;
+  store: FeatureStore;
+  options: ExtractManyOptions;
+  failures: ImageFailure[];
+  fail(failure: ImageFailure): void;
+}
+
+async function extractAll(work: Work, total: number): Promise<ExtractManyResult> {
+  const { images, extractor, store, options, failures, fail } = work;
+  const { signal, onNote, onProgress } = options;
+  const { model, sha256 } = extractor.info;
+  const note = (text: string) => onNote?.(text);
+  const provenance = {
+    strata: packageVersion(),
+    model,
+    sha256,
+    options: { ...options.choices, ...extractor.options, orientation: options.orientation ?? true },
+  };
+  await store.begin(images, { model, provenance, note });
+  let [extracted, skipped, keypoints] = [0, 0, 0];
+  const empty: string[] = [];
+  const progress = (): ExtractProgress => ({ total, extracted, skipped, failed: failures.length });
+  onProgress?.(progress());
+  let saidFallback = false;
+  // The next image is decoded while the network is at work on this one.
+  let ahead = images.length > 0 ? prepare(images[0], work) : undefined;
+  for (const [i, image] of images.entries()) {
+    const prepared = (await untilAborted(ahead as Promise<Prepared>, signal)) as Prepared;
+    ahead = i + 1 < images.length ? prepare(images[i + 1], work) : undefined;
+    if (prepared.kind === "finished") skipped++;
+    else if (prepared.kind === "failed") {
+      if (prepared.isFatal) throw prepared.error;
+      fail({ path: image.path, error: prepared.error });
+    } else {
+      try {
+        const features = await untilAborted(extractor.extract(prepared.pixels), signal);
+        // Not given up: a file that is being written is finished first.
+        await store.save(image, features, prepared.digest);
+        extracted++;
+        keypoints += features.count;
+        if (features.count === 0) empty.push(image.path);
+      } catch (error) {
+        if (signal?.aborted || store.isFatal(error)) throw error;
+        fail({ path: image.path, error });
+      }
+    }
+    // Known only now that the session has been opened.
+    const fallback = extractor.info.session?.fallback;
+    if (fallback && !saidFallback) {
+      saidFallback = true;
+      note(fallback);
+    }
+    onProgress?.(progress());
+    // Signals are heard between images, however fast these are.
+    await untilAborted(new Promise(setImmediate), signal);
+  }
+  const outputs = await store.finish();
+  return { ...progress(), keypoints, empty, failures, outputs, info: extractor.info, options: extractor.options };
+}
+
+type Prepared =
+  | { kind: "pixels"; pixels: Image; digest: string }
+  | { kind: "finished" }
+  | { kind: "failed"; error: unknown; isFatal: boolean };
+
+/** The image's pixels, unless it is finished; a failure is a value, for nobody may be waiting for it yet. */
+async function prepare({ path, name }: NamedImage, { store, options }: Work): Promise<Prepared> {
+  const { pixelLimit, orientation } = options;
+  let isStores = false;
+  try {
+    // Read once, for its digest and for its pixels: they are of one and the same picture.
+    const bytes = await readFileChecked(path);
+    const digest = imageDigest(bytes);
+    isStores = true;
+    if (await store.has({ path, name }, digest)) return { kind: "finished" };
+    isStores = false;
+    return { kind: "pixels", digest, pixels: await loadImage(bytes, { pixelLimit, orientation, name: path }) };
+  } catch (error) {
+    return { kind: "failed", error, isFatal: isStores && store.isFatal(error) };
+  }
+}

@@ -24,7 +24,7 @@ describeBrowser("lowered graphs in Chromium on WebGPU", () => {
   });
 
   for (const group of Object.keys(GROUPS)) {
-    it(group, { timeout: 600_000 }, async ({ skip }) => {
+    it(group, async ({ skip }) => {
       if (absent) {
         console.warn(`skipped: ${absent}`);
         skip(absent);

@@ -151,7 +151,7 @@ describe("strata export", () => {
     expect(existsSync(out)).toBe(true);
   });
 
-  it("gives the library's points on WebGPU", { timeout: 300_000 }, async ({ skip }) => {
+  it("gives the library's points on WebGPU", async ({ skip }) => {
     const { lines, end } = await runOnWebGpu(new URL("./export-webgpu-child.ts", import.meta.url));
     expect(end).toBe("");
     const [report] = lines.map((line) => JSON.parse(line) as CheckReport & { absent?: string });

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { runOnWebGpu, skipWithoutGpu } from "./webgpu-process.js";
 
-it("five steps on WebGPU are those on the CPU", { timeout: 600_000 }, async ({ skip }) => {
+it("five steps on WebGPU are those on the CPU", async ({ skip }) => {
   const { lines, end } = await runOnWebGpu(new URL("./train-webgpu-child.ts", import.meta.url));
   expect(end).toBe("");
   const result = JSON.parse(lines[0]) as { absent?: string; cpu: number[]; webgpu: number[] };

@@ -1,5 +1,6 @@
 /** The table as one call, for runtimes that are tested from outside: in a child process, in a page. */
-import type { Runtime, SessionOptions } from "../../../src/graph/session.js";
+import { input, lower } from "../../../src/graph/compile.js";
+import type { Runtime, Session, SessionOptions } from "../../../src/graph/session.js";
 import type { Case, RuntimeId } from "./case.js";
 import { CASES, GROUPS } from "./cases.js";
 import { check, complaint, type Expected, interpret } from "./check.js";
@@ -26,6 +27,17 @@ async function interpretAll(): Promise<Map<Case, Expected>> {
   return answers;
 }
 
+let kept: Promise<Session> | undefined;
+
+/**
+ * A session that stays open. A GPU's device and the shaders that were compiled for it go with the last session: without
+ * this one every row would compile its own anew, which on a software GPU is most of the work.
+ */
+async function keepDevice(runtime: Runtime, options: SessionOptions): Promise<Session> {
+  const { onnx } = await lower((x: never) => x, input([1]));
+  return runtime.open(onnx, options);
+}
+
 /** Runs one group of the table on a runtime. */
 export async function runGroup(
   group: string,
@@ -36,6 +48,8 @@ export async function runGroup(
   const rows = GROUPS[group].filter((row) => !row.except?.[on]);
   prepared ??= interpretAll();
   const expected = await prepared;
+  if (options.backend === "webgpu") kept ??= keepDevice(runtime, options);
+  await kept;
   const failures: string[] = [];
   for (const row of rows) {
     try {

@@ -5,7 +5,7 @@ import { GROUPS } from "./cases.js";
 import type { GroupReport } from "./failures.js";
 
 describe("lowered graphs on node-webgpu", () => {
-  it("hold for the whole table", { timeout: 600_000 }, async ({ skip }) => {
+  it("hold for the whole table", async ({ skip }) => {
     const { lines, end } = await runOnWebGpu(new URL("./webgpu-child.ts", import.meta.url));
     expect(end).toBe("");
     const reports = lines.map((line) => JSON.parse(line) as GroupReport & { absent?: string });

@@ -144,7 +144,7 @@ describe("counts and shares", () => {
     expect(areaUnderShare([3, null], 3)).toBe(0);
     expect(areaUnderShare([1.5], 3)).toBe(0.5);
     expect(areaUnderShare([], 3)).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe("repeatedKeypoints", () => {

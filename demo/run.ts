@@ -3,10 +3,7 @@
  * what was found and how far the homography is from the one that made the second image.
  */
 import { fileURLToPath } from "node:url";
-import { matchPicture } from "../src/cli/match-output.js";
-import { matchPair, type Seconds, timed } from "../src/cli/matching.js";
-import { cornerError, openExtractor, writeFileAtomic } from "../src/node/index.js";
-import { packageVersion } from "../src/node/version.js";
+import { cornerError, matchImages, openExtractor, type Seconds, saveMatches, timed } from "../src/node/index.js";
 import { drawDemoPair } from "./draw.js";
 
 const SEED = 7;
@@ -14,20 +11,19 @@ const folder = fileURLToPath(new URL(".", import.meta.url));
 const { a, b, truth } = drawDemoPair(SEED);
 const seconds: Seconds = {};
 const extractor = await timed(seconds, "open", () => openExtractor());
-const result = await matchPair(extractor, [a, b], {}, seconds);
+const result = await matchImages(extractor, a, b);
+Object.assign(seconds, result.seconds);
 await extractor.dispose();
 const { features, matches, homography, verdict } = result;
 
 const report = {
+  ...result,
   paths: ["drawn scene", "the same, seen from elsewhere"] as const,
   images: [a, b] as const,
-  ...result,
-  seconds,
-  info: { ...extractor.info, ...extractor.info.session, session: undefined, version: packageVersion() },
+  info: { ...extractor.info, ...extractor.info.session, session: undefined },
 };
 await timed(seconds, "draw", async () => {
-  for (const kind of [".svg", ".png"])
-    await writeFileAtomic(`${folder}matches${kind}`, await matchPicture(report, kind));
+  for (const kind of [".svg", ".png"]) await saveMatches(`${folder}matches${kind}`, report);
 });
 
 console.log(

@@ -49,5 +49,7 @@ export { readPnm } from "./image/pnm.js";
 export { fitSize, resizeImage } from "./image/resize.js";
 export { type WarpOptions, warpImage, warpMask } from "./image/warp.js";
 export * from "./match/index.js";
+export { MATCH_STEPS, type MatchedImages, type MatchImagesOptions, type MatchStep, matchImages } from "./pair.js";
 export { Random } from "./random.js";
 export * from "./report/index.js";
+export { type Seconds, timed } from "./timing.js";

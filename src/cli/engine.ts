@@ -10,8 +10,16 @@ export interface Engine {
   describeModel(nameOrPath?: string): Promise<ModelDescription>;
 }
 
-/** Real models, on onnxruntime-node. */
+/** Real models, on onnxruntime-node; matching runs there as well, as it does behind the Node door. */
 export const nodeEngine: Engine = {
-  openExtractor: async (options) => (await import("../node/extractor.js")).openExtractor(options),
+  async openExtractor(options) {
+    const [{ openExtractor }, { nodeRuntime }, { setDefaultRuntime }] = await Promise.all([
+      import("../node/extractor.js"),
+      import("../node/runtime.js"),
+      import("../graph/session.js"),
+    ]);
+    setDefaultRuntime(nodeRuntime);
+    return openExtractor(options);
+  },
   describeModel: async (nameOrPath) => (await import("../node/extractor.js")).describeModel(nameOrPath),
 };

@@ -1,15 +1,13 @@
 /** `strata match`: two images to matches and a homography, told, and written in the formats that are asked for. */
-import { extname } from "node:path";
-import { OptionError } from "../errors.js";
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
 import { checkWritable } from "../node/folders.js";
+import { type MatchReport, matchFileKind, matchJson, saveMatches } from "../node/match-files.js";
 import { refuseOverwriting } from "../node/overwriting.js";
 import { packageVersion } from "../node/version.js";
+import { type Seconds, timed } from "../timing.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
-import { type MatchReport, matchJson, matchNpz, matchPicture } from "./match-output.js";
-import { matchPair, type Seconds, timed } from "./matching.js";
 
 export interface MatchFlags extends ExtractionFlags {
   out?: string[];
@@ -22,15 +20,9 @@ export interface MatchFlags extends ExtractionFlags {
   debug?: boolean;
 }
 
-const WRITTEN = [".svg", ".png", ".json", ".npz", ".html"];
-
 export async function matchCommand(paths: [string, string], flags: MatchFlags, context: Context): Promise<number> {
   const outputs = flags.out ?? [];
-  for (const path of outputs) {
-    if (!WRITTEN.includes(extname(path).toLowerCase())) {
-      throw new OptionError(`--out ${path}: its ending must be one of ${WRITTEN.join(", ")}`);
-    }
-  }
+  for (const path of outputs) matchFileKind("--out", path);
   const started = performance.now();
   const seconds: Seconds = {};
   const images = await timed(seconds, "load", async () => {
@@ -44,7 +36,9 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
   try {
     const match = { ratio: flags.ratio ?? null, minSimilarity: flags.minSimilarity ?? null };
     const homography: HomographyOptions = { threshold: flags.thresholdPx ?? 3, seed: flags.seed ?? 0 };
-    const result = await matchPair(extractor, images, { match, homography }, seconds);
+    const { matchImages } = await import("../pair.js");
+    const result = await matchImages(extractor, ...images, { match, homography });
+    Object.assign(seconds, result.seconds);
     const { session, verdict: _, ...model } = extractor.info;
     const report: MatchReport = {
       paths,
@@ -60,7 +54,9 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
         homography,
       },
     };
-    await timed(seconds, "write", () => writeOutputs(outputs, report));
+    await timed(seconds, "write", async () => {
+      for (const path of outputs) await saveMatches(path, report);
+    });
     seconds.total = (performance.now() - started) / 1000;
     if (session?.fallback && !flags.quiet) context.err(`strata: ${session.fallback}\n`);
     if (flags.json) context.out(`${JSON.stringify({ ...matchJson(report), outputs })}\n`);
@@ -68,16 +64,6 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
     return EXIT.ok;
   } finally {
     await extractor.dispose();
-  }
-}
-
-async function writeOutputs(outputs: readonly string[], report: MatchReport): Promise<void> {
-  const { writeFileAtomic } = await import("../node/atomic.js");
-  for (const path of outputs) {
-    const kind = extname(path).toLowerCase();
-    if (kind === ".json") await writeFileAtomic(path, `${JSON.stringify(matchJson(report, true))}\n`);
-    else if (kind === ".npz") await writeFileAtomic(path, await matchNpz(report));
-    else await writeFileAtomic(path, await matchPicture(report, kind));
   }
 }
 

@@ -1,21 +1,46 @@
-/** The result of `strata match` as JSON, npz and pictures. */
-import { basename } from "node:path";
+/** The result of `matchImages` as files: JSON, npz and pictures. */
+import { basename, extname } from "node:path";
+import { OptionError } from "../errors.js";
 import type { ExtractorInfo } from "../extract/extractor.js";
 import type { NdArray } from "../formats/ndarray.js";
 import type { SessionInfo } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { matchedPoints } from "../match/points.js";
-import type { ImagePairResult, Seconds } from "./matching.js";
+import type { MatchedImages } from "../pair.js";
+import { writeFileAtomic } from "./atomic.js";
 
-export interface MatchReport extends ImagePairResult {
+/** Two matched images with all that a file of them tells. */
+export interface MatchReport extends MatchedImages {
+  /** What the images are called. */
   paths: readonly [string, string];
   images: readonly [Image, Image];
-  seconds: Seconds;
+  /** The model, its runtime and options, as they are told. */
   info: Omit<ExtractorInfo, "session"> & Partial<SessionInfo> & Record<string, unknown>;
 }
 
+/** Endings of the files that `saveMatches` writes. */
+export const MATCH_FILES = [".svg", ".png", ".html", ".json", ".npz"] as const;
+
+/** The file's kind by its ending; an OptionError, which names `where`, for another one. */
+export function matchFileKind(where: string, path: string): (typeof MATCH_FILES)[number] {
+  const kind = MATCH_FILES.find((ending) => ending === extname(path).toLowerCase());
+  if (!kind) throw new OptionError(`${where} ${path}: its ending must be one of ${MATCH_FILES.join(", ")}`);
+  return kind;
+}
+
 /**
- * What `--json` prints. With `points`, as in a .json file, also every match: `points` [[x1, y1, x2, y2], …],
+ * Writes the file that the path's ending asks for, whole or not at all: .svg and .png (a picture with the matches drawn),
+ * .html (a page to look around in), .json (`matchJson` with every match), .npz (`matchNpz`).
+ */
+export async function saveMatches(path: string, report: MatchReport): Promise<void> {
+  const kind = matchFileKind("saveMatches:", path);
+  if (kind === ".json") await writeFileAtomic(path, `${JSON.stringify(matchJson(report, true))}\n`);
+  else if (kind === ".npz") await writeFileAtomic(path, await matchNpz(report));
+  else await writeFileAtomic(path, await matchPicture(report, kind));
+}
+
+/**
+ * What `strata match --json` prints. With `points`, as in a .json file, also every match: `points` [[x1, y1, x2, y2], …],
  * `scores` and `inlierIndices` (into the matches).
  */
 export function matchJson(report: MatchReport, points = false): Record<string, unknown> {
@@ -43,7 +68,7 @@ export function matchJson(report: MatchReport, points = false): Record<string, u
  * An npz: keypoints0/1 [N, 2], scores0/1 [N], image_size0/1 [2], matches [M, 2] (indices), matching_scores [M],
  * inliers [M] (bool), and homography [3, 3] (float64) where one was found.
  */
-export async function matchNpz({ features, matches, homography }: MatchReport): Promise<Uint8Array> {
+async function matchNpz({ features, matches, homography }: MatchReport): Promise<Uint8Array> {
   const { writeNpz } = await import("../formats/npz.js");
   const inliers = new Uint8Array(matches.count);
   for (const index of homography.inliers) inliers[index] = 1;
@@ -67,9 +92,9 @@ export async function matchNpz({ features, matches, homography }: MatchReport): 
 const EMBEDDED_EDGE = 1600;
 
 /** A picture of the matches, with both images inside: .svg, .png (the SVG drawn) or .html (a page to look around in). */
-export async function matchPicture(report: MatchReport, kind: string): Promise<string | Uint8Array> {
+async function matchPicture(report: MatchReport, kind: ".svg" | ".png" | ".html"): Promise<string | Uint8Array> {
   const { matchesHtml, matchesSvg } = await import("../report/index.js");
-  const { encodeJpeg, renderSvg } = await import("../node/images.js");
+  const { encodeJpeg, renderSvg } = await import("./images.js");
   const { fitSize, resizeImage } = await import("../image/resize.js");
   const { paths, images, features, matches, homography } = report;
   const [imageA, imageB] = await Promise.all(

@@ -1,0 +1,79 @@
+/** The main job: two images in; features, matches, a verified geometry and a verdict out. */
+import { OptionError } from "./errors.js";
+import type { Extractor } from "./extract/extractor.js";
+import type { Features, Homography, Matches } from "./features.js";
+import { type HomographyOptions, verifyMatches } from "./geometry/homography.js";
+import { judgeHomography, parseVerdictModel, type Verdict } from "./geometry/verdict.js";
+import { checkImage, type Image } from "./image/image.js";
+import { type MatchOptions, matchFeatures } from "./match/index.js";
+import { withDefaults } from "./options.js";
+import { type Seconds, timed } from "./timing.js";
+
+/** Steps of `matchImages`, in order; names of its times. */
+export const MATCH_STEPS = ["extract1", "extract2", "match", "verify"] as const;
+export type MatchStep = (typeof MATCH_STEPS)[number];
+
+export interface MatchImagesOptions {
+  /** How descriptors are matched; default: mutual nearest neighbours (see MatchOptions). */
+  match?: MatchOptions;
+  /** How the homography is estimated (see HomographyOptions). */
+  homography?: HomographyOptions;
+  /** Stops between two steps with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called when a step begins. */
+  onStep?: (step: MatchStep) => void;
+}
+
+export interface MatchedImages {
+  /** Of the first and the second image. */
+  features: [Features, Features];
+  matches: Matches;
+  /** From the first image to the second; its matrix is null where too few matches agree on one. */
+  homography: Homography;
+  /** Whether both images show the same, with a probability; null where the model has no weights for it. */
+  verdict: Verdict | null;
+  /** Seconds by step. */
+  seconds: Seconds;
+}
+
+/**
+ * Extracts the features of both images, matches them, estimates the homography between them and judges it. No keypoints, no
+ * matches and no homography are answers. Options are checked before any work is done.
+ */
+export async function matchImages(
+  extractor: Extractor,
+  a: Image,
+  b: Image,
+  options: MatchImagesOptions = {},
+): Promise<MatchedImages> {
+  const where = "matchImages";
+  if (typeof extractor?.extract !== "function") {
+    throw new OptionError(`${where}: the first argument must be an extractor, as openExtractor gives it`);
+  }
+  checkImage(`${where}: a`, a);
+  checkImage(`${where}: b`, b);
+  const { match, homography, signal, onStep } = withDefaults<MatchImagesOptions>(
+    where,
+    { match: {}, homography: {}, signal: undefined, onStep: undefined },
+    options,
+  );
+  const { model, verdict } = extractor.info;
+  const judge = verdict ? parseVerdictModel(`${model}, its configuration`, verdict) : null;
+  const seconds: Seconds = {};
+  const step = <T>(name: MatchStep, work: () => Promise<T>): Promise<T> => {
+    signal?.throwIfAborted();
+    onStep?.(name);
+    return timed(seconds, name, work);
+  };
+  const first = await step("extract1", () => extractor.extract(a));
+  const second = await step("extract2", () => extractor.extract(b));
+  const matches = await step("match", () => matchFeatures(first, second, match));
+  const found = await step("verify", () => verifyMatches(first, second, matches, homography));
+  return {
+    features: [first, second],
+    matches,
+    homography: found,
+    verdict: judge && judgeHomography(judge, first, second, matches, found),
+    seconds,
+  };
+}

@@ -1,0 +1,14 @@
+/** How long the steps of a job take. */
+
+/** Seconds by step. */
+export type Seconds = Record<string, number>;
+
+/** Runs `work` and adds its time to `seconds[step]`, also when it fails. */
+export async function timed<T>(seconds: Seconds, step: string, work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  try {
+    return await work();
+  } finally {
+    seconds[step] = (seconds[step] ?? 0) + (performance.now() - start) / 1000;
+  }
+}

@@ -10,7 +10,7 @@ import { adler32, ByteReader } from "./bytes.js";
 import { checkByteLimit } from "./ndarray.js";
 import { type ByteSource, sourceOf } from "./source.js";
 import { readDirectory } from "./zip/directory.js";
-import { guardInflate, readEntryData } from "./zip/entry.js";
+import { inflatePieces, readEntryData } from "./zip/entry.js";
 
 /** Most bytes that one archive may unpack to unless the caller asks for more: 2 GiB. */
 export const DEFAULT_UNPACK_LIMIT = 2 ** 31;
@@ -71,15 +71,10 @@ export function writeZip(files: Iterable<[string, Uint8Array]>, { compress = fal
 export function inflateZlib(where: string, bytes: Uint8Array, limit: number): Uint8Array {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  const stream = new Unzlib((chunk) => {
+  inflatePieces(where, new Unzlib(), bytes, (chunk) => {
     total += chunk.length;
     checkByteLimit(where, total, limit);
     chunks.push(chunk);
-  });
-  // Small pushes: one may grow a thousandfold before the limit is looked at.
-  const step = 1 << 14;
-  guardInflate(where, () => {
-    for (let i = 0; i < bytes.length; i += step) stream.push(bytes.subarray(i, i + step), i + step >= bytes.length);
   });
   const out = new Uint8Array(total);
   let at = 0;

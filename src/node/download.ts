@@ -12,6 +12,7 @@ import { checkNumber, withDefaults } from "../options.js";
 import { ioError } from "./atomic.js";
 import { makeFolder } from "./folders.js";
 import { checkUrl, request, shownAddress, statusError, transferError } from "./http.js";
+import { lockBeside, withLock } from "./lock.js";
 import { type DownloadOptions, type DownloadSettings, transfer } from "./transfer.js";
 
 export type { DownloadOptions, DownloadProgress } from "./transfer.js";
@@ -27,7 +28,8 @@ export interface Downloaded {
 /**
  * Fetches a file. IoError when the server refuses or the disk does; TransferError (an IoError) when the connection
  * failed too often, PATH.part being kept for the next call; FormatError when the whole file has another length or
- * SHA-256 than expected: it then lies in PATH.bad.
+ * SHA-256 than expected: of another SHA-256 it then lies in PATH.bad. LimitError above `maxBytes`; an IoError where another
+ * process fetches into the same path.
  */
 export async function downloadFile(given: DownloadOptions): Promise<Downloaded> {
   const settings = checkOptions(given);
@@ -44,6 +46,12 @@ export async function downloadFile(given: DownloadOptions): Promise<Downloaded> 
   } catch (cause) {
     throw ioError("write into", dirname(path), cause);
   }
+  return withLock(await lockBeside(path), path, () => fetchLocked(url, settings));
+}
+
+async function fetchLocked(url: URL, settings: DownloadSettings): Promise<Downloaded> {
+  const { path, sha256, sha256Prefix, signal } = settings;
+  const expected = sha256 ?? sha256Prefix;
   await transfer(url, settings);
   signal?.throwIfAborted();
   const found = await hashFile(`${path}.part`);
@@ -122,6 +130,7 @@ function checkOptions(given: DownloadOptions): DownloadSettings {
       sha256: undefined,
       sha256Prefix: undefined,
       size: undefined,
+      maxBytes: undefined,
       headers: {},
       onProgress: undefined,
       onRetry: undefined,
@@ -136,6 +145,7 @@ function checkOptions(given: DownloadOptions): DownloadSettings {
   checkNumber(where, "backoff", settings.backoff, { min: 0, max: 60 });
   checkNumber(where, "stall", settings.stall, { min: 0.01, max: 3600 });
   if (settings.size !== undefined) checkNumber(where, "size", settings.size, { min: 0, integer: true });
+  if (settings.maxBytes !== undefined) checkNumber(where, "maxBytes", settings.maxBytes, { min: 1, integer: true });
   if (settings.path === "") throw new OptionError(`${where}: "path" must name the file to write`);
   return {
     ...settings,

@@ -16,6 +16,7 @@ import { writeFileAtomic } from "./atomic.js";
 import type { CheckAgainst, CheckRuntime } from "./export-choices.js";
 import { type OpenOptions, openExtractor, openModelFiles } from "./extractor.js";
 import { checkWritable, makeFolder } from "./folders.js";
+import { lockBeside, withLock } from "./lock.js";
 import { nodeRuntime } from "./runtime.js";
 
 export interface WriteOptions {
@@ -47,8 +48,11 @@ export interface ExportReport extends Omit<ExportedModel, "bytes"> {
  * there, UnsupportedError for what the graph of that model cannot do, IoError where it cannot be written.
  */
 export async function exportModel(out: string, given: ExportModelOptions = {}): Promise<ExportReport> {
-  const { force = false, input, size, batch, precision, producerVersion, ...open } = given;
-  await checkOutput(out, force);
+  return withOutput(out, given.force ?? false, () => exportLocked(out, given));
+}
+
+async function exportLocked(out: string, given: ExportModelOptions): Promise<ExportReport> {
+  const { force: _, input, size, batch, precision, producerVersion, ...open } = given;
   const { opened, options } = await openModelFiles(open);
   // A model without a limit gets slots enough for most images, unless the caller has asked for no limit.
   const slots = options.maxFeatures ?? (open.maxFeatures === null ? null : DEFAULT_SLOTS);
@@ -80,10 +84,21 @@ export async function exportMatcherFile(
   out: string,
   { dim = null, force = false, producerVersion }: WriteOptions & { dim?: number | null; producerVersion?: string } = {},
 ): Promise<{ out: string; bytes: number; sha256: string; dim: number | null }> {
+  return withOutput(out, force, async () => {
+    const bytes = exportMatcher(dim, producerVersion);
+    await write(out, bytes);
+    return { out, bytes: bytes.length, sha256: sha256(bytes), dim };
+  });
+}
+
+/** Runs `work`, which makes the file, while no other process does. */
+async function withOutput<T>(out: string, force: boolean, work: () => Promise<T>): Promise<T> {
   await checkOutput(out, force);
-  const bytes = exportMatcher(dim, producerVersion);
-  await write(out, bytes);
-  return { out, bytes: bytes.length, sha256: sha256(bytes), dim };
+  return withLock(await lockBeside(out), out, async () => {
+    // Somebody may have made it just before.
+    await checkOutput(out, force);
+    return work();
+  });
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -19,8 +19,14 @@ const NAME = ".strata.lock";
 /** The lock file of a folder. */
 export const lockPath = (folder: string): string => join(folder, NAME);
 
-/** Longest part of a file's name in the name of its lock, bytes. */
+/** Longest part of a file's name in the name of what lies beside it, bytes. */
 const MAX_NAME = 150;
+
+/** A file's name, or one that stands for it where with what is added to it it might be too long. */
+export function shortName(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_NAME) return name;
+  return createHash("sha256").update(name).digest("hex").slice(0, 32);
+}
 
 /**
  * The lock file of a file, or of a folder that is not there yet or becomes another one: it lies beside it. Of a link, beside
@@ -30,10 +36,7 @@ export async function lockBeside(path: string): Promise<string> {
   const plain = resolve(path);
   const folder = await realpath(dirname(plain)).catch(() => dirname(plain));
   const real = await realpath(plain).catch(() => join(folder, basename(plain)));
-  const name = basename(real);
-  const short =
-    Buffer.byteLength(name) <= MAX_NAME ? name : createHash("sha256").update(name).digest("hex").slice(0, 32);
-  return join(dirname(real), `.${short}${NAME}`);
+  return join(dirname(real), `.${shortName(basename(real))}${NAME}`);
 }
 
 /** Runs `work` while nobody else holds the lock file `path`; see `takeLock`. */

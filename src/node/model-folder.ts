@@ -2,21 +2,29 @@
  * A model folder: model.safetensors and config.json, which holds the SHA-256 of the weights. A new folder is made whole
  * under a temporary name and then renamed.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { OptionError, StrataError } from "../errors.js";
+import { createHash } from "node:crypto";
+import { readdir, rename, rmdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { OptionError } from "../errors.js";
 import { ioError, writeFileAtomic } from "./atomic.js";
 import { makeFolder } from "./folders.js";
+import { lockBeside, lockPath, withLock } from "./lock.js";
+import { withScratch } from "./scratch.js";
 
 /** The weights in a model folder, and what they are. */
 export const MODEL_FILES = { weights: "model.safetensors", config: "config.json" } as const;
 
-/** A name beside `folder` that nobody has, for what becomes it. */
-export function temporaryBeside(folder: string): string {
-  // Resolved, for with a slash at its end it would lie in the folder.
-  const path = resolve(folder);
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+/**
+ * Runs `work`, which reads and writes the model in `folder`, while no other process does. The lock lies in the folder; of one
+ * that is not there yet, or is empty, beside it, for that one is made by renaming.
+ */
+export async function withModelFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const isThere = (await readdir(folder).catch(() => [])).length > 0;
+  const parent = dirname(resolve(folder));
+  await makeFolder(parent).catch((cause) => {
+    throw ioError("write into", parent, cause);
+  });
+  return withLock(isThere ? lockPath(folder) : await lockBeside(folder), `the model folder ${folder}`, work);
 }
 
 /**
@@ -62,16 +70,12 @@ export async function writeModelFolder(
     await write(folder);
     return sha256;
   }
-  const temporary = temporaryBeside(folder);
-  try {
-    await makeFolder(dirname(temporary));
-    await mkdir(temporary);
+  return withScratch(folder, async (temporary) => {
     await write(temporary);
     await rmdir(folder).catch(() => {});
-    await rename(temporary, folder);
-  } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw cause instanceof StrataError ? cause : ioError("write a model into", folder, cause);
-  }
-  return sha256;
+    await rename(temporary, folder).catch((cause) => {
+      throw ioError("write a model into", folder, cause);
+    });
+    return sha256;
+  });
 }

@@ -1,7 +1,6 @@
 /** Imports weights made elsewhere: reads them, maps them, opens the result once, and writes it as a model folder. */
 
-import { rm } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { FormatError, OptionError } from "../errors.js";
 import { openStrata, openTrained, trunkFacts } from "../extract/models.js";
 import { PREPROCESSINGS } from "../extract/preprocess.js";
@@ -13,7 +12,8 @@ import { readResnetParams } from "../model/resnet.js";
 import { WeightReader } from "../model/weights.js";
 import { checkChoice } from "../options.js";
 import { type ReadSource, readSource } from "./import-source.js";
-import { checkModelFolder, temporaryBeside, writeModelFolder } from "./model-folder.js";
+import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
+import { withScratch } from "./scratch.js";
 
 export interface ImportOptions {
   /** The model folder to write. */
@@ -57,21 +57,21 @@ const MAX_NAME = 200;
 
 /**
  * Imports `source` into the model folder `out`. Throws an OptionError for requests that cannot be met, an ImportError
- * with all tensors that are missing or of another shape, a FormatError for damaged files, an IoError for the disk.
+ * with all tensors that are missing or of another shape, a FormatError for damaged files, an IoError for the disk and where
+ * another process writes into `out`.
  */
 export async function importModel(source: string, options: ImportOptions): Promise<ImportReport> {
-  const { out, kind, name, backbone, preprocessing, force = false, onProgress, signal } = options;
+  const { out, preprocessing, force = false } = options;
   if (preprocessing !== undefined) checkChoice("import", "preprocessing", preprocessing, PREPROCESSINGS);
   if (out.trim() === "") throw new OptionError("import: --out needs the name of a folder");
   await checkModelFolder(out, force);
-  const read = async (path: string): Promise<ReadSource> => {
-    const scratch = temporaryBeside(out);
-    try {
-      return await readSource(path, { scratch, onProgress, signal });
-    } finally {
-      await rm(scratch, { recursive: true, force: true });
-    }
-  };
+  return withModelFolder(out, () => importLocked(source, options));
+}
+
+async function importLocked(source: string, options: ImportOptions): Promise<ImportReport> {
+  const { out, kind, name, backbone, preprocessing, force = false, onProgress, signal } = options;
+  const read = (path: string): Promise<ReadSource> =>
+    withScratch(out, (scratch) => readSource(path, { scratch: join(scratch, "source"), onProgress, signal }));
   const from = await read(source);
   signal?.throwIfAborted();
   const under = backbone === undefined ? undefined : await read(backbone);

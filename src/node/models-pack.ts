@@ -11,7 +11,7 @@ import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pac
 import { checkChoice } from "../options.js";
 import { TEMPERATURE } from "../train/detector/loss.js";
 import { type ReadModel, readModelNamed } from "./extractor.js";
-import { checkModelFolder, writeModelFolder } from "./model-folder.js";
+import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
 import { readCheckpoint } from "./train/checkpoint.js";
 
 export interface PackOptions {
@@ -60,6 +60,7 @@ async function readModelOrCheckpoint(model: string): Promise<Pick<ReadModel, "pa
 export async function packModel(models: readonly string[], options: PackOptions): Promise<PackReport> {
   const { out, weights, name, scales, maxKeypoints, force = false } = options;
   checkChoice("packModel", "weights", weights, PACKINGS);
+  await checkModelFolder(out, force);
   const [first, ...others] = models;
   const { path, tensors, json } = await readModelOrCheckpoint(first);
   if (!(typeof json === "object" && json !== null && "widths" in json)) {
@@ -86,8 +87,7 @@ export async function packModel(models: readonly string[], options: PackOptions)
   parseStrataConfig(`${path}, packed`, config);
   // What is written must open.
   openStrata(out, readSafetensors(bytes).tensors, config, createHash("sha256").update(bytes).digest("hex"));
-  await checkModelFolder(out, force);
-  const sha256 = await writeModelFolder(out, bytes, config, { force });
+  const sha256 = await withModelFolder(out, () => writeModelFolder(out, bytes, config, { force }));
   const restored = unpackTensors(out, packed);
   return { out, name: String(config.name), bytes: bytes.length, sha256, rounding: largestRounding(plain, restored) };
 }

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { type FileHandle, open, readFile, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FormatError } from "../errors.js";
+import { FormatError, LimitError } from "../errors.js";
 import { ioError, writeFileAtomic } from "./atomic.js";
 import { type Answered, request, shownAddress, statusError, TransferError, transferError } from "./http.js";
 
@@ -31,8 +31,10 @@ export interface DownloadOptions {
   sha256?: string;
   /** First digits of the expected SHA-256, where no more is known (8 or more of them in hex). */
   sha256Prefix?: string;
-  /** Expected length in bytes. */
+  /** Expected length in bytes; not a byte more is kept, whatever the server says of itself. */
   size?: number;
+  /** Most bytes where the length is not known; default: no limit. */
+  maxBytes?: number;
   /** Headers for the address's host (authentication); never sent to another, never shown or stored. */
   headers?: Record<string, string>;
   onProgress?: (progress: DownloadProgress) => void;
@@ -69,6 +71,8 @@ export function transfer(url: URL, settings: DownloadSettings): Promise<void> {
 /** One file on its way: tries until it is whole. */
 class Transfer {
   private readonly part: string;
+  /** Bytes that the file can have. */
+  private readonly most: number;
   private readonly noteFile: string;
   private readonly address: string;
   private note: PartNote | null = null;
@@ -82,6 +86,7 @@ class Transfer {
     private readonly settings: DownloadSettings,
   ) {
     this.part = `${settings.path}.part`;
+    this.most = settings.size ?? settings.maxBytes ?? Number.POSITIVE_INFINITY;
     this.noteFile = `${settings.path}.part.json`;
     this.address = createHash("sha256").update(url.href).digest("hex");
   }
@@ -128,7 +133,7 @@ class Transfer {
       this.note = await this.readNote();
       // Without a note or a checksum nobody knows whether the rest would belong to this beginning.
       const usable = this.note?.address === this.address && (canAsk(this.note) || this.isChecked());
-      if (usable) this.have = size;
+      if (usable && size <= this.most) this.have = size;
       else if (size > 0) await file.truncate(0);
       return file;
     } catch (cause) {
@@ -222,6 +227,10 @@ class Transfer {
         await this.restart(file);
         throw new TransferError(`${shownAddress(this.url)} sent more than the ${total} bytes that it announced`);
       }
+      if (this.have + value.length > this.most) {
+        await this.restart(file);
+        throw this.tooLong("sends more");
+      }
       for (let from = 0; from < value.length; ) {
         from += (await file.write(value, from, value.length - from, this.have + from)).bytesWritten;
       }
@@ -261,13 +270,18 @@ class Transfer {
     await writeFileAtomic(this.noteFile, `${JSON.stringify(this.note)}\n`);
   }
 
-  /** True; a FormatError when it is not the length that was expected. */
+  /** True; an error when it is not the length that was expected. */
   private checkTotal(total: number): true {
     const { size } = this.settings;
-    if (size === undefined || size === total) return true;
-    throw new FormatError(
-      `${shownAddress(this.url)}: expected a file of ${size} bytes, the server has one of ${total}`,
-    );
+    if (size === undefined ? total <= this.most : size === total) return true;
+    throw this.tooLong(`has one of ${total}`);
+  }
+
+  private tooLong(what: string): FormatError | LimitError {
+    const { size } = this.settings;
+    const shown = shownAddress(this.url);
+    if (size !== undefined) return new FormatError(`${shown}: expected a file of ${size} bytes, the server ${what}`);
+    return new LimitError(`${shown}: expected a file of at most ${this.most} bytes, the server ${what}`);
   }
 
   private givenUp(error: TransferError, tries: number): TransferError {

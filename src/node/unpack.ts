@@ -1,11 +1,11 @@
 /**
  * Unpacks .tar and .tar.gz, entry by entry, so that nothing but the current piece is in memory. Archives come from the
- * web: names that lead out of the folder, links and devices are refused, and entries and bytes are limited. The files
- * appear all at once, by renaming a finished folder.
+ * web: names that lead out of the folder, links and devices are refused, and entries and bytes are limited, by what a header
+ * claims before anything of it is written. The files appear all at once, by renaming a finished folder.
  */
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { type FileHandle, open, readdir, realpath, rename, rmdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
@@ -13,6 +13,7 @@ import { FormatError, IoError, LimitError, StrataError } from "../errors.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { ioError } from "./atomic.js";
 import { makeFolder } from "./folders.js";
+import { withScratch } from "./scratch.js";
 
 export interface UnpackOptions {
   /** Whether to write the file of that name (as in the archive, "/" between folders); default: all. */
@@ -21,7 +22,7 @@ export interface UnpackOptions {
   unwrap?: boolean;
   /** Most entries; default 100,000. */
   maxEntries?: number;
-  /** Most bytes when unpacked, skipped files included; default 64 GiB. */
+  /** Most bytes when unpacked, skipped files included, and most that their headers may claim; default 64 GiB. */
   maxBytes?: number;
   /** Bytes of the archive read, of all. */
   onProgress?: (read: number, total: number) => void;
@@ -38,6 +39,9 @@ export interface Unpacked {
 }
 
 const BLOCK = 512;
+
+/** Deflate cannot do better than 1032 : 1. */
+const MAX_RATIO = 1032;
 
 type Settings = Required<Omit<UnpackOptions, "onProgress" | "signal">> & Pick<UnpackOptions, "onProgress" | "signal">;
 
@@ -63,24 +67,20 @@ export async function unpackTar(path: string, folder: string, options: UnpackOpt
   settings.signal?.throwIfAborted();
   const { compressed, size } = await sniff(path);
   await checkFree(folder);
-  // Resolved, for with a slash at its end it would lie in the folder.
-  const unpacking = `${resolve(folder)}.unpacking`;
+  const target = await realpath(folder).catch(() => folder);
   try {
-    // What an earlier run that was killed has left.
-    await rm(unpacking, { recursive: true, force: true });
-    await makeFolder(dirname(folder));
-    await mkdir(unpacking);
-    const done = await unpackInto(unpacking, { path, compressed, size }, settings);
-    await rmdir(folder).catch(() => {});
-    const [only, ...others] = await readdir(unpacking, { withFileTypes: true });
-    const wrapped = settings.unwrap && others.length === 0 && only?.isDirectory();
-    await rename(wrapped ? join(unpacking, only.name) : unpacking, folder);
-    await rm(unpacking, { recursive: true, force: true });
-    return done;
+    return await withScratch(target, async (unpacking) => {
+      const done = await unpackInto(unpacking, { path, compressed, size }, settings);
+      await rmdir(target).catch(() => {});
+      const [only, ...others] = await readdir(unpacking, { withFileTypes: true });
+      const wrapped = settings.unwrap && others.length === 0 && only?.isDirectory();
+      await rename(wrapped ? join(unpacking, only.name) : unpacking, target);
+      return done;
+    });
   } catch (cause) {
-    await rm(unpacking, { recursive: true, force: true }).catch(() => {});
     if (settings.signal?.aborted || cause instanceof StrataError) throw cause;
-    throw ioError("unpack into", folder, cause);
+    const isTaken = ["ENOTEMPTY", "EEXIST"].includes((cause as NodeJS.ErrnoException).code ?? "");
+    throw ioError("unpack into", folder, cause, isTaken ? "it is there and not empty" : undefined);
   }
 }
 
@@ -93,6 +93,7 @@ interface Archive {
 async function unpackInto(folder: string, archive: Archive, settings: Settings): Promise<Unpacked> {
   const { path } = archive;
   const { filter, maxEntries, signal } = settings;
+  const claims = claimed(archive, settings);
   const tar = extract();
   let failure: unknown;
   const fed = feed(archive, tar, settings).catch((cause: unknown) => {
@@ -105,16 +106,20 @@ async function unpackInto(folder: string, archive: Archive, settings: Settings):
       if (++entries > maxEntries) throw new LimitError(`${path}: more than ${maxEntries} entries`);
       const { type } = entry.header;
       const name = safeName(path, entry.header);
+      claims(name, entry.header.size);
       if (type === "directory") {
         entry.resume();
       } else if (!filter(name)) {
         done.skipped++;
         entry.resume();
+      } else if (isSparse(entry.header)) {
+        throw new FormatError(`${path}: "${printable(name)}" is a sparse file; only plain files are unpacked`);
       } else if (type === "file" || type === "contiguous-file") {
         done.bytes += await writeEntry(path, join(folder, name), name, entry as AsyncIterable<Uint8Array>);
         done.files++;
       } else {
-        throw new FormatError(`${path}: "${name}" is a ${type ?? "thing of unknown kind"}; only files are unpacked`);
+        const what = type ?? "thing of unknown kind";
+        throw new FormatError(`${path}: "${printable(name)}" is a ${what}; only files are unpacked`);
       }
     }
     await fed;
@@ -128,6 +133,24 @@ async function unpackInto(folder: string, archive: Archive, settings: Settings):
     // A damaged stream ends the entry that was being read: the damage is the reason.
     throw cause instanceof StrataError ? cause : archiveError(path, failure ?? cause);
   }
+}
+
+/** Adds up what headers claim; the function throws at the first claim that is too much, or cannot be. */
+function claimed({ path, compressed, size }: Archive, { maxBytes }: Settings) {
+  const possible = compressed ? size * MAX_RATIO : size;
+  let total = 0;
+  return (name: string, length: number): void => {
+    total += length;
+    const what = `${path}: unpacks to more than`;
+    const claim = `"${printable(name)}" claims ${length} bytes`;
+    if (total > maxBytes) throw new LimitError(`${what} the limit of ${maxBytes} bytes: ${claim}`);
+    if (total > possible) throw new FormatError(`${what} ${size} bytes can hold: ${claim}; it is truncated or damaged`);
+  };
+}
+
+/** Whether a file is stored without its holes, as GNU tar does in an archive of POSIX form: a plain file to whoever asks no further. */
+function isSparse({ pax }: Header): boolean {
+  return Object.keys(pax ?? {}).some((key) => key.startsWith("GNU.sparse."));
 }
 
 /** Sends the archive's bytes through, and looks at what it never shows: its length, and whether its end is there. */
@@ -169,8 +192,8 @@ async function writeEntry(
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code === "EEXIST" || code === "EISDIR")
-      throw new FormatError(`${archive}: "${name}" is in it twice`, { cause });
-    if (code === "ENOTDIR") throw new FormatError(`${archive}: "${name}" lies in what is a file`, { cause });
+      throw new FormatError(`${archive}: "${printable(name)}" is in it twice`, { cause });
+    if (code === "ENOTDIR") throw new FormatError(`${archive}: "${printable(name)}" lies in what is a file`, { cause });
     throw ioError("write", target, cause);
   }
   let length = 0;

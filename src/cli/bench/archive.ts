@@ -10,6 +10,9 @@ import { checkUrl, shownAddress } from "../../node/http.js";
 import { byteMeter } from "../byte-meter.js";
 import type { Context } from "../context.js";
 
+/** Most bytes of an archive, of which nobody says how many it has. */
+const MAX_ARCHIVE = 16 * 2 ** 30;
+
 /** What the user says about the archive, and about talking. */
 export interface ArchiveFlags {
   archive?: string;
@@ -48,6 +51,7 @@ export async function fetchArchive(
       url: url.href,
       path: archive,
       sha256: found?.sha256,
+      maxBytes: MAX_ARCHIVE,
       onProgress: ({ received, total, arrived }) => meter.update(received, total, arrived),
       signal,
     }).finally(() => meter.stop());

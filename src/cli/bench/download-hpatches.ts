@@ -3,10 +3,12 @@
  * can be stopped and called again at any time; what is there is not fetched again.
  */
 import { rm } from "node:fs/promises";
-import { join, normalize, parse, resolve } from "node:path";
+import { dirname, join, normalize, parse, resolve } from "node:path";
 import { FormatError, IoError, OptionError } from "../../errors.js";
 import { ioError } from "../../node/atomic.js";
 import { checkSha256 } from "../../node/download.js";
+import { makeFolder } from "../../node/folders.js";
+import { lockBeside, withLock } from "../../node/lock.js";
 import { unpackTar } from "../../node/unpack.js";
 import { byteMeter } from "../byte-meter.js";
 import { type Context, EXIT, untilInterrupted } from "../context.js";
@@ -23,6 +25,9 @@ import {
   URL_SETTING,
   writeNote,
 } from "./hpatches-folder.js";
+
+/** The release has 116 folders of 11 files, and a few gigabytes. */
+const UNPACKED = { maxEntries: 10_000, maxBytes: 16 * 2 ** 30 };
 
 /** As commander hands them over. */
 export interface BenchDownloadFlags extends ArchiveFlags {
@@ -63,6 +68,27 @@ export async function benchDownloadCommand(
 
 async function download(flags: BenchDownloadFlags, context: Context, signal: AbortSignal): Promise<Result> {
   const folder = plainFolder(flags.out ?? DEFAULT_FOLDER);
+  const all = flags.all ?? false;
+  const before = await inspectFolder(folder);
+  // Nothing to do but to look, which also somebody may who cannot write there.
+  if (isComplete(before, all) && !before.whole.some((name) => !all && HIGH_RESOLUTION.includes(name))) {
+    return complete(folder, before, all);
+  }
+  const parent = dirname(folder);
+  await makeFolder(parent).catch((cause) => {
+    throw ioError("write into", parent, cause);
+  });
+  return withLock(await lockBeside(folder), `the folder ${folder}`, () =>
+    downloadLocked(folder, flags, context, signal),
+  );
+}
+
+async function downloadLocked(
+  folder: string,
+  flags: BenchDownloadFlags,
+  context: Context,
+  signal: AbortSignal,
+): Promise<Result> {
   const all = flags.all ?? false;
   const before = await inspectFolder(folder);
   if (isComplete(before, all)) return complete(folder, before, all);
@@ -143,6 +169,7 @@ async function unpack(
     return high === undefined && !parts.some((part) => part.startsWith("."));
   };
   await unpackTar(archive, folder, {
+    ...UNPACKED,
     filter,
     unwrap: true,
     onProgress: (read, total) => meter.update(read, total, read),

@@ -12,6 +12,7 @@ import { type Bench, benchMethod } from "../../node/bench/run.js";
 import { describeBad, openSequences, type Sequences } from "../../node/bench/sequences.js";
 import { DEFAULT_MODEL } from "../../node/extractor.js";
 import { checkWritable } from "../../node/folders.js";
+import { lockPath, withLock } from "../../node/lock.js";
 import { packageVersions } from "../../node/version.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
@@ -54,6 +55,19 @@ export async function hpatchesCommand(flags: HpatchesFlags, command: string, con
     ...[flags.report, flags.csv].filter((path) => path !== undefined),
     ...(flags.writeCache === undefined ? [] : [join(flags.writeCache, "any")]),
   ]);
+  // Two processes would add to the same files of results.
+  return withLock(lockPath(flags.out), `the folder ${flags.out}`, () =>
+    runBench({ specs, cached, command }, flags, context),
+  );
+}
+
+interface Order {
+  specs: MethodSpec[];
+  cached: MethodCurve[];
+  command: string;
+}
+
+async function runBench({ specs, cached, command }: Order, flags: HpatchesFlags, context: Context): Promise<number> {
   const data = await openSequences(flags.data, {
     skipBad: flags.skipBad ?? false,
     only: flags.sequences === undefined ? null : flags.sequences.split(",").map((name) => name.trim()),

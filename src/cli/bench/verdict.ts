@@ -15,6 +15,7 @@ import { EVIDENCE, parseVerdictModel, type VerdictModel } from "../../geometry/v
 import { ioError, writeFileAtomic } from "../../node/atomic.js";
 import { RIGHT_WITHIN, verdictPairs } from "../../node/bench/verdict-pairs.js";
 import { checkWritable } from "../../node/folders.js";
+import { withModelFolder } from "../../node/model-folder.js";
 import { type ExtractionFlags, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
 import { openProgress } from "../progress.js";
@@ -49,7 +50,19 @@ export interface VerdictFigures {
 }
 
 export async function verdictCommand(flags: VerdictFlags, context: Context): Promise<number> {
-  const config = flags.into === undefined ? null : await readConfig(flags.into);
+  const { into } = flags;
+  if (into === undefined) return fitCommand(flags, null, context);
+  await readConfig(into);
+  // Read again, for the configuration that is written must be the one of the model that is measured.
+  return withModelFolder(into, async () => fitCommand(flags, await readConfig(into), context));
+}
+
+/** `config`: of the model that the verdict goes into. */
+async function fitCommand(
+  flags: VerdictFlags,
+  config: Record<string, unknown> | null,
+  context: Context,
+): Promise<number> {
   if (flags.figure !== undefined) await checkWritable([flags.figure]);
   if (flags.unlike > flags.same) {
     throw new OptionError(`--unlike must be at most --same, got ${flags.unlike} and ${flags.same}`);

@@ -5,6 +5,9 @@ import type { Features } from "../../features.js";
 import { encodeUtf8 } from "../../formats/bytes.js";
 import { type ImagePair, writeColmapFeatures, writeColmapMatches } from "../../formats/colmap.js";
 import type { VerifiedPair } from "../../formats/colmap-results.js";
+import { ioError } from "../../node/atomic.js";
+import { makeFolder } from "../../node/folders.js";
+import { lockPath, withLock } from "../../node/lock.js";
 import { pathBelow, writeBelow } from "./write.js";
 
 /** A folder with features/NAME.txt, matches.txt (all matches), inliers.txt (of verified pairs) and pairs.txt. */
@@ -16,6 +19,18 @@ export async function writeText(
   const list = pairList(pairs);
   if (list === null)
     throw new OptionError("an image's name has white space, which COLMAP's lists cannot hold; write a database");
+  await makeFolder(out).catch((cause) => {
+    throw ioError("write into", out, cause);
+  });
+  return withLock(lockPath(out), `the folder ${out}`, () => writeLists(features, pairs, list, out));
+}
+
+async function writeLists(
+  features: ReadonlyMap<string, Features>,
+  pairs: readonly VerifiedPair[],
+  list: Uint8Array,
+  out: string,
+): Promise<string[]> {
   for (const [name, one] of features) {
     try {
       await writeBelow(pathBelow(join(out, "features"), name, ".txt"), writeColmapFeatures(one));

@@ -1,9 +1,9 @@
 /** `strata train prepare-megadepth`: scene_info files from undistorted COLMAP models and depth maps. */
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { isHopeless } from "../../node/atomic.js";
-import type { SceneSummary } from "../../node/train/prepare-scene.js";
+import type { PrepareOptions, SceneSummary } from "../../node/train/prepare-scene.js";
 import { numberOf } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeSeconds, openProgress } from "../progress.js";
@@ -61,13 +61,31 @@ finished, so the same command goes on after an interruption.`,
 
 export async function prepareMegadepthCommand(flags: PrepareMegadepthFlags, context: Context): Promise<number> {
   const { prepareOptions, sceneInfoPath } = await import("../../node/train/prepare-scene.js");
-  const { prepareScenes } = await import("../../node/train/prepare-jobs.js");
   const { checkWritable } = await import("../../node/folders.js");
+  const { lockPath, withLock } = await import("../../node/lock.js");
   const { base, undistorted, depths, minDepthBytes, out = base } = flags;
   const options = prepareOptions({ base, undistorted, depths, minDepthBytes });
   const scenes = await scenesOf(flags.scenes, options.undistorted);
-  await checkWritable([sceneInfoPath(out, "any")]);
+  const any = sceneInfoPath(out, "any");
+  await checkWritable([any]);
+  return withLock(lockPath(dirname(any)), `the folder ${dirname(any)}`, () =>
+    prepareAll({ scenes, out, options }, flags, context),
+  );
+}
 
+interface Work {
+  scenes: string[];
+  out: string;
+  options: PrepareOptions;
+}
+
+async function prepareAll(
+  { scenes, out, options }: Work,
+  flags: PrepareMegadepthFlags,
+  context: Context,
+): Promise<number> {
+  const { sceneInfoPath } = await import("../../node/train/prepare-scene.js");
+  const { prepareScenes } = await import("../../node/train/prepare-jobs.js");
   const started = performance.now();
   const there = new Set<string>();
   if (!flags.overwrite) for (const scene of scenes) if (await isFile(sceneInfoPath(out, scene))) there.add(scene);

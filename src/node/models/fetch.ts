@@ -25,6 +25,9 @@ import {
 import type { ModelEntry, RemoteFile } from "./entry.js";
 import { type Ask, basicAuthorization, findLogin } from "./login.js";
 
+/** Most bytes of a model's configuration where the registry does not say how many it has. */
+const MAX_CONFIG = 2 ** 26;
+
 export interface FetchOptions {
   /** A mirror: its address replaces all but the file's name (for a strata model: but NAME/FILE). */
   baseUrl?: string;
@@ -77,7 +80,7 @@ async function fetchInto(folder: string, entry: ModelEntry, options: FetchOption
   const login = new LoginSession(entry, options);
   if (entry.config) {
     const url = addressOf(entry, entry.config, MODEL_FILES.config, options.baseUrl);
-    await fetchFile(url, configPath(name), entry.config, login, options);
+    await fetchFile(url, configPath(name), { ...entry.config, maxBytes: MAX_CONFIG }, login, options);
   }
   const file = storedFile(entry);
   const done = await fetchFile(address, join(folder, file), { ...entry, sha256: expected }, login, options);
@@ -173,12 +176,12 @@ class LoginSession {
 async function fetchFile(
   address: string,
   path: string,
-  expected: RemoteFile & { sha256Prefix?: string | null },
+  expected: RemoteFile & { sha256Prefix?: string | null; maxBytes?: number },
   login: LoginSession,
   { say, onProgress, signal, retries, backoff, stall }: FetchOptions,
 ): Promise<Downloaded> {
   const url = checkUrl("models download", address);
-  const { size, sha256, sha256Prefix } = expected;
+  const { size, sha256, sha256Prefix, maxBytes } = expected;
   say?.(`fetching ${shownAddress(url)}`);
   if (url.protocol === "http:" && sha256 === null)
     say?.("note: neither the connection is protected nor a checksum known");
@@ -188,6 +191,7 @@ async function fetchFile(
       path,
       headers,
       size: size ?? undefined,
+      maxBytes,
       sha256: sha256 ?? undefined,
       sha256Prefix: sha256Prefix ?? undefined,
       onProgress,

@@ -20,6 +20,7 @@ import type { PairSource } from "../../train/types.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable, makeFolder } from "../folders.js";
 import { lockPath, withLock } from "../lock.js";
+import { MODEL_FILES, withModelFolder } from "../model-folder.js";
 import {
   bestCheckpoint,
   checkIdentity,
@@ -230,16 +231,18 @@ async function writeModel(
     });
   const weights = writeSafetensors(task.checkpoint(take("", layout), take("state.", stateLayout), step));
   const folder = join(out, "model");
-  await makeFolder(folder);
-  await writeFileAtomic(join(folder, "model.safetensors"), weights);
   const config = {
     ...task.config,
     sha256: createHash("sha256").update(weights).digest("hex"),
     recipe: task.recipe,
     training: { step, validationLoss: best?.loss ?? null, options: identity.options, data: identity.data, versions },
   };
-  await writeFileAtomic(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-  return folder;
+  return withModelFolder(folder, async () => {
+    await makeFolder(folder);
+    await writeFileAtomic(join(folder, MODEL_FILES.weights), weights);
+    await writeFileAtomic(join(folder, MODEL_FILES.config), `${JSON.stringify(config, null, 2)}\n`);
+    return folder;
+  });
 }
 
 /** Whether a run in `out` has anything to go on from. */

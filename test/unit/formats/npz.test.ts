@@ -56,6 +56,24 @@ describe("zip", () => {
     expect(() => readZip(two, { limit: 1500 })).toThrow("2000 bytes");
   });
 
+  it("ends an entry at what the directory claims, with the checksum of the rest or of what was claimed", () => {
+    const whole = new Uint8Array(300_000).fill(7);
+    for (const claim of [0, 1, 1000, 299_999, 300_001]) {
+      const part = new Uint8Array(claim).fill(7);
+      const bytes = writeZip([["a.txt", whole]], { compress: true });
+      const view = new DataView(bytes.buffer, bytes.byteOffset);
+      const central = bytes.length - 22 - 46 - "a.txt".length;
+      for (const crc of [crc32(whole), crc32(part)]) {
+        view.setUint32(central + 16, crc, true);
+        view.setUint32(central + 24, claim, true);
+        expect(() => readZip(bytes)).toThrow(FormatError);
+        expect(() => readZip(bytes)).toThrow(
+          `"a.txt" claims ${claim} bytes unpacked, and has ${claim < 300_000 ? "more" : "300000"}; the file is damaged`,
+        );
+      }
+    }
+  });
+
   it("refuses damage, encryption and other methods by name", () => {
     const damaged = (change: (bytes: Uint8Array, at: number) => void): Uint8Array => {
       const bytes = writeZip(files);

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { hostname } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FormatError, IoError, OptionError } from "../../../src/errors.js";
+import { FormatError, IoError, LimitError, OptionError } from "../../../src/errors.js";
 import { type DownloadOptions, downloadFile, downloadText } from "../../../src/node/download.js";
 import { TransferError } from "../../../src/node/http.js";
+import { isLocked } from "../../../src/node/lock.js";
 import { Random } from "../../../src/random.js";
 import {
   type Answer,
@@ -225,6 +227,65 @@ describe("downloadFile", () => {
       /expected a file of 11 bytes, the server has one of 10/,
     );
     expect(existsSync(path)).toBe(false);
+  });
+
+  it("a body that never ends is ended at what is known of its length, and not kept", async () => {
+    let sent = 0;
+    const endless: Answer = (_, response) => {
+      const more = () => {
+        while (!response.closed && response.write(BYTES)) sent += BYTES.length;
+      };
+      response.on("drain", more);
+      more();
+    };
+    const { url, requests } = await server(endless);
+    await expect(get(url, { size: 400_000 })).rejects.toThrow(/expected a file of 400000 bytes, the server sends more/);
+    await expect(get(url, { size: 400_000 })).rejects.toThrow(FormatError);
+    await expect(get(url, { maxBytes: 500_000 })).rejects.toThrow(
+      /expected a file of at most 500000 bytes, the server sends more/,
+    );
+    await expect(get(url, { maxBytes: 500_000 })).rejects.toThrow(LimitError);
+    // Sockets hold some more than was asked for.
+    expect([requests.length, sent < 1e9, left()]).toEqual([4, true, []]);
+    // A partial answer that does not say how much there is, of a part that is there.
+    const etag = '"a"';
+    const partial = await server(file(BYTES, { etag, breakAfter: 1000 }), (request, response) => {
+      response.writeHead(206, { "content-range": "bytes 1000-299999/*", etag });
+      endless(request, response);
+    });
+    await expect(get(partial.url, { size: BYTES.length })).rejects.toThrow(/300000 bytes, the server sends more/);
+    expect(left()).toEqual([]);
+    const announced = await server(file(BYTES));
+    await expect(get(announced.url, { maxBytes: 10 })).rejects.toThrow(
+      /at most 10 bytes, the server has one of 300000/,
+    );
+    expect((await get(announced.url, { maxBytes: BYTES.length })).bytes).toBe(BYTES.length);
+  });
+
+  it("a part that is longer than the file can be is begun anew", async () => {
+    mkdirSync(folder.path("down"));
+    const { url } = await server(file(OTHER, { etag: '"a"', breakAfter: 200_000 }), file(BYTES.subarray(0, 1000)));
+    await expect(get(url, { retries: 0 })).rejects.toThrow(TransferError);
+    await get(url, { size: 1000 });
+    expectWhole(BYTES.subarray(0, 1000));
+  });
+
+  it("one process fetches into a place; the lock of one that was killed does not count", async () => {
+    const { url } = await server(file(BYTES, { stallAfter: 1000 }), file(BYTES));
+    const stop = new AbortController();
+    const first = get(url, { signal: stop.signal, onProgress: ({ received }) => received === 1000 && came() });
+    let came = () => {};
+    await new Promise<void>((resolve) => {
+      came = resolve;
+      first.catch(() => {});
+    });
+    const error = await get(url).catch((reason) => reason);
+    expect([isLocked(error), error.message.includes(`is at work in ${path};`)]).toEqual([true, true]);
+    stop.abort(new Error("enough"));
+    await expect(first).rejects.toThrow("enough");
+    writeFileSync(folder.path("down", ".file.bin.strata.lock"), `${2 ** 30} 1 ${hostname()}\n`);
+    await get(url);
+    expectWhole();
   });
 
   it("redirects are followed, in a circle not, and to other schemes not", async () => {

@@ -26,6 +26,16 @@ async function tar(...pieces: Piece[]): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** Writes a size into a header, above 8 GiB and below zero as GNU tar does, and its checksum. */
+function setSize(header: Buffer, size: number | bigint): void {
+  if (size >= 0 && size < 2 ** 33) header.write(`${size.toString(8).padStart(11, "0")} `, 124);
+  else for (let i = 0; i < 12; i++) header[124 + i] = Number((BigInt(size) >> BigInt(8 * (11 - i))) & 255n);
+  if (size >= 2 ** 33) header[124] = 0x80;
+  header.fill(" ", 148, 156);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+}
+
 async function unpack(bytes: Uint8Array, options?: UnpackOptions) {
   writeFileSync(folder.path("a.tar"), bytes);
   return unpackTar(folder.path("a.tar"), out, options);
@@ -176,12 +186,60 @@ describe("unpackTar", () => {
     await expect(unpack(bytes, { max: 1 } as UnpackOptions)).rejects.toThrow(/unknown option "max"/);
   });
 
-  it("does not write over what is there; an empty folder may be, and litter of a killed run", async () => {
+  it.each<[string, number | bigint, RegExp, number?]>([
+    ["more than the limit", 2_000_000, /more than the limit of 1000000 bytes: "b" claims 2000000 bytes/, 1e6],
+    ["with the one before more than the limit", 999_999, /the limit of 1000000 bytes: "b" claims 999999/, 1e6],
+    ["more than the archive can hold", 2 ** 32, /more than \d+ bytes can hold: "b" claims 4294967296 bytes/],
+    ["an absurd number", 2n ** 80n, /more than the limit of 68719476736 bytes: "b" claims 1\.2\d+e\+24 bytes/],
+    ["less than nothing", -5n, /damaged: Invalid header/],
+  ])(
+    "a header that claims %s is refused before its file is made",
+    async (_, size, message, maxBytes = 64 * 2 ** 30) => {
+      const bytes = await tar(["a", "hello"], ["b", "x"]);
+      setSize(bytes.subarray(1024, 1536), size);
+      for (const archive of [bytes, gzipSync(bytes)]) {
+        const wanted: string[] = [];
+        const filter = (name: string) => wanted.push(name) > 0;
+        await expect(unpack(archive, { maxBytes, filter })).rejects.toThrow(message);
+        expect(wanted).toEqual(["a"]);
+        nothingLeft();
+      }
+    },
+  );
+
+  it("sizes in extended headers count as those in headers, and headers themselves are bounded", async () => {
+    const long = await tar(["a", "hello"], ["b", "x", { pax: { size: String(2 ** 40) } }]);
+    await expect(unpack(gzipSync(long))).rejects.toThrow(/"b" claims 1099511627776 bytes/);
+    for (const [pax, message] of [
+      [{ size: "-3" }, /damaged/],
+      [{ size: "many" }, /damaged/],
+      [{ "GNU.sparse.major": "1", "GNU.sparse.minor": "0" }, /"b" is a sparse file; only plain files/],
+    ] as const) {
+      await expect(unpack(await tar(["a"], ["b", "x", { pax }]))).rejects.toThrow(message);
+      nothingLeft();
+    }
+    // 64 MB of a name, in an archive of 64 kB: of GNU's kind, of POSIX' kind.
+    for (const type of ["L", "x"]) {
+      const bytes = await tar(["a", new Uint8Array(2 ** 26)], ["b", "x"]);
+      bytes[156] = type.charCodeAt(0);
+      setSize(bytes.subarray(0, 512), 2 ** 26);
+      await expect(unpack(gzipSync(bytes))).rejects.toThrow(/damaged: Header exceeds max size/);
+    }
+    const old = await tar(["a", "x"]);
+    old[156] = "S".charCodeAt(0);
+    setSize(old.subarray(0, 512), 1);
+    await expect(unpack(old)).rejects.toThrow(/"a" is a thing of unknown kind/);
+    nothingLeft();
+  });
+
+  it("does not write over what is there, nor take away what is not its own; an empty folder may be", async () => {
     const bytes = await tar(["a", "x"]);
     mkdirSync(`${out}.unpacking/old`, { recursive: true });
+    mkdirSync(folder.path("out", ".set.photos.strata-scratch"));
     mkdirSync(out);
     await unpack(bytes);
     expect(readdirSync(out)).toEqual(["a"]);
+    expect(readdirSync(folder.path("out")).sort()).toEqual([".set.photos.strata-scratch", "set", "set.unpacking"]);
     await expect(unpack(bytes)).rejects.toThrow(/cannot unpack into .*set: it is there and not empty/);
     expect(read("a")).toBe("x");
     rmSync(out, { recursive: true });

@@ -51,5 +51,5 @@ export { type WarpOptions, warpImage, warpMask } from "./image/warp.js";
 export * from "./match/index.js";
 export { MATCH_STEPS, type MatchedImages, type MatchImagesOptions, type MatchStep, matchImages } from "./pair.js";
 export { Random } from "./random.js";
-export * from "./report/index.js";
+export * from "./picture/index.js";
 export { type Seconds, timed } from "./timing.js";

@@ -93,7 +93,7 @@ const EMBEDDED_EDGE = 1600;
 
 /** A picture of the matches, with both images inside: .svg, .png (the SVG drawn) or .html (a page to look around in). */
 async function matchPicture(report: MatchReport, kind: ".svg" | ".png" | ".html"): Promise<string | Uint8Array> {
-  const { matchesHtml, matchesSvg } = await import("../report/index.js");
+  const { matchesHtml, matchesSvg } = await import("../picture/index.js");
   const { encodeJpeg, renderSvg } = await import("./images.js");
   const { fitSize, resizeImage } = await import("../image/resize.js");
   const { paths, images, features, matches, homography } = report;

@@ -1,5 +1,5 @@
 /** The style sheet of reports: light and dark, from a telephone to paper. */
-import { PALETTE } from "./picture.js";
+import { PALETTE } from "../picture/picture.js";
 
 /** Curve colours with a contrast of 3 : 1 and more to their ground, and far apart for any colour vision where few are used. */
 const LIGHT = ["#0067a8", "#c04e00", "#007a5a", "#a8447f", "#6b4fbb", "#7a5c00", "#3d6b7d", "#b3261e"];

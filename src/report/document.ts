@@ -2,7 +2,7 @@
  * A report as one HTML page that is whole by itself. It needs no script, its security policy allows no request, it
  * follows the reader's light or dark, and it can be read on a telephone and on paper.
  */
-import { escapeXml } from "./escape.js";
+import { escapeXml } from "../escape.js";
 
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 

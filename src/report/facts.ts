@@ -1,5 +1,5 @@
 /** Facts as a list of names and values, and options in words. */
-import { escapeXml } from "./escape.js";
+import { escapeXml } from "../escape.js";
 
 /** A `<dl>` of names and plain texts. */
 export function factList(entries: readonly (readonly [name: string, value: string])[]): string {

@@ -1,5 +1,5 @@
 /** A figure of a report: panels side by side, a legend below them, a caption. */
-import { escapeXml } from "./escape.js";
+import { escapeXml } from "../escape.js";
 import { type CurveLook, type Plotter, swatch } from "./plotter.js";
 
 /** `panels` are HTML; `caption` is HTML too. */

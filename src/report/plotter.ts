@@ -3,7 +3,7 @@
  * page's variables, so that they follow light and dark. Loaded at the first use, which takes 0.4 s.
  */
 import type * as PlotModule from "@observablehq/plot";
-import { escapeXml, FORBIDDEN } from "./escape.js";
+import { escapeXml, FORBIDDEN } from "../escape.js";
 
 export type Plot = typeof PlotModule;
 

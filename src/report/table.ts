@@ -1,5 +1,5 @@
 /** Tables of figures: right-aligned, the best of each column bold, groups of rows below each other. */
-import { escapeXml } from "./escape.js";
+import { escapeXml } from "../escape.js";
 import { NOTHING } from "./text.js";
 
 export interface Column {

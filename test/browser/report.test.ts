@@ -6,8 +6,8 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { projectPoints } from "../../src/geometry/matrix3.js";
-import { matchesHtml, type PictureInput } from "../../src/report/index.js";
-import { pair, SIZE_A, SIZE_B, TRUTH } from "../unit/report/pair.js";
+import { matchesHtml, type PictureInput } from "../../src/picture/index.js";
+import { pair, SIZE_A, SIZE_B, TRUTH } from "../unit/picture/pair.js";
 import { describeBrowser, launch } from "./page.js";
 
 describeBrowser("the page of matches", () => {

@@ -1,5 +1,5 @@
 /** What was run, so that it can be repeated: the command, the machine, and each run's configuration. */
-import { escapeXml } from "../../report/escape.js";
+import { escapeXml } from "../../escape.js";
 import { factList, settings } from "../../report/facts.js";
 import type { ReportInput } from "./input.js";
 import type { SummarizedRun } from "./series.js";

@@ -1,6 +1,6 @@
 /** The sequences as pictures: per sequence the chosen pairs with their matches, then what the models see. */
-import { escapeXml } from "../../report/escape.js";
-import { PALETTE } from "../../report/picture.js";
+import { escapeXml } from "../../escape.js";
+import { PALETTE } from "../../picture/picture.js";
 import { CELLS, type Gallery, type PairPicture, type Photo, type ScoreMaps } from "./input.js";
 import { count, decimals, pairName, runName } from "./text.js";
 

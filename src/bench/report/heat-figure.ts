@@ -1,5 +1,5 @@
 /** Every pair at a glance: one cell for each, coloured by the share of its matches that are right within 3 px. */
-import { escapeXml, shorten } from "../../report/escape.js";
+import { escapeXml, shorten } from "../../escape.js";
 import { PANEL, type Plotter } from "../../report/plotter.js";
 import type { SummarizedRun } from "./series.js";
 import { accuracy, pairName } from "./text.js";

@@ -2,7 +2,7 @@
  * The figure of D2-Net's paper (Dusmanu et al. 2019): mean matching accuracy against the threshold, 1 to 10 px, in three
  * panels; solid as matched, dashed after RANSAC; a legend with numbers of features and matches.
  */
-import { escapeXml } from "../../report/escape.js";
+import { escapeXml } from "../../escape.js";
 import { drawCurve, PANEL, type Plotter, SHARES, swatch } from "../../report/plotter.js";
 import { at, type Curve, type Series } from "./series.js";
 import { count, decimals } from "./text.js";

@@ -9,7 +9,7 @@ import { extractOptions } from "../../extract/options.js";
 import type { CompileOptions } from "../../graph/compile.js";
 import type { Image } from "../../image/image.js";
 import { matchFeatures } from "../../match/index.js";
-import { matchesSvg } from "../../report/svg.js";
+import { matchesSvg } from "../../picture/svg.js";
 import { matchErrors } from "../../train/accuracy.js";
 import { type Layout, type Parameter, unflatten } from "../../train/parameters.js";
 import type { Snapshot } from "../../train/trainer.js";

@@ -1,6 +1,6 @@
 /** Curves over updates: losses, metrics, learning rate, gradient norm, speed; one run, or several in one panel each. */
 
-import { escapeXml } from "../../report/escape.js";
+import { escapeXml } from "../../escape.js";
 import { figure, legend } from "../../report/figure.js";
 import { type CurveLook, curveLook, drawCurve, PANEL, type Plotter } from "../../report/plotter.js";
 import { type Point, type ReportRun, smooth, smoothing, thin } from "./input.js";

@@ -3,7 +3,7 @@
 import { canonicalJson } from "../../formats/record.js";
 import { reportPage } from "../../report/document.js";
 import { DOCUMENT_STYLE } from "../../report/document-style.js";
-import { escapeXml } from "../../report/escape.js";
+import { escapeXml } from "../../escape.js";
 import { factList, settings } from "../../report/facts.js";
 import { openPlotter } from "../../report/plotter.js";
 import { type Column, table } from "../../report/table.js";

@@ -3,7 +3,7 @@ import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { galleryHtml } from "../../../../src/bench/report/gallery-html.js";
 import type { Gallery, PairPicture } from "../../../../src/bench/report/input.js";
-import { PALETTE } from "../../../../src/report/picture.js";
+import { PALETTE } from "../../../../src/picture/picture.js";
 
 const href = "data:image/png;base64,iVBORw0KGgo=";
 const photos = { a: { href, width: 417, height: 200 }, b: { href, width: 417, height: 200 } };

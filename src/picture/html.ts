@@ -2,15 +2,24 @@
  * One page on which matches can be looked at, whole by itself: images, data, style and script are in it, its security
  * policy allows nothing else, and it opens from a disk without a server.
  */
-import { escapeXml, jsonForScript } from "./escape.js";
+import { escapeXml, jsonForScript } from "../escape.js";
+import { openControls } from "./page/controls.js";
+import { openStage, type PageData } from "./page/stage.js";
 import { type Picture, type PictureInput, preparePicture } from "./picture.js";
-import { CONTROLS } from "./script-controls.js";
-import { STAGE } from "./script-stage.js";
 import { STYLE } from "./style.js";
 
 /** Nothing is fetched but the images, which are data URIs. */
 const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/**
+ * The page's script: the text of two functions, called on the data. A build that keeps functions' names (esbuild's keepNames)
+ * wraps inner ones in a helper, which the page has to have.
+ */
+const SCRIPT = `{
+const __name = (value) => value;
+(${openControls})((${openStage})(JSON.parse(document.getElementById("data").textContent)));
+}`;
 
 /**
  * An HTML document: side by side or with A laid over B, zoom and pan, every match with its similarity and coordinates,
@@ -70,10 +79,7 @@ ${element(1)}
 <script type="application/json" id="data">${jsonForScript(pageData(picture))}</script>
 <script>
 "use strict";
-(() => {
-${STAGE}
-${CONTROLS}
-})();
+${SCRIPT}
 </script>
 </body>
 </html>
@@ -93,9 +99,10 @@ function pageData({
   matrix,
   outline,
   options,
-}: Picture) {
+}: Picture): PageData {
+  // What is not finite is null in JSON.
   const rounded = (values: ArrayLike<number>, unit: number) =>
-    Array.from(values, (value) => (Number.isFinite(value) ? Math.round(value * unit) / unit : null));
+    Array.from(values, (value) => Math.round(value * unit) / unit);
   return {
     sizes: images.map(({ width, height }) => [width, height]),
     keypoints: keypoints.map((points) => rounded(points, 100)),

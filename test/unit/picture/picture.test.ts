@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { OptionError, ShapeError } from "../../../src/errors.js";
-import type { PictureInput } from "../../../src/report/index.js";
-import { preparePicture } from "../../../src/report/picture.js";
+import type { PictureInput } from "../../../src/picture/index.js";
+import { preparePicture } from "../../../src/picture/picture.js";
 import { featuresOf, pair, SIZE_A } from "./pair.js";
 
 let input: PictureInput;

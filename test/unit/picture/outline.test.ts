@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { projectPoints } from "../../../src/geometry/matrix3.js";
-import { facing, projectedOutline } from "../../../src/report/outline.js";
+import { facing, projectedOutline } from "../../../src/picture/outline.js";
 
 const size = [100, 50] as const;
 const middle = [50, 25] as const;

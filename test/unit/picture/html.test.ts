@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { matchesHtml, type PictureInput } from "../../../src/report/index.js";
+import { matchesHtml, type PictureInput } from "../../../src/picture/index.js";
 import { pair } from "./pair.js";
 
 let input: PictureInput;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { escapeXml, jsonForScript, shorten } from "../../../src/report/escape.js";
+import { escapeXml, jsonForScript, shorten } from "../../src/escape.js";
 
 describe("escapeXml", () => {
   it("leaves nothing that could open or close an element, an attribute or an entity", () => {

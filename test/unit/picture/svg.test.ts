@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
-import { matchesSvg, type PictureInput } from "../../../src/report/index.js";
+import { matchesSvg, type PictureInput } from "../../../src/picture/index.js";
 import { drawn, featuresOf, pair } from "./pair.js";
 
 let input: PictureInput;

@@ -1,6 +1,6 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
- * figures under bench/results. Nothing is asserted: compare figures of one run with each other.
+ * figures under speed/results. Nothing is asserted: compare figures of one run with each other.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";

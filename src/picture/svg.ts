@@ -1,5 +1,5 @@
 /** Two images side by side with the matches between them, as an SVG that is whole by itself. */
-import { escapeXml, shorten } from "./escape.js";
+import { escapeXml, shorten } from "../escape.js";
 import { PALETTE, type Picture, type PictureInput, preparePicture } from "./picture.js";
 
 /** Units of the drawing; strokes and letters keep their size whatever that of the images. */

@@ -3,7 +3,7 @@
  * own in FILE.parts/ until all are done; then FILE is written whole, under its name in one step, and only after that do the
  * pieces go. So whatever stops a run, every finished piece is in FILE, in FILE.parts/, or in both.
  *
- * One process works on a FILE at a time (FILE.lock). What is there already is never taken away unasked: a run says whether
+ * One process works on a FILE at a time (.FILE.strata.lock). What is there already is never taken away unasked: a run says whether
  * it goes on with it or begins anew.
  */
 import { createHash } from "node:crypto";
@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { OptionError } from "../errors.js";
 import { canonicalJson } from "../formats/record.js";
 import { checkWritable } from "./folders.js";
-import { takeLock } from "./lock.js";
+import { lockBeside, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
 export type Existing = "refuse" | "resume" | "overwrite";
@@ -65,7 +65,7 @@ export async function openParts(given: string, { existing, unit, ending }: Parts
   const file = await realpath(given).catch(() => given);
   const folder = partsFolder(file);
   await checkWritable([file]);
-  const lock = await takeLock(`${file}.lock`, given);
+  const lock = await takeLock(await lockBeside(file), given);
   try {
     const isThere = await stat(file).then(
       // An empty file, as mktemp makes it, holds nothing that could be lost.

@@ -1,8 +1,9 @@
 /** Commands that write into one place, two at a time: the second one is refused in a sentence, and what the first has stays. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeText } from "../../../src/cli/results/colmap-text.js";
 import { writeSafetensors } from "../../../src/formats/safetensors.js";
 import { type Lock, lockBeside, lockPath, takeLock } from "../../../src/node/lock.js";
 import { strataTensors, TINY } from "../../models.js";
@@ -105,6 +106,12 @@ describe("one process at a time", () => {
   });
 
   it("exports into a file, and lists for COLMAP into a folder", async () => {
+    mkdirSync(at("lists"));
+    await hold(lockPath(at("lists")));
+    await expect(writeText(new Map(), [], at("lists"))).rejects.toThrow(
+      `is at work in the folder ${at("lists")}; wait`,
+    );
+    rmSync(at("lists"), { recursive: true });
     await hold(await lockBeside(at("m.onnx")));
     await refused(at("m.onnx"), "export", "--matcher", "--out", at("m.onnx"));
     await locks.pop()?.release();

@@ -47,7 +47,7 @@ async function stopped(steps: number, done: boolean, ...more: string[]): Promise
   Object.assign(power, { left: steps, done, steps: [] });
   await extract(...more);
   power.left = Number.POSITIVE_INFINITY;
-  rmSync(at("all.h5.lock"), { force: true });
+  rmSync(at(".all.h5.strata.lock"), { force: true });
 }
 
 /** How many steps a whole run takes. */

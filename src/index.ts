@@ -50,6 +50,6 @@ export { fitSize, resizeImage } from "./image/resize.js";
 export { type WarpOptions, warpImage, warpMask } from "./image/warp.js";
 export * from "./match/index.js";
 export { MATCH_STEPS, type MatchedImages, type MatchImagesOptions, type MatchStep, matchImages } from "./pair.js";
-export { Random } from "./random.js";
 export * from "./picture/index.js";
+export { Random } from "./random.js";
 export { type Seconds, timed } from "./timing.js";

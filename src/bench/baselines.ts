@@ -9,10 +9,11 @@
 import { OptionError, StateError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
 import { emptyFeatures } from "../features.js";
-import { type Feature2D, loadOpenCv, loadOpenCv4, type OpenCvImages, withMats } from "../geometry/opencv.js";
+import { type Feature2D, loadOpenCv, type OpenCvImages, withMats } from "../geometry/opencv.js";
 import { checkImage, type Image } from "../image/image.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { topFeatures } from "./features.js";
+import { loadOpenCv4 } from "./opencv4/index.js";
 
 export const BASELINE_NAMES = ["orb", "akaze"] as const;
 export type BaselineName = (typeof BASELINE_NAMES)[number];

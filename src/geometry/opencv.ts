@@ -83,24 +83,14 @@ export interface OpenCv extends OpenCvImages {
   readonly SCORE_METHOD_MAGSAC: unknown;
 }
 
-/** OpenCV 4.12, for what 5 has dropped from its main modules. */
-export interface OpenCv4 extends OpenCvImages {
-  AKAZE: new () => Feature2D;
-}
-
 /** OpenCV, ready to use; every call gives the same instance. A failure is not kept: the next call tries again. */
 export const loadOpenCv: () => Promise<OpenCv> = once(async () => {
   const { loaded } = await import("./opencv-module.js");
   return ready<OpenCv>("@techstark/opencv-js", loaded.opencv);
 });
 
-/** OpenCV 4.12 beside it: 11 MB of script more, so only for what needs it. */
-export const loadOpenCv4: () => Promise<OpenCv4> = once(async () => {
-  const { loaded } = await import("./opencv4-module.js");
-  return ready<OpenCv4>("opencv-js-4", loaded.opencv);
-});
-
-function once<T>(load: () => Promise<T>): () => Promise<T> {
+/** Loads once; a failure is not kept. */
+export function once<T>(load: () => Promise<T>): () => Promise<T> {
   let loading: Promise<T> | undefined;
   return () => {
     if (!loading) {
@@ -114,7 +104,7 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
 }
 
 /** Waits for the module: a promise of it (5) or the module before it has started (4). */
-async function ready<T>(name: string, module: unknown): Promise<T> {
+export async function ready<T>(name: string, module: unknown): Promise<T> {
   const cv = module instanceof Promise ? ((await module) as unknown) : module;
   if (typeof cv !== "object" || cv === null) throw new StateError(`${name} did not export OpenCV`);
   if (!("Mat" in cv)) {

@@ -1,8 +1,8 @@
 /** `strata models download`: a model of the registry into the cache. Stopped, the same command goes on where it was. */
 import { OptionError } from "../../errors.js";
+import { IMPORTED_KINDS, type ModelEntry } from "../../model/registry-entry.js";
 import { checkSha256 } from "../../node/download.js";
 import { checkUrl, LoginError } from "../../node/http.js";
-import { IMPORTED_KINDS, type ModelEntry } from "../../node/models/entry.js";
 import { type FetchedModel, fetchModel } from "../../node/models/fetch.js";
 import { openRegistry } from "../../node/models/registry.js";
 import { byteMeter } from "../byte-meter.js";

@@ -1,6 +1,7 @@
 /** What is known of every model: its entry in a registry, and its folder in the cache. */
+
+import { IMPORTED_KINDS } from "../../model/registry-entry.js";
 import { type CacheFolder, listCached } from "../../node/models/cache.js";
-import { IMPORTED_KINDS } from "../../node/models/entry.js";
 import { openRegistry, type RegisteredModel } from "../../node/models/registry.js";
 
 export interface KnownModel {

@@ -1,7 +1,8 @@
 /** What every command that trains does: sources opened and closed, signals heard, a run in a folder, and what is said of it. */
 import { OptionError } from "../../errors.js";
 import { isLocked } from "../../node/lock.js";
-import type { ModelTask, RunRequest, RunResult } from "../../node/train/run.js";
+import type { ModelTask } from "../../node/train/model-task.js";
+import type { RunRequest, RunResult } from "../../node/train/run.js";
 import type { SourceSpec } from "../../node/train/sources.js";
 import { packageVersions } from "../../node/version.js";
 import type { PairSource } from "../../train/types.js";

@@ -5,10 +5,10 @@
 import { join } from "node:path";
 import { CHANGES } from "../../bench/change.js";
 import { changeCurve, changeScoringOf, plainValues } from "../../bench/curves.js";
+import { parseChangeRecord } from "../../bench/records.js";
 import type { Change, ChangeCurve, ChangeRecord } from "../../bench/types.js";
 import { openJsonLines } from "./json-lines.js";
 import type { MethodPlan } from "./methods.js";
-import { parseChangeRecord } from "./records.js";
 import { type Bench, isOfRun, resultsName, runInfo } from "./run.js";
 import type { ChangeTask } from "./runner.js";
 import type { Sequence } from "./sequences.js";

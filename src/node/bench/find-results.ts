@@ -1,10 +1,10 @@
 /** Finished runs out of results files, named as people do: a file, a folder of a run, or the beginning of a key. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { parsePairRecord } from "../../bench/records.js";
 import type { MethodRun } from "../../bench/types.js";
 import { FormatError, OptionError } from "../../errors.js";
 import { readJsonLines } from "./json-lines.js";
-import { parsePairRecord } from "./records.js";
 
 /**
  * The runs that `named` leads to: a results file, the folder of a benchmark (all in it), or the beginning of a results

@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { parseImageRecord, parsePairRecord } from "../../bench/records.js";
 import { scoringOf } from "../../bench/score-pair.js";
 import type { ImageRecord, MethodRun, PairRecord, RunInfo } from "../../bench/types.js";
 import { FormatError, StrataError } from "../../errors.js";
@@ -21,7 +22,6 @@ import { openJsonLines } from "./json-lines.js";
 import { machineInfo } from "./machine.js";
 import type { MethodPlan, Protocol } from "./methods.js";
 import type { Pool } from "./pool.js";
-import { parseImageRecord, parsePairRecord } from "./records.js";
 import type { ExtractTask, ScoreTask } from "./runner.js";
 import { type BadSequence, describeBad, type Sequence, type SequenceImage, type Sequences } from "./sequences.js";
 

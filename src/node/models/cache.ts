@@ -6,10 +6,10 @@ import { existsSync } from "node:fs";
 import { lstat, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { IoError, OptionError } from "../../errors.js";
+import { isModelName, type ModelEntry, type ModelKind } from "../../model/registry-entry.js";
 import { ioError, writeFileAtomic } from "../atomic.js";
 import { lockPath, withLock } from "../lock.js";
 import { MODEL_FILES } from "../model-folder.js";
-import { isModelName, type ModelEntry, type ModelKind } from "./entry.js";
 import { modelsHome } from "./home.js";
 
 const RECORD = "download.json";

@@ -5,6 +5,7 @@
 import { rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OptionError, UnsupportedError } from "../../errors.js";
+import type { ModelEntry, RemoteFile } from "../../model/registry-entry.js";
 import { ioError } from "../atomic.js";
 import { type Downloaded, type DownloadProgress, downloadFile, hashFile } from "../download.js";
 import { makeFolder } from "../folders.js";
@@ -22,7 +23,6 @@ import {
   storedFile,
   writeRecord,
 } from "./cache.js";
-import type { ModelEntry, RemoteFile } from "./entry.js";
 import { type Ask, basicAuthorization, findLogin } from "./login.js";
 
 /** Most bytes of a model's configuration where the registry does not say how many it has. */

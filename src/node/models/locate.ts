@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OptionError } from "../../errors.js";
+import { isModelName } from "../../model/registry-entry.js";
 import { MODEL_FILES } from "../model-folder.js";
 import { modelFolder, readCached } from "./cache.js";
-import { isModelName } from "./entry.js";
 import { openRegistry } from "./registry.js";
 
 /**

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FormatError, IoError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
+import { type ModelEntry, objectOf, parseEntry } from "../../model/registry-entry.js";
 import { readFileChecked } from "../atomic.js";
 import type { Environment } from "../proxy.js";
-import { type ModelEntry, objectOf, parseEntry } from "./entry.js";
 import { strataHome } from "./home.js";
 
 const OWN = fileURLToPath(new URL("../../../data/models.json", import.meta.url));

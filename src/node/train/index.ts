@@ -8,6 +8,7 @@ export * from "../../train/index.js";
 export { bestCheckpoint, latestCheckpoint, openCheckpoints, readCheckpoint, resumeFrom } from "./checkpoint.js";
 export { FrozenCache, type FrozenCacheOptions } from "./frozen-cache.js";
 export { MEGADEPTH_DEFAULTS, type MegaDepthOptions, MegaDepthSource } from "./megadepth.js";
+export type { ModelTask } from "./model-task.js";
 export { openPairWorkers, type PairWorkerOptions } from "./pair-workers.js";
 export { PHOTO_DEFAULTS, type PhotoOptions, PhotoSource } from "./photos.js";
 export { type ReferenceTask, type ReferenceTaskOptions, referenceTask } from "./reference-task.js";

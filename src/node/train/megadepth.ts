@@ -11,6 +11,7 @@ import { basename, join } from "node:path";
 import { FormatError, IoError, OptionError, ShapeError, StateError } from "../../errors.js";
 import { readSceneInfo, type SceneInfo } from "../../formats/scene-info.js";
 import type { Image } from "../../image/image.js";
+import { LruCache } from "../../lru-cache.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { cropBox, cropDepth, cropImage, type DepthMap } from "../../train/data/megadepth-crop.js";
 import {
@@ -27,7 +28,6 @@ import type { PairSource, TrainingPair } from "../../train/types.js";
 import { readFileChecked } from "../atomic.js";
 import { loadImage } from "../images.js";
 import { pathBelow, readDepth, readSceneList } from "./megadepth-files.js";
-import { Recent } from "./recent.js";
 
 /** Names the data set's folder where the options do not. */
 export const DATASET_VARIABLE = "MegaDepthDatasetPath";
@@ -94,8 +94,8 @@ const KEPT_EPOCHS = 3;
 const ORDER_DRAW = 0xffffffff;
 
 export class MegaDepthSource implements PairSource {
-  private readonly recentScenes: Recent<LoadedScene>;
-  private readonly recentViews: Recent<LoadedView>;
+  private readonly recentScenes: LruCache<LoadedScene>;
+  private readonly recentViews: LruCache<LoadedView>;
   private readonly epochs = new Map<number, Promise<Draw[]>>();
   private disposed = false;
 
@@ -109,8 +109,8 @@ export class MegaDepthSource implements PairSource {
     readonly skipped: readonly SkippedScene[],
     readonly digest: string,
   ) {
-    this.recentScenes = new Recent(options.cache);
-    this.recentViews = new Recent(options.cache);
+    this.recentScenes = new LruCache(options.cache);
+    this.recentViews = new LruCache(options.cache);
   }
 
   /**

@@ -9,6 +9,7 @@ import { relative, sep } from "node:path";
 import { IoError, OptionError, StateError, StrataError } from "../../errors.js";
 import type { Image } from "../../image/image.js";
 import { resizeImage } from "../../image/resize.js";
+import { LruCache } from "../../lru-cache.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { type HomographyOptions, homographyOptions } from "../../train/data/homographies.js";
 import { SPLITS, type Split } from "../../train/data/megadepth-plan.js";
@@ -19,7 +20,6 @@ import { ioError } from "../atomic.js";
 import { describePassedOver } from "../image-kinds.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { findImages } from "../list-images.js";
-import { Recent } from "./recent.js";
 
 export interface PhotoOptions {
   /** The folder of photographs. */
@@ -90,7 +90,7 @@ const BROKEN = ["E_FORMAT", "E_LIMIT", "E_UNSUPPORTED"];
 const WHERE = "PhotoSource";
 
 export class PhotoSource implements PairSource {
-  private readonly recent: Recent<Decoded>;
+  private readonly recent: LruCache<Decoded>;
   private readonly orders = new Map<number, number[]>();
   private readonly unusable = new Map<string, string>();
   private disposed = false;
@@ -100,7 +100,7 @@ export class PhotoSource implements PairSource {
     private readonly pairOptions: PhotoPairOptions,
     readonly found: FoundPhotos,
   ) {
-    this.recent = new Recent(options.cache);
+    this.recent = new LruCache(options.cache);
     for (const { name, reason } of found.skipped) this.unusable.set(name, reason);
   }
 

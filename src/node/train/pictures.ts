@@ -16,7 +16,7 @@ import type { Snapshot } from "../../train/trainer.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { namedMaps, paintMap } from "../bench/score-maps.js";
 import { encodeJpeg, loadImage, renderSvg } from "../images.js";
-import type { ModelTask } from "./run.js";
+import type { ModelTask } from "./model-task.js";
 import type { NamedImage, WatchOptions } from "./watch.js";
 
 /** Keypoints of each image; more only hide each other. */

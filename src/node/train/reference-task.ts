@@ -14,7 +14,7 @@ import { assembleCheckpoint, REFERENCE_GRID, referenceTraining } from "../../tra
 import type { PairBatch } from "../../train/types.js";
 import type { FrozenCache } from "./frozen-cache.js";
 import { channelsOf, FrozenNetwork } from "./frozen-network.js";
-import type { ModelTask } from "./run.js";
+import type { ModelTask } from "./model-task.js";
 import { backboneOf, digestOf, encodersOf, type PreprocessingName, type Tensors } from "./weights.js";
 
 export interface ReferenceTaskOptions {

@@ -7,14 +7,12 @@ import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FormatError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
+import { toFloat32 } from "../../formats/ndarray.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
 import type { CompileOptions } from "../../graph/compile.js";
 import type { SessionInfo } from "../../graph/session.js";
-import type { StrataConfig } from "../../model/config.js";
 import { type TrainOptions, trainOptions } from "../../train/options.js";
 import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
-import type { Task } from "../../train/task.js";
 import { plannedSteps, type Snapshot, type TrainHooks, type TrainOutcome, train } from "../../train/trainer.js";
 import type { PairSource } from "../../train/types.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
@@ -31,20 +29,12 @@ import {
   resumeFrom,
 } from "./checkpoint.js";
 import { LOG_FILE } from "./log.js";
+import type { ModelTask } from "./model-task.js";
 import { trainingPictures } from "./pictures.js";
 import { type WatchOptions, watchTraining } from "./watch.js";
-import type { PreprocessingName } from "./weights.js";
 
 /** What to do with a run that the folder holds already. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
-
-/** A task whose outcome is a model that can be opened. */
-export interface ModelTask extends Task {
-  /** What the model's config.json says of the network; checksum, recipe and training are added. */
-  readonly config: { kind: "reference"; name: string; preprocessing: PreprocessingName } | StrataConfig;
-  /** The model's tensors: what was learnt in `steps` updates, with what was frozen. */
-  checkpoint(parameters: readonly Parameter[], state: readonly Parameter[], steps: number): Map<string, NdArray>;
-}
 
 export interface RunRequest {
   /** The folder; it is made where it is not there. */

@@ -1,9 +1,9 @@
 /** The report of one training, finished or running, or of several side by side: one page that is whole by itself. */
 
+import { escapeXml } from "../../escape.js";
 import { canonicalJson } from "../../formats/record.js";
 import { reportPage } from "../../report/document.js";
 import { DOCUMENT_STYLE } from "../../report/document-style.js";
-import { escapeXml } from "../../escape.js";
 import { factList, settings } from "../../report/facts.js";
 import { openPlotter } from "../../report/plotter.js";
 import { type Column, table } from "../../report/table.js";

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FormatError, IoError, OptionError } from "../../../src/errors.js";
-import { isModelName, type ModelEntry } from "../../../src/node/models/entry.js";
+import { isModelName, type ModelEntry } from "../../../src/model/registry-entry.js";
 import { modelsHome, strataHome } from "../../../src/node/models/home.js";
 import { openRegistry, parseRegistry } from "../../../src/node/models/registry.js";
 import { REFERENCE_RECIPES } from "../../../src/train/recipes.js";

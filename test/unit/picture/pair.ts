@@ -2,8 +2,8 @@
 import sharp from "sharp";
 import type { Features } from "../../../src/features.js";
 import { projectPoints } from "../../../src/geometry/matrix3.js";
-import { Random } from "../../../src/random.js";
 import type { PictureInput } from "../../../src/picture/index.js";
+import { Random } from "../../../src/random.js";
 
 export const SIZE_A = [160, 120] as const;
 export const SIZE_B = [200, 120] as const;

@@ -5,11 +5,11 @@ import { createHdf5 } from "../../../src/formats/hdf5.js";
 import { ndarray } from "../../../src/formats/ndarray.js";
 import { readSceneInfo } from "../../../src/formats/scene-info.js";
 import { writeSceneInfo } from "../../../src/formats/scene-info-write.js";
+import { LruCache } from "../../../src/lru-cache.js";
 import { readFileChecked } from "../../../src/node/atomic.js";
 import { DATASET_VARIABLE, type MegaDepthOptions, MegaDepthSource } from "../../../src/node/train/megadepth.js";
 import { pathBelow, readSceneList } from "../../../src/node/train/megadepth-files.js";
 import { prepareScene } from "../../../src/node/train/prepare-scene.js";
-import { Recent } from "../../../src/node/train/recent.js";
 import { correspond } from "../../../src/train/correspondences.js";
 import type { TrainingPair } from "../../../src/train/types.js";
 import { temporaryFolder } from "../cli/fake.js";
@@ -267,9 +267,9 @@ it("a list of scenes names folders, each once", async () => {
     expect(() => pathBelow("/b", out)).toThrow(FormatError);
 });
 
-describe("Recent", () => {
+describe("LruCache", () => {
   it("keeps what was used last, up to its limit, and loads once for all who wait", async () => {
-    const recent = new Recent<{ bytes: number }>(10);
+    const recent = new LruCache<{ bytes: number }>(10);
     const loaded: string[] = [];
     const get = (key: string, bytes = 4) =>
       recent.get(key, async () => {
@@ -291,7 +291,7 @@ describe("Recent", () => {
   });
 
   it("forgets failures", async () => {
-    const recent = new Recent<{ bytes: number }>(10);
+    const recent = new LruCache<{ bytes: number }>(10);
     await expect(recent.get("a", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await recent.get("a", async () => ({ bytes: 1 }))).toEqual({ bytes: 1 });
   });

@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
+import { parseImageRecord, parsePairRecord } from "../../../../src/bench/records.js";
 import { IoError } from "../../../../src/errors.js";
 import { openJsonLines } from "../../../../src/node/bench/json-lines.js";
-import { parseImageRecord, parsePairRecord } from "../../../../src/node/bench/records.js";
 import { temporaryFolder } from "../../cli/fake.js";
 import { madeInfo, madeRecord } from "./records.js";
 

@@ -1,11 +1,11 @@
-/** What was used last, kept up to a number of bytes: files that several pairs of an epoch need. */
+/** Least recently used goes first: values kept up to a number of bytes, e.g. files that several pairs of an epoch need. */
 
 export interface Sized {
   /** Memory that the value holds on to. */
   bytes: number;
 }
 
-export class Recent<T extends Sized> {
+export class LruCache<T extends Sized> {
   /** In the order of use, the oldest first. */
   private readonly values = new Map<string, T>();
   private readonly loading = new Map<string, Promise<T>>();

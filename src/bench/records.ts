@@ -1,5 +1,5 @@
 /** Records of results as they come out of files: checked, for files are edited, torn and made by other versions. */
-import { CHANGES } from "../../bench/change.js";
+import { CHANGES } from "./change.js";
 import {
   type ChangeRecord,
   ESTIMATORS,
@@ -8,7 +8,7 @@ import {
   type RunInfo,
   type SequenceKind,
   THRESHOLDS,
-} from "../../bench/types.js";
+} from "./types.js";
 
 /** The record of a pair, or null for anything else. */
 export function parsePairRecord(value: unknown): PairRecord | null {

@@ -2,8 +2,8 @@
  * An entry of a registry: what a model is called, where its file comes from, and how to know that it is the right one.
  * What is not known is null and said to be so; entries are read strictly, for they may be a user's own.
  */
-import { FormatError } from "../../errors.js";
-import type { ImportKind } from "../../model/import/kinds.js";
+import { FormatError } from "../errors.js";
+import type { ImportKind } from "./import/kinds.js";
 
 /** What the file is, which says how it is used. */
 export type ModelKind = ImportKind;

@@ -2,14 +2,14 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { noteListeners } from "../../../src/geometry/process-listeners.js";
+import { noteListeners } from "../../../src/bench/opencv4/process-listeners.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Runs lines of a module after AKAZE's OpenCV was loaded; a failure to load would end with 99. */
 function crash(...lines: string[]): Promise<{ code: number | null; out: string; err: string }> {
   const script = `
-    import { loadOpenCv4 } from "./src/geometry/opencv.ts";
+    import { loadOpenCv4 } from "./src/bench/opencv4/index.ts";
     const mine = () => {};
     process.on("unhandledRejection", mine);
     const cv = await loadOpenCv4().catch(() => process.exit(99));

@@ -8,6 +8,7 @@ import {
 } from "../../../src/formats/colmap.js";
 import { readFeatures, writeFeatures } from "../../../src/formats/features.js";
 import {
+  inspectHloc,
   listHlocImages,
   readHlocFeatures,
   readHlocMatches,
@@ -113,6 +114,9 @@ describe("damaged bytes give sound data or a StrataError", () => {
       ["db/1.jpg", sampleFeatures(3, { dim: 4 })],
       ["2.jpg", sampleFeatures(0)],
     ]);
+    const told = await writeHlocFeatures([
+      ["a.jpg", sampleFeatures(1, { dim: 2 }), { image: "a.jpg", text: "ä".repeat(99) }],
+    ]);
     const pairs = await writeHlocMatches([{ name0: "a", name1: "b", count0: 5, matches }]);
     vi.useRealTimers();
     const check = (images: Map<string, ReturnType<typeof sampleFeatures>>): void => images.forEach(expectSound);
@@ -125,6 +129,7 @@ describe("damaged bytes give sound data or a StrataError", () => {
       { rounds: ROUNDS },
     );
     await fuzz(good, listHlocImages, () => {}, { rounds: 200 });
+    await fuzz(told, inspectHloc, () => {}, { rounds: ROUNDS });
     expect([...(await readHlocFeatures(good)).keys()]).toEqual(["2.jpg", "db/1.jpg"]);
   });
 

@@ -3,6 +3,7 @@ import { FormatError, LimitError, OptionError, ShapeError } from "../../../src/e
 import { encodeUtf8 } from "../../../src/formats/bytes.js";
 import { createHdf5 } from "../../../src/formats/hdf5.js";
 import {
+  inspectHloc,
   listHlocImages,
   readHlocFeatures,
   readHlocMatches,
@@ -48,6 +49,28 @@ describe("hloc's features", () => {
     await expect(writeHlocFeatures([["a", { ...sampleFeatures(1), count: 2 }]])).rejects.toThrow(ShapeError);
     // A failure leaves nothing behind that hinders the next.
     expect(await listHlocImages(await write("a"))).toEqual(["a"]);
+  });
+
+  it("say how they were made beside the arrays; an inventory tells what else is in a file", async () => {
+    const provenance = { image: "a/b.jpg", options: { text: "ä\n\0" } };
+    const bytes = await writeHlocFeatures([
+      ["a/b.jpg", sampleFeatures(2), provenance],
+      ["c.jpg", sampleFeatures(1)],
+    ]);
+    const images = new Map<string, unknown>([
+      ["a/b.jpg", provenance],
+      ["c.jpg", null],
+    ]);
+    expect(await inspectHloc(bytes)).toEqual({ images, others: [] });
+    expect([...(await readHlocFeatures(bytes)).keys()]).toEqual([...images.keys()]);
+    const more = await createHdf5("test", bytes, (file) => {
+      file.write("top", sampleArray("float32", [2]));
+      file.makeGroup("global");
+      for (const path of ["global/vlad", "c.jpg/mask"]) file.write(path, sampleArray("float32", [2]));
+    });
+    expect((await inspectHloc(more)).others.sort()).toEqual(["c.jpg/mask", "global/vlad", "top"]);
+    const long = { image: "x".repeat(70_000) };
+    await expect(writeHlocFeatures([["a", sampleFeatures(1), long]])).rejects.toThrow(LimitError);
   });
 
   it("are looked for 32 groups deep, not in circles", async () => {

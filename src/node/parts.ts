@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { readdir, realpath, rm, rmdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OptionError } from "../errors.js";
 import { canonicalJson } from "../formats/record.js";
 import { checkWritable } from "./folders.js";
@@ -50,7 +50,16 @@ export interface PartsOptions {
 }
 
 /** Folder of the finished pieces of a file. */
-export const partsFolder = (file: string): string => `${file}.parts`;
+export const partsFolder = (file: string): string => beside(file, ".parts");
+
+/** Bytes of a file's name that leave room for what is added to it, within the 255 that file systems give. */
+const LONGEST = 200;
+
+/** The path of something that belongs to a file: its name and an ending, or its name's digest where that is too long. */
+function beside(file: string, ending: string): string {
+  const name = basename(file);
+  return join(dirname(file), (Buffer.byteLength(name) > LONGEST ? partDigest(name) : name) + ending);
+}
 
 /** Digest of a piece's name, or of how pieces are made, as it stands in their files' names. */
 export function partDigest(value: unknown): string {

@@ -12,6 +12,14 @@ if (!existsSync(built)) {
   console.error('strata: not built yet; run "npm run build" first');
   process.exit(1);
 }
-const { runProcess } = await import(built.href);
+let runProcess;
+try {
+  ({ runProcess } = await import(built.href));
+} catch (error) {
+  if (!/EMFILE|ENFILE|ENOMEM|memory|allocation/i.test(`${error.code} ${error.message}`)) throw error;
+  const [said] = error.message.split("\n");
+  console.error(`strata: cannot start (${said}); allow more memory (ulimit -v) or open files (ulimit -n)`);
+  process.exit(1);
+}
 // Native threads of an interrupted run must not keep the process alive.
 process.exit(await runProcess(process.argv.slice(2)));

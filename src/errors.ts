@@ -56,3 +56,18 @@ export class StateError extends StrataError {
     super("E_STATE", message, options);
   }
 }
+
+const CLASSES: Readonly<Record<ErrorCode, new (message: string, options?: { cause?: unknown }) => StrataError>> = {
+  E_OPTION: OptionError,
+  E_SHAPE: ShapeError,
+  E_FORMAT: FormatError,
+  E_LIMIT: LimitError,
+  E_UNSUPPORTED: UnsupportedError,
+  E_IO: IoError,
+  E_STATE: StateError,
+};
+
+/** The error of that code, of its class. */
+export function strataError(code: ErrorCode, message: string, options?: { cause?: unknown }): StrataError {
+  return new CLASSES[code](message, options);
+}

@@ -1,9 +1,11 @@
 /** Errors as the command line says them: one plain line; the stack only with --debug. */
 import { OptionError, StrataError } from "../errors.js";
+import { asLimit } from "../limits.js";
 import { EXIT } from "./context.js";
 
 /** The sentence for an error. What strata did not foresee is called a bug, for it is one. */
-export function plainMessage(error: unknown): string {
+export function plainMessage(thrown: unknown): string {
+  const error = asLimit(thrown);
   if (error instanceof StrataError) return error.message;
   const message = error instanceof Error ? error.message : String(error);
   const [line] = message.split("\n");
@@ -11,7 +13,8 @@ export function plainMessage(error: unknown): string {
 }
 
 /** Stable code of an error, for programs. */
-export function errorCode(error: unknown): string {
+export function errorCode(thrown: unknown): string {
+  const error = asLimit(thrown);
   return error instanceof StrataError ? error.code : "E_UNEXPECTED";
 }
 

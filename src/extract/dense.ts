@@ -11,6 +11,7 @@ import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
 import { fitSize, resizeImage } from "../image/resize.js";
 import { shrinkImage } from "../image/shrink.js";
+import { withinLimits } from "../limits.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
@@ -143,7 +144,18 @@ export class DenseExtractor implements Extractor {
   }
 
   /** Features of a batch whose reduced images are all of one size. */
-  private async features(batch: readonly Prepared[]): Promise<Features[]> {
+  private features(batch: readonly Prepared[]): Promise<Features[]> {
+    const { width, height } = batch[0].reduced;
+    const images = batch.length === 1 ? "an image" : `${batch.length} images at a time`;
+    return withinLimits(() => this.atAllScales(batch), {
+      what: `${images} of ${width} × ${height} pixels`,
+      remedy:
+        `give --max-edge (in code maxEdge) a number below ${Math.max(width, height)}, do less at a time (--jobs), or ` +
+        "allow more memory (ulimit -v, the container's limit)",
+    });
+  }
+
+  private async atAllScales(batch: readonly Prepared[]): Promise<Features[]> {
     const found: ScaleFeatures[][] = batch.map(() => []);
     const { scales, maxFeatures } = this.options;
     const limits = scaleLimits(scales, maxFeatures);

@@ -5,6 +5,7 @@
  */
 import type { File } from "h5wasm";
 import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
+import { withinLimits } from "../limits.js";
 import { encodeUtf8 } from "./bytes.js";
 import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
 
@@ -96,7 +97,7 @@ async function withFile<T>(
   let file: Hdf5File | undefined;
   report = "";
   try {
-    if (bytes) module.FS.writeFile(path, bytes);
+    if (bytes) await withinLimits(() => module.FS.writeFile(path, bytes), { what: where });
     // Format of HDF5 1.8 (2008): compact groups, read by everything in use.
     const opened = new library.File(path, mode, mode === "r" ? {} : { libver: ["v108", "latest"] });
     if (opened.file_id < 0) throw new Error("cannot be opened");

@@ -4,6 +4,7 @@
  * here are little-endian too, so bytes are viewed, not converted.
  */
 import { FormatError, LimitError, ShapeError, UnsupportedError } from "../errors.js";
+import { halfToNumber } from "../float16.js";
 
 /** Typed array of each data type; 16-bit floats are held as their bits, booleans as bytes 0 and 1. */
 const ARRAY_TYPES = {
@@ -122,16 +123,6 @@ export function ndarray(data: TypedArray, shape: number[] = [data.length]): NdAr
 
 const halfBits = new Uint32Array(1);
 const halfFloat = new Float32Array(halfBits.buffer);
-
-/** The number that the 16 bits of an IEEE half-precision float stand for. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
 
 /** The number that the 16 bits of a bfloat16 stand for: the upper half of a float32. */
 export function bfloat16ToNumber(bits: number): number {

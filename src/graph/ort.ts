@@ -4,6 +4,7 @@
  */
 import type { Env, InferenceSession, InferenceSessionFactory, OnnxValue, TensorConstructor } from "onnxruntime-common";
 import { FormatError, StateError } from "../errors.js";
+import { asLimit, withinLimits } from "../limits.js";
 import type { Backend, ElementType, Session, SessionInfo, Tensor, TensorData } from "./session.js";
 
 /** The part of onnxruntime's module that is used. */
@@ -37,6 +38,8 @@ export async function openOrtSession(ort: OrtModule, request: OpenRequest): Prom
     try {
       return await create([fallback]);
     } catch (error) {
+      const limit = asLimit(error);
+      if (limit !== error) throw limit;
       throw new FormatError(`${runtime} refuses the model: ${firstLine(error)}`, { cause: error });
     }
   };
@@ -50,6 +53,9 @@ export async function openOrtSession(ort: OrtModule, request: OpenRequest): Prom
     return new OrtSession(ort, writesInto, await plain(), { runtime, backend: fallback, threads, fallback: reason });
   }
 }
+
+/** What goes wrong in a run comes as an exception; the native library would print it as well. */
+const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
 
 const firstLine = (error: unknown): string => String(error instanceof Error ? error.message : error).split("\n")[0];
 
@@ -81,9 +87,11 @@ class OrtSession implements Session {
   async run(inputs: Record<string, Tensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
     if (this.released) throw new StateError("run: this session was disposed");
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, this.value(tensor)]));
-    const results = await (this.writesInto && Object.keys(into).length > 0
-      ? this.session.run(feeds, this.fetches(into))
-      : this.session.run(feeds));
+    const results = await withinLimits(() =>
+      this.writesInto && Object.keys(into).length > 0
+        ? this.session.run(feeds, this.fetches(into), QUIET)
+        : this.session.run(feeds, QUIET),
+    );
     const outputs: Record<string, Tensor> = {};
     for (const [name, tensor] of Object.entries(results)) {
       const output = { type: tensor.type as ElementType, shape: tensor.dims, data: plainData(tensor) };

@@ -4,8 +4,8 @@
  * that changes, and whatever rounding does to the scores.
  */
 import { FormatError, OptionError } from "../errors.js";
+import { float16Bits } from "../float16.js";
 import { type NdArray, ndarray, toFloat32 } from "../formats/ndarray.js";
-import { float16Bits } from "../graph/lower/lowering.js";
 
 export const PACKINGS = ["fp32", "fp16", "int8"] as const;
 export type Packing = (typeof PACKINGS)[number];

@@ -1,5 +1,6 @@
 /** Errors that cross between processes and threads: code, message and stack stay, and what the system said beneath. */
-import { type ErrorCode, StrataError } from "../errors.js";
+import { type ErrorCode, StrataError, strataError } from "../errors.js";
+import { asLimit } from "../limits.js";
 
 export interface Failure {
   /** null: not foreseen by strata. */
@@ -11,7 +12,8 @@ export interface Failure {
 }
 
 /** An error as it crosses. */
-export function failureOf(error: unknown): Failure {
+export function failureOf(thrown: unknown): Failure {
+  const error = asLimit(thrown);
   const known = error instanceof StrataError;
   const cause = (known ? error.cause : error) as NodeJS.ErrnoException | undefined;
   return {
@@ -28,7 +30,7 @@ export function errorOf({ code, message, stack, cause }: Failure): Error {
   const error =
     code === null
       ? Object.assign(new Error(message), cause && { code: cause })
-      : new StrataError(code, message, { cause: beneath });
+      : strataError(code, message, { cause: beneath });
   if (stack !== undefined) error.stack = stack;
   return error;
 }

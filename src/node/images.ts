@@ -11,6 +11,7 @@ import { FormatError, LimitError, OptionError, StrataError, UnsupportedError } f
 import { viewOf } from "../formats/ndarray.js";
 import { checkImage, checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
+import { asLimit } from "../limits.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { readFileChecked, writeFileAtomic } from "./atomic.js";
 
@@ -139,6 +140,8 @@ async function explain<T>(name: string, format: string, work: () => Promise<T>):
     return await work();
   } catch (cause) {
     if (cause instanceof StrataError) throw cause;
+    const limit = asLimit(cause, { what: name });
+    if (limit !== cause) throw limit;
     const said = (cause as Error).message;
     if (/pixel limit/i.test(said)) throw new LimitError(`${name}: more pixels than the pixel limit allows`, { cause });
     throw new FormatError(`${name}: cannot be decoded as ${format}; the file is truncated or damaged`, { cause });
@@ -162,6 +165,8 @@ async function encode(where: string, image: Image, as: (sharp: Sharp) => Sharp):
   try {
     return plain(await as(sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })).toBuffer());
   } catch (cause) {
+    const limit = asLimit(cause, { what: `${where}, an image of ${width} × ${height} pixels` });
+    if (limit !== cause) throw limit;
     throw new LimitError(`${where}: ${width}×${height} is more than the format can hold`, { cause });
   }
 }

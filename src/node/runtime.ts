@@ -26,7 +26,7 @@ export const nodeRuntime: Runtime = {
         intraOpNumThreads: threads,
         graphOptimizationLevel: "all",
         enableMemPattern: false,
-        logSeverityLevel: 3,
+        logSeverityLevel: 4,
       },
       check: () => {
         const offered = ort.listSupportedBackends().map(({ name }) => name);

@@ -5,10 +5,8 @@
 import { numpy as np } from "@jax-js/jax";
 import type { Arr } from "../model/operators.js";
 
-export const OPTIMIZERS = ["adam", "adamw"] as const;
-
 export interface OptimizerOptions {
-  optimizer: (typeof OPTIMIZERS)[number];
+  optimizer: "adam" | "adamw";
   /** Decay rates of the two moments, and what keeps the quotient finite. */
   beta1: number;
   beta2: number;

@@ -1,7 +1,10 @@
 /** How to train, with defaults; every number that matters for the result is here, and goes into every checkpoint. */
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
-import { OPTIMIZERS, type OptimizerOptions } from "./optimizer.js";
+import type { OptimizerOptions } from "./optimizer.js";
 import { checkSchedule, type ScheduleOptions } from "./schedule.js";
+
+/** Here and not beside the optimizer, for the command line's help must not load what computes. */
+export const OPTIMIZERS: readonly OptimizerOptions["optimizer"][] = ["adam", "adamw"];
 
 export interface TrainOptions extends OptimizerOptions, Omit<ScheduleOptions, "total"> {
   /** Pairs in one pass. */

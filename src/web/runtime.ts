@@ -38,7 +38,7 @@ export const webRuntime: Runtime = {
       fallback: "wasm",
       threads,
       writesInto: false,
-      options: { graphOptimizationLevel: "all", logSeverityLevel: 3 },
+      options: { graphOptimizationLevel: "all", logSeverityLevel: 4 },
       check: async () => {
         if (wanted !== "webgpu") throw new UnsupportedError("onnxruntime-web offers wasm and webgpu");
         const gpu = (globalThis.navigator as { gpu?: { requestAdapter(): Promise<unknown> } } | undefined)?.gpu;

@@ -4,6 +4,7 @@
  */
 import type { DType } from "@jax-js/jax";
 import { StateError } from "../../errors.js";
+import { float16Bits } from "../../float16.js";
 import { type Atom, dtypeOf, type Eqn, isVar, type Var } from "../jaxpr.js";
 import { type Attribute, type OnnxBuilder, type OnnxType, onnxTypeCode } from "../onnx.js";
 import { alignView, identityView, layoutOf, type Operand, sizeOf, type View } from "../views.js";
@@ -240,19 +241,4 @@ function scalarData(type: OnnxType, value: number) {
     default:
       return Uint8Array.of(Number(value));
   }
-}
-
-/** Bits of the nearest half-precision number (round to even). */
-export function float16Bits(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const magnitude = Math.abs(value);
-  if (Number.isNaN(value)) return 0x7e00;
-  if (magnitude >= 65520) return sign | 0x7c00;
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude || 1e-30)));
-  const units = magnitude / 2 ** (exponent - 10);
-  const floor = Math.floor(units);
-  const rest = units - floor;
-  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-  // Below 2^10 units the number is subnormal and its exponent field 0; an overflow of the mantissa carries by itself.
-  return sign | (rounded < 1024 ? rounded : ((exponent + 14) << 10) + rounded);
 }

@@ -3,10 +3,8 @@
  * process of their own, and a peak of memory is a process's. A job that dies is an error that says so, not a wait
  * without end.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
 import { StateError } from "../../errors.js";
+import { startChild } from "../child.js";
 import { errorOf, type Failure } from "../failure.js";
 import type { OpenExtractor } from "./methods.js";
 import { openRunner, type ResultOf, type Task } from "./runner.js";
@@ -32,6 +30,8 @@ export interface TaskMessage {
 }
 export type ResultMessage = { id: number; value: unknown } | { id: number; failure: Failure };
 interface Job {
+  /** Whether it ended by itself; the run ends with it. */
+  hasDied(): boolean;
   run<T extends Task>(task: T): Promise<ResultOf<T>>;
   close(dispose: boolean): Promise<void>;
 }
@@ -70,9 +70,10 @@ export function openPool({ jobs, threads, openExtractor }: PoolOptions): Pool {
       const work = async (index: number) => {
         while (next < tasks.length && !stopped && !closed) {
           const task = tasks[next++];
-          const outcome = await settle(jobOf(index, task).run(task));
+          const job = jobOf(index, task);
+          const outcome = await settle(job.run(task));
           if (stopped) return;
-          if ("error" in outcome && outcome.error instanceof JobDied) throw outcome.error;
+          if ("error" in outcome && job.hasDied()) throw outcome.error;
           // One outcome at a time, so that nothing that is written is interleaved.
           reporting = reporting.then(() => onDone(task, outcome));
           await reporting;
@@ -110,6 +111,7 @@ async function settle<T extends Task>(work: Promise<ResultOf<T>>): Promise<Outco
 function localJob(threads: number, openExtractor: OpenExtractor): Job {
   const runner = openRunner(threads, openExtractor);
   return {
+    hasDied: () => false,
     run: (task) => runner.run(task),
     async close(dispose) {
       await runner.settled();
@@ -118,51 +120,46 @@ function localJob(threads: number, openExtractor: OpenExtractor): Job {
   };
 }
 
-class JobDied extends StateError {}
+const endedBy = (how: string): string =>
+  `a job of the benchmark ended by itself (${how}); if memory ran out, use fewer --jobs or a smaller --max-edge; the ` +
+  "same command goes on";
 
 function childJob(threads: number): Job {
-  // From source (tests, tsx) the job's file is TypeScript, which plain Node does not run.
-  const extension = extname(import.meta.url);
-  const child: ChildProcess = fork(fileURLToPath(new URL(`./job${extension}`, import.meta.url)), [String(threads)], {
-    execArgv: extension === ".ts" ? ["--import", "tsx"] : [],
-    // What a library prints must not get among the results.
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    serialization: "json",
-  });
   const waiting = new Map<number, { resolve(value: never): void; reject(error: unknown): void }>();
-  let died: JobDied | undefined;
+  let died: Error | undefined;
   let last = 0;
+  let end = () => {};
   const ended = new Promise<void>((resolve) => {
-    const end = (how: string) => {
-      died ??= new JobDied(
-        `a job of the benchmark ended by itself (${how}); if memory ran out, use fewer --jobs; the same command goes on`,
-      );
+    end = resolve;
+  });
+  const child = startChild<ResultMessage>(import.meta.url, "./job", [String(threads)], {
+    onEnd(how) {
+      died = typeof how === "string" ? new StateError(endedBy(how)) : how;
       for (const { reject } of waiting.values()) reject(died);
       waiting.clear();
-      resolve();
-    };
-    child.on("exit", (code, signal) => end(signal ? `signal ${signal}` : `exit code ${code}`));
-    child.on("error", (error) => end(error.message));
-  });
-  child.on("message", (message: ResultMessage) => {
-    const task = waiting.get(message.id);
-    waiting.delete(message.id);
-    if ("failure" in message) task?.reject(errorOf(message.failure));
-    else task?.resolve(message.value as never);
+      end();
+    },
+    onMessage(message) {
+      const task = waiting.get(message.id);
+      waiting.delete(message.id);
+      if ("failure" in message) task?.reject(errorOf(message.failure));
+      else task?.resolve(message.value as never);
+    },
   });
   return {
+    hasDied: () => died !== undefined,
     run(task) {
       if (died) return Promise.reject(died);
       const id = ++last;
       return new Promise((resolve, reject) => {
         waiting.set(id, { resolve, reject });
         // A failed send is followed by the job's end, which rejects.
-        child.send({ id, task } satisfies TaskMessage, () => {});
+        child?.send({ id, task } satisfies TaskMessage, () => {});
       });
     },
     async close() {
-      if (child.connected) child.disconnect();
-      const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE);
+      if (child?.connected) child.disconnect();
+      const timer = setTimeout(() => child?.kill("SIGKILL"), PATIENCE);
       await ended;
       clearTimeout(timer);
     },

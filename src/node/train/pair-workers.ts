@@ -6,7 +6,8 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { StateError } from "../../errors.js";
+import { StateError, StrataError } from "../../errors.js";
+import { asLimit } from "../../limits.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { errorOf, type Failure } from "../failure.js";
@@ -44,13 +45,15 @@ export async function openPairWorkers(spec: SourceSpec, given: Partial<PairWorke
   checkNumber(where, "workers", workers, { min: 0, max: 256, integer: true });
   const source = await openSource(spec);
   if (workers === 0) return source;
-  const pairs = new PairWorkers(source, await specForWorker(spec, source, workers), workers);
+  let pairs: PairSource = source;
   try {
-    await pairs.opened;
-    return pairs;
+    const started = new PairWorkers(source, await specForWorker(spec, source, workers), workers);
+    pairs = started;
+    await started.opened;
+    return started;
   } catch (error) {
     await pairs.dispose();
-    throw error;
+    throw asLimit(error, { what: "a worker thread cannot be started" });
   }
 }
 
@@ -62,7 +65,7 @@ interface Waiting extends PairOrder {
 class PairWorkers implements PairSource {
   /** Once every thread has opened its source. */
   readonly opened: Promise<void>;
-  private readonly threads: Thread[];
+  private readonly threads: Thread[] = [];
   private readonly queue: Waiting[] = [];
   private last = 0;
   /** Why no more pairs are made. */
@@ -73,16 +76,15 @@ class PairWorkers implements PairSource {
     spec: SourceSpec,
     workers: number,
   ) {
-    this.threads = Array.from(
-      { length: workers },
-      () =>
-        new Thread(
-          spec,
-          source.digest,
-          () => this.hand(),
-          (error) => this.end(error),
-        ),
-    );
+    try {
+      while (this.threads.length < workers) {
+        const onEnd = (error: Error) => this.end(error);
+        this.threads.push(new Thread(spec, source.digest, () => this.hand(), onEnd));
+      }
+    } catch (error) {
+      for (const thread of this.threads) void thread.close();
+      throw error;
+    }
     this.opened = Promise.all(this.threads.map(({ opened }) => opened)).then(() => {});
     // Looked at by who opens.
     this.opened.catch(() => {});
@@ -219,9 +221,9 @@ class Thread {
     const why = cause ? cause.message : `exit code ${code}`;
     const orders = [...this.waiting.values()].map(({ epoch, index }) => `pair ${index} of epoch ${epoch}`);
     const busy = orders.length > 0 ? `made ${orders.join(" and ")}` : this.isOpen ? "was idle" : "was opened";
-    this.onEnd(
-      new StateError(`a worker thread of the training pairs ended by itself while it ${busy}: ${why}`, { cause }),
-    );
+    const what = `a worker thread of the training pairs ended by itself while it ${busy}`;
+    const limit = asLimit(cause, { what });
+    this.onEnd(limit instanceof StrataError ? limit : new StateError(`${what}: ${why}`, { cause }));
   }
 }
 

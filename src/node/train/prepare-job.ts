@@ -1,12 +1,18 @@
 /** A job of `strata train prepare-megadepth`: a child process that prepares scenes until its parent lets it go. */
-import { answerOf, type JobOrder } from "./prepare-jobs.js";
-import { prepareScene } from "./prepare-scene.js";
+import { failureOf } from "../failure.js";
+import type { JobAnswer, JobOrder } from "./prepare-jobs.js";
+
+// Loaded here, so that what fails for want of memory or open files is an answer and not the process's end.
+const opening = import("./prepare-scene.js");
+opening.catch(() => {});
 
 process.on("message", async ({ scene, out, options }: JobOrder) => {
-  const answer = await prepareScene(scene, out, options).then(
-    (summary) => answerOf({ summary }),
-    (error: unknown) => answerOf({ error }),
-  );
+  const answer: JobAnswer = await opening
+    .then(({ prepareScene }) => prepareScene(scene, out, options))
+    .then(
+      (summary) => ({ summary }),
+      (error: unknown) => ({ failure: failureOf(error) }),
+    );
   process.send?.(answer, undefined, undefined, () => {});
 });
 // Ctrl-C reaches every process of a terminal; the parent decides what becomes of it.

@@ -2,10 +2,9 @@
  * Scenes prepared one after another in this process, or by several child processes: it is computing, not waiting, that
  * takes the time. A job that is let go finishes its scene first, so that no file is left half-written.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { extname } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type ErrorCode, StateError, StrataError } from "../../errors.js";
+import { StateError } from "../../errors.js";
+import { startChild } from "../child.js";
+import { errorOf, type Failure } from "../failure.js";
 import { type PrepareOptions, prepareScene, type SceneSummary } from "./prepare-scene.js";
 
 export interface JobOrder {
@@ -17,10 +16,8 @@ export interface JobOrder {
 /** How a scene ended. */
 export type SceneOutcome = { summary: SceneSummary } | { error: unknown };
 
-/** As it crosses between processes; `system` is the code of the system's error beneath. */
-export type JobAnswer =
-  | { summary: SceneSummary }
-  | { failure: { code: ErrorCode | null; message: string; system?: string } };
+/** As it crosses between processes. */
+export type JobAnswer = { summary: SceneSummary } | { failure: Failure };
 
 /** Does all orders, `jobs` at a time. `onDone` may throw to stop early; then no further scene is begun. */
 export async function prepareScenes(
@@ -69,45 +66,28 @@ const localJob: Job = {
 };
 
 function childJob(): Job {
-  // From source (tests, tsx) the job's file is TypeScript, which plain Node does not run.
-  const extension = extname(import.meta.url);
-  const child: ChildProcess = fork(fileURLToPath(new URL(`./prepare-job${extension}`, import.meta.url)), [], {
-    execArgv: extension === ".ts" ? ["--import", "tsx"] : [],
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
   let finish: (outcome: SceneOutcome) => void = () => {};
-  let died: StateError | undefined;
-  const end = (how: string) => {
-    died ??= new StateError(`its job ended by itself (${how}); if memory ran out, use fewer --jobs`);
-    finish({ error: died });
-  };
-  child.on("exit", (code, signal) => end(signal ? `signal ${signal}` : `exit code ${code}`));
-  child.on("error", (error) => end(error.message));
-  child.on("message", (answer: JobAnswer) => finish("summary" in answer ? answer : { error: errorOf(answer.failure) }));
+  let died: Error | undefined;
+  const child = startChild<JobAnswer>(import.meta.url, "./prepare-job", [], {
+    onEnd(how) {
+      died = typeof how === "string" ? new StateError(endedBy(how)) : how;
+      finish({ error: died });
+    },
+    onMessage: (answer) => finish("summary" in answer ? answer : { error: errorOf(answer.failure) }),
+  });
   return {
     run: (order) =>
       new Promise((resolve) => {
+        if (died) return resolve({ error: died });
         finish = resolve;
         // A failed send is followed by the job's end.
-        child.send(order, () => {});
+        child?.send(order, () => {});
       }),
     hasDied: () => died !== undefined,
     close: () => {
-      if (child.connected) child.disconnect();
+      if (child?.connected) child.disconnect();
     },
   };
 }
 
-export function answerOf(outcome: SceneOutcome): JobAnswer {
-  if ("summary" in outcome) return outcome;
-  const { error } = outcome;
-  const known = error instanceof StrataError;
-  const beneath = (known ? error.cause : error) as NodeJS.ErrnoException | undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  return { failure: { code: known ? error.code : null, message, system: beneath?.code } };
-}
-
-function errorOf({ code, message, system }: { code: ErrorCode | null; message: string; system?: string }): Error {
-  const cause = system === undefined ? undefined : Object.assign(new Error(system), { code: system });
-  return code === null ? new Error(message, { cause }) : new StrataError(code, message, { cause });
-}
+const endedBy = (how: string): string => `its job ended by itself (${how}); if memory ran out, use fewer --jobs`;

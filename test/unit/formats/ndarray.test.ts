@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, LimitError, ShapeError } from "../../../src/errors.js";
+import { halfToNumber } from "../../../src/float16.js";
 import {
   bfloat16ToNumber,
   checkByteLimit,
   countOf,
   DTYPES,
   fromColumnMajor,
-  halfToNumber,
   itemSize,
   ndarray,
   toColumnMajor,

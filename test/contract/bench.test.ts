@@ -1,21 +1,16 @@
 /** The benchmark as people run it: bin/strata.js in a process of its own, with jobs, Ctrl-C, and real methods. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PairRecord } from "../../src/bench/types.js";
 import { writeSequence } from "../unit/node/bench/drawn.js";
+import { runStrata, startStrata, until } from "./command.js";
 
-const BIN = fileURLToPath(new URL("../../bin/strata.js", import.meta.url));
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)))) {
-    throw new Error("the command line is tested as built: run npm run build first");
-  }
   folder = mkdtempSync(join(tmpdir(), "strata-bench-"));
   const size = { width: 256, height: 192 };
   await writeSequence(at("data/i_one"), 1, 3, size);
@@ -23,11 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function strata(...args: string[]): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", cwd: folder });
-  expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
-  return { code: done.status, out: done.stdout, err: done.stderr };
-}
+const strata = (...args: string[]) => runStrata(folder, args);
 const bench = (...args: string[]) => strata("bench", "hpatches", "--data", "data", ...args);
 
 /** All records in a results folder but for the time that they took, by pair. */
@@ -70,14 +61,13 @@ describe("strata bench hpatches", () => {
   it("stopped by Ctrl-C, with its jobs, it leaves whole files, and the same command goes on", async () => {
     const args = ["bench", "hpatches", "--data", "data", "--out", "stopped", "--jobs", "2"];
     // A group of its own, so that the signal reaches the jobs as well, as Ctrl-C in a terminal does.
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, detached: true });
-    const err = text(child);
+    const running = startStrata(folder, args, { detached: true });
     const images = () =>
       existsSync(at("stopped/features")) ? readdirSync(at("stopped/features"), { recursive: true }).map(String) : [];
-    await until(() => images().some((name) => name.endsWith(".npz")));
-    process.kill(-(child.pid as number), "SIGINT");
-    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
-    expect(await err).toMatch(/interrupted; what is finished is kept in stopped; the same command goes on/);
+    await until(running, () => images().some((name) => name.endsWith(".npz")));
+    process.kill(-(running.child.pid as number), "SIGINT");
+    expect(await running.ended).toBe(130);
+    expect(running.text()).toMatch(/interrupted; what is finished is kept in stopped; the same command goes on/);
     expect(images().filter((name) => name.endsWith(".tmp"))).toEqual([]);
     expect(strata(...args).code).toBe(0);
     expect(recordsIn("stopped", "strata-s")).toEqual(recordsIn("two", "strata-s"));
@@ -116,20 +106,3 @@ describe("strata bench compare and help", () => {
     }
   });
 });
-
-function text(child: ChildProcess): Promise<string> {
-  let all = "";
-  child.stderr?.on("data", (chunk) => {
-    all += chunk;
-  });
-  child.stdout?.resume();
-  return new Promise((resolve) => child.on("close", () => resolve(all)));
-}
-
-async function until(done: () => boolean): Promise<void> {
-  const started = Date.now();
-  while (!done()) {
-    if (Date.now() - started > 60_000) throw new Error("nothing happened for 60 s");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -1,5 +1,5 @@
 /** The command line as people run it: bin/strata.js in a process of its own, over good input and every kind of bad input. */
-import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process";
+import { type StdioOptions, spawnSync } from "node:child_process";
 import {
   closeSync,
   existsSync,
@@ -23,16 +23,13 @@ import { readMat } from "../../src/formats/mat.js";
 import { readNpz } from "../../src/formats/npz.js";
 import { resizeImage } from "../../src/image/resize.js";
 import { encodePng, saveImage } from "../../src/node/images.js";
+import { BIN, runStrata, startStrata, until } from "./command.js";
 
-const BIN = fileURLToPath(new URL("../../bin/strata.js", import.meta.url));
 const MODEL = fileURLToPath(new URL("../../models/strata-s0", import.meta.url));
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)))) {
-    throw new Error("the command line is tested as built: run npm run build first");
-  }
   folder = mkdtempSync(join(tmpdir(), "strata-cli-"));
   mkdirSync(at("photos"));
   const { a, b } = drawDemoPair(7);
@@ -49,13 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function strata(...args: string[]): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", cwd: folder });
-  // Whatever went wrong, people are told in plain words.
-  if (!args.includes("--debug"))
-    expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
-  return { code: done.status, out: done.stdout, err: done.stderr };
-}
+const strata = (...args: string[]) => runStrata(folder, args);
 
 describe("results that do not arrive", () => {
   it.skipIf(!existsSync("/dev/full"))("on a full disk are an error, and what goes to other files is written", () => {
@@ -78,10 +69,10 @@ describe("results that do not arrive", () => {
   });
 
   it("in a pipe that its reader has closed are an error", async () => {
-    const child = spawn(process.execPath, [BIN, "info", "--json"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-    child.stdout.destroy();
-    expect(await text(child)).toBe("strata: cannot write to standard output: its reader has closed it\n");
-    expect(child.exitCode).toBe(1);
+    const running = startStrata(folder, ["info", "--json"]);
+    running.child.stdout?.destroy();
+    expect(await running.ended).toBe(1);
+    expect(running.text()).toBe("strata: cannot write to standard output: its reader has closed it\n");
   });
 });
 
@@ -243,18 +234,14 @@ describe("strata extract", () => {
   it("stopped in the middle it leaves whole files only, and goes on with --resume", async () => {
     mkdirSync(at("many"));
     for (let i = 0; i < 40; i++) writeFileSync(at("many", `${i}.png`), readFileSync(at("photos/a.png")));
-    const child = spawn(process.execPath, [BIN, "extract", "many", "--out", "stopped"], {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const err = text(child);
+    const running = startStrata(folder, ["extract", "many", "--out", "stopped"]);
     await until(
+      running,
       () => existsSync(at("stopped")) && readdirSync(at("stopped")).filter((f) => f.endsWith(".npz")).length >= 3,
     );
-    child.kill("SIGINT");
-    const code = await new Promise((resolve) => child.on("close", resolve));
-    expect(code).toBe(130);
-    expect(await err).toMatch(/--resume/);
+    running.child.kill("SIGINT");
+    expect(await running.ended).toBe(130);
+    expect(running.text()).toMatch(/--resume/);
     const files = readdirSync(at("stopped"));
     expect(files.filter((name) => name.endsWith(".tmp"))).toEqual([]);
     const finished = files.filter((name) => name.endsWith(".npz"));
@@ -268,13 +255,12 @@ describe("strata extract", () => {
 
   it("stopped by a polite kill while it makes an h5 it keeps parts, and --resume makes the file of them", async () => {
     const args = ["extract", "many", "--format", "h5", "--out", "stopped.h5"];
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-    const err = text(child);
+    const running = startStrata(folder, args);
     const parts = () => (existsSync(at("stopped.h5.parts")) ? readdirSync(at("stopped.h5.parts")) : []);
-    await until(() => parts().filter((name) => name.endsWith(".npz")).length >= 3);
-    child.kill("SIGTERM");
-    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
-    expect(await err).toMatch(/interrupted; \d+ of 40 images are finished .*stopped\.h5\.parts.*--resume/);
+    await until(running, () => parts().filter((name) => name.endsWith(".npz")).length >= 3);
+    running.child.kill("SIGTERM");
+    expect(await running.ended).toBe(130);
+    expect(running.text()).toMatch(/interrupted; \d+ of 40 images are finished .*stopped\.h5\.parts.*--resume/);
     expect(existsSync(at("stopped.h5"))).toBe(false);
     const finished = parts().length;
     expect(parts().filter((name) => name.endsWith(".tmp"))).toEqual([]);
@@ -335,20 +321,3 @@ describe("strata info and help", () => {
     expect(strata("--version").out.trim()).toMatch(/^\d+\.\d+\.\d+/);
   });
 });
-
-function text(child: ChildProcess): Promise<string> {
-  let all = "";
-  child.stderr?.on("data", (chunk) => {
-    all += chunk;
-  });
-  child.stdout?.resume();
-  return new Promise((resolve) => child.on("close", () => resolve(all)));
-}
-
-async function until(done: () => boolean): Promise<void> {
-  const started = Date.now();
-  while (!done()) {
-    if (Date.now() - started > 30_000) throw new Error("nothing happened for 30 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -1,9 +1,7 @@
 /** `strata models import` as people run it, and what they do next: extract, train, put heads on a backbone. */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import { ndarray } from "../../src/formats/ndarray.js";
@@ -12,16 +10,13 @@ import { resizeImage } from "../../src/image/resize.js";
 import { saveImage } from "../../src/node/images.js";
 import { checkpointBytes, referenceTensors, type StateDict } from "../models.js";
 import { torchvisionTensors } from "../resnets.js";
+import { runStrata } from "./command.js";
 
-const BIN = fileURLToPath(new URL("../../bin/strata.js", import.meta.url));
 const MODEL2 = "cfe16_multi_attention_model2_distinctiveness+_lossN2_lambda05_sm";
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)))) {
-    throw new Error("the command line is tested as built: run npm run build first");
-  }
   folder = mkdtempSync(join(tmpdir(), "strata-models-import-"));
   const write = (name: string, tensors: StateDict) => writeFileSync(at(name), checkpointBytes(tensors));
   write(`${MODEL2}.ckpt`, referenceTensors());
@@ -34,15 +29,14 @@ beforeAll(async () => {
   broken.set("conv1.weight", ndarray(new Float32Array(64 * 9), [64, 1, 3, 3]));
   write("broken.pth", broken);
   mkdirSync(at("photos"));
-  for (let i = 0; i < 3; i++) await saveImage(at("photos", `${i}.png`), resizeImage(drawDemoPair(i + 1).a, 160, 120));
+  const [{ a, b }, other] = [drawDemoPair(1), drawDemoPair(2)];
+  for (const [i, image] of [a, b, other.a].entries()) {
+    await saveImage(at("photos", `${i}.png`), resizeImage(image, 160, 120));
+  }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function strata(...args: string[]): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", cwd: folder });
-  expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
-  return { code: done.status, out: done.stdout, err: done.stderr };
-}
+const strata = (...args: string[]) => runStrata(folder, args);
 
 const points = (file: string) => readNpz(readFileSync(at(file))).keypoints.shape[0];
 

@@ -250,7 +250,7 @@ describe("strata models download", () => {
       response.write(BYTES, () => response.destroy());
     };
     const lying = { ...entry, size: null, address: (await server(short)).url };
-    const quick = { retries: 1, backoff: 0.01, stall: 2 };
+    const quick = { retries: 1, backoff: 0.01, stall: 600 };
     await expect(fetchModel(lying, quick)).rejects.toThrow(TransferError);
     await expect(fetchModel(lying, quick)).rejects.toThrow(/the connection broke.*; gave up after \d tries/);
     // The length is a lie, the file is not: told by its checksum.
@@ -263,7 +263,7 @@ describe("strata models download", () => {
 
   it("no network, no server, no such file, no address", async () => {
     const entry = register("http://127.0.0.1:9/file");
-    const quick = { retries: 1, backoff: 0.01, stall: 2 };
+    const quick = { retries: 1, backoff: 0.01, stall: 600 };
     await expect(fetchModel(entry, quick)).rejects.toThrow(/the server refuses the connection; gave up after 2 tries/);
     const nowhere = { ...entry, address: "https://nowhere.invalid/file" };
     await expect(fetchModel(nowhere, { ...quick, retries: 0 })).rejects.toThrow(/no network|is there a network\?/);
@@ -302,7 +302,7 @@ describe("strata models download", () => {
     const stop = new AbortController();
     const first = fetchModel(entry, { signal: stop.signal });
     first.catch(() => {});
-    await vi.waitFor(() => expect(received()).toBe(50_000));
+    await expect.poll(received).toBe(50_000);
     const second = await models("download", "mine");
     expect(second).toMatchObject({ code: 1, out: "" });
     expect(second.err).toBe(

@@ -2,7 +2,7 @@
  * Training as people run it: bin/strata.js in a process of its own, killed at random moments, asked to stop, on a disk
  * that fills up; and the example that proves what training is for.
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,20 +15,19 @@ import { readCheckpoint } from "../../src/node/train/checkpoint.js";
 import { Random } from "../../src/random.js";
 import { checkpointBytes, referenceTensors } from "../models.js";
 import { describeShared } from "../shared.js";
+import { runStrata, startStrata, until } from "./command.js";
 
-const BIN = fileURLToPath(new URL("../../bin/strata.js", import.meta.url));
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  if (!existsSync(fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url)))) {
-    throw new Error("the command line is tested as built: run npm run build first");
-  }
   folder = mkdtempSync(join(tmpdir(), "strata-train-"));
   writeFileSync(at("r18.ckpt"), checkpointBytes(referenceTensors({ depth: 18, dim: 16 })));
   mkdirSync(at("photos"));
-  for (let i = 0; i < 8; i++) {
-    await saveImage(at("photos", `${i}.png`), resizeImage(drawDemoPair(i + 1).a, 200, 150));
+  for (let i = 0; i < 4; i++) {
+    const { a, b } = drawDemoPair(i + 1);
+    await saveImage(at("photos", `${2 * i}.png`), resizeImage(a, 200, 150));
+    await saveImage(at("photos", `${2 * i + 1}.png`), resizeImage(b, 200, 150));
   }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,32 +39,7 @@ const training = (out: string, ...rest: string[]) => [
   ...["--checkpoint-every", "2", "--workers", "1", "--threads", "1", "--out", out, ...rest],
 ];
 
-function strata(...args: string[]): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [BIN, ...args], { encoding: "utf8", cwd: folder });
-  expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
-  return { code: done.status, out: done.stdout, err: done.stderr };
-}
-
-interface Running {
-  child: ChildProcess;
-  text: () => string;
-  ended: Promise<number | null>;
-}
-
-function start(...args: string[]): Running {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: folder });
-  let all = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (all += chunk));
-  return { child, text: () => all, ended: new Promise((resolve) => child.on("close", (code) => resolve(code))) };
-}
-
-async function until(done: () => boolean, seconds = 60): Promise<void> {
-  const started = Date.now();
-  while (!done()) {
-    if (Date.now() - started > 1000 * seconds) throw new Error(`nothing happened for ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+const strata = (...args: string[]) => runStrata(folder, args);
 
 /** What of a log does not depend on time: steps and validations with all their digits. */
 function logged(out: string): unknown[] {
@@ -77,11 +51,23 @@ function logged(out: string): unknown[] {
 }
 const stepsIn = (out: string) =>
   existsSync(at(out, "log.jsonl")) ? readFileSync(at(out, "log.jsonl"), "utf8").split('"kind":"step"').length - 1 : 0;
+/** When each update was logged, in milliseconds. */
+const updateTimes = (out: string): number[] =>
+  readFileSync(at(out, "log.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+    .flatMap(({ kind, time }) => (kind === "step" ? Date.parse(time) : []));
 const model = (out: string) => readFileSync(at(out, "model", "model.safetensors"));
 
 describe("a training that is interrupted", () => {
+  /** Milliseconds that this machine takes to its first update, and for an update. */
+  let pace: { start: number; update: number };
   beforeAll(() => {
+    const began = Date.now();
     expect(strata(...training("whole", "--quiet")).err).toBe("");
+    const times = updateTimes("whole");
+    pace = { start: times[0] - began, update: (times[times.length - 1] - times[0]) / (times.length - 1) };
   });
 
   it("by kill -9 at random moments, and resumed, has the losses and the model of an uninterrupted one", async () => {
@@ -91,15 +77,11 @@ describe("a training that is interrupted", () => {
     const reached: number[] = [];
     for (let kill = 0; kill < 6; kill++) {
       const before = stepsIn("killed");
-      const run = start(...training("killed", "--resume", "--quiet"));
+      const run = startStrata(folder, training("killed", "--resume", "--quiet"));
       // Some during the start, most in the middle of steps and checkpoints.
       const wanted = kill === 0 ? 0 : random.integer(8);
-      let gone = false;
-      void run.ended.then(() => {
-        gone = true;
-      });
-      await until(() => gone || stepsIn("killed") >= before + wanted);
-      await new Promise((resolve) => setTimeout(resolve, random.uniform(0, kill === 0 ? 900 : 120)));
+      await until(run, () => run.isOver() || stepsIn("killed") >= before + wanted);
+      await new Promise((resolve) => setTimeout(resolve, random.uniform(0, kill === 0 ? pace.start : 3 * pace.update)));
       run.child.kill("SIGKILL");
       await run.ended;
       reached.push(stepsIn("killed"));
@@ -119,8 +101,8 @@ describe("a training that is interrupted", () => {
     "by %s ends its step, keeps a checkpoint, says how to go on, and goes on",
     async (signal) => {
       const out = `stopped-${signal}`;
-      const run = start(...training(out, "--checkpoint-every", "1000"));
-      await until(() => stepsIn(out) >= 2);
+      const run = startStrata(folder, training(out, "--checkpoint-every", "1000"));
+      await until(run, () => stepsIn(out) >= 2);
       run.child.kill(signal);
       expect(await run.ended).toBe(130);
       const steps = stepsIn(out);

@@ -1,33 +1,30 @@
 /** `strata bench verdict` and what it does to `strata match`, as people run them. */
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import { saveImage } from "../../src/node/images.js";
+import { runStrata } from "./command.js";
 
 const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 let folder: string;
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  if (!existsSync(here("dist/cli/main.js")))
-    throw new Error("the command line is tested as built: run npm run build first");
   folder = mkdtempSync(join(tmpdir(), "strata-verdict-"));
   mkdirSync(at("photos"));
-  for (const seed of [1, 2, 3]) await saveImage(at("photos", `${seed}.png`), drawDemoPair(seed).a);
-  await saveImage(at("again.png"), drawDemoPair(1).b);
+  for (const seed of [1, 2, 3]) {
+    const { a, b } = drawDemoPair(seed);
+    await saveImage(at("photos", `${seed}.png`), a);
+    if (seed === 1) await saveImage(at("again.png"), b);
+  }
   cpSync(here("models/strata-xs"), at("own"), { recursive: true });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function strata(...args: string[]) {
-  const done = spawnSync(process.execPath, [here("bin/strata.js"), ...args], { encoding: "utf8", cwd: folder });
-  expect(done.stderr, args.join(" ")).not.toMatch(/\n\s+at .*[:(]\d+|TypeError|undefined is not/);
-  return { code: done.status, out: done.stdout, err: done.stderr };
-}
+const strata = (...args: string[]) => runStrata(folder, args);
 
 describe("the verdict on two images", () => {
   it("of the default model: a scene seen again is the same, another one is different", () => {

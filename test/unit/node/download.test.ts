@@ -44,7 +44,7 @@ async function server(...answers: Answer[]): Promise<Loopback> {
 }
 
 const get = (url: string, more: Partial<DownloadOptions> = {}) =>
-  downloadFile({ url, path, backoff: 0.01, stall: 2, retries: 3, ...more });
+  downloadFile({ url, path, backoff: 0.01, stall: 600, retries: 3, ...more });
 /** Breaks off when the client has kept all that was sent. */
 const file = (bytes: Uint8Array, options: FileOptions = {}): Answer =>
   serveFile(bytes, { received: () => (existsSync(`${path}.part`) ? statSync(`${path}.part`).size : 0), ...options });

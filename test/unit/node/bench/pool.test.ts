@@ -127,10 +127,14 @@ describe("openPool", () => {
 
   it("a job that dies is an error that says so", async () => {
     const pool = openPool({ jobs: 2, threads: 1, openExtractor });
-    const work = pool.map(tasksInto("one"), async () => {});
+    let close = () => {};
+    const first = new Promise<void>((resolve) => {
+      close = resolve;
+    });
+    const work = pool.map([...tasksInto("one"), ...tasksInto("one")], async () => close());
     const told = expect(work).rejects.toThrow(/a job of the benchmark ended by itself .*--jobs/);
-    // Closing lets the jobs go in the middle of their work.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // With the first of eight done both jobs are at work, and closing lets them go in the middle of it.
+    await first;
     await pool.close(false);
     await told;
     expect(readdirSync(at("one")).filter((name) => name.endsWith(".tmp"))).toEqual([]);

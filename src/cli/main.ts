@@ -3,6 +3,7 @@
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
+import { OptionError } from "../errors.js";
 import { packageVersion } from "../node/version.js";
 import { addExtractionOptions, numberOf } from "./arguments.js";
 import { addBench } from "./bench/command.js";
@@ -52,6 +53,7 @@ function buildProgram(context: Context, done: (code: number) => void): Command {
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .exitOverride()
+    .hook("preAction", (_program, command) => refuseEmpty(command))
     .showHelpAfterError("(--help lists all options)")
     .configureOutput({
       writeOut: context.out,
@@ -84,6 +86,16 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
   addExport(program, context, done);
   addInfo(program, context, done);
   return program;
+}
+
+/** An OptionError for a value that is there and empty, as an unset variable of a shell script gives: nothing is called so. */
+function refuseEmpty(command: Command): void {
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    const isEmpty = Array.isArray(value) ? value.includes("") : value === "";
+    if (isEmpty) throw new OptionError(`${option.long ?? option.short} is empty; give a value or leave it out`);
+  }
+  if (command.args.includes("")) throw new OptionError("an argument is empty; is a variable of a script not set?");
 }
 
 function addExtract(program: Command, context: Context, done: (code: number) => void): void {

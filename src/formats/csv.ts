@@ -8,6 +8,7 @@ import { FormatError, ShapeError } from "../errors.js";
 import type { Features } from "../features.js";
 import { decodeUtf8, encodeUtf8 } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
+import { csvField, unescapeCsv } from "./csv-field.js";
 import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
 import type { NdArray } from "./ndarray.js";
 import type { OpenCvPair } from "./opencv-json.js";
@@ -75,7 +76,7 @@ export function writeMatchesCsv(pairs: Iterable<OpenCvPair>, features: ReadonlyM
         );
       }
       const [x0, y0, x1, y1] = [...point(a, i), ...point(b, j)];
-      const row = [quoted(name0), quoted(name1), i, j, x0, y0, x1, y1, short(matches.scores[m])];
+      const row = [csvField(name0), csvField(name1), i, j, x0, y0, x1, y1, short(matches.scores[m])];
       if (anyVerified) row.push(homography ? Number(inliers.has(m)) : "");
       lines.push(row.join(","));
     }
@@ -94,8 +95,9 @@ export function readMatchesCsv(bytes: Uint8Array): ImagePair[] {
   });
   const found = new Map<string, { names: [string, string]; indices: number[]; scores: number[] }>();
   for (const [i, row] of rows.entries()) {
-    const key = JSON.stringify([row[name0], row[name1]]);
-    const pair = found.get(key) ?? { names: [row[name0], row[name1]], indices: [], scores: [] };
+    const names: [string, string] = [unescapeCsv(row[name0]), unescapeCsv(row[name1])];
+    const key = JSON.stringify(names);
+    const pair = found.get(key) ?? { names, indices: [], scores: [] };
     found.set(key, pair);
     for (const column of [index0, index1]) {
       const index = number(where, i, columns[column], row[column]);
@@ -120,10 +122,6 @@ function point({ keypoints }: Features, i: number): [number, number] {
 /** A decimal that rounds to the same float32. */
 function short(value: number): number {
   return Number(value.toPrecision(9));
-}
-
-function quoted(name: string): string {
-  return /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }
 
 function text(lines: readonly string[]): Uint8Array {

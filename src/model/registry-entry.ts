@@ -3,6 +3,7 @@
  * What is not known is null and said to be so; entries are read strictly, for they may be a user's own.
  */
 import { FormatError } from "../errors.js";
+import { isDeviceName } from "../names.js";
 import type { ImportKind } from "./import/kinds.js";
 
 /** What the file is, which says how it is used. */
@@ -49,7 +50,7 @@ const NAME = /^[A-Za-z0-9][\w.+-]{0,199}$/;
 const MAX_TEXT = 2000;
 
 /** Whether a text can be a model's name, which is also the name of its folder in the cache. */
-export const isModelName = (text: string): boolean => NAME.test(text);
+export const isModelName = (text: string): boolean => NAME.test(text) && !isDeviceName(text);
 
 /** The entry in parsed JSON; a FormatError names what is wrong, `where` being file and place in it. */
 export function parseEntry(where: string, json: unknown): ModelEntry {

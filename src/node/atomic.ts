@@ -2,11 +2,11 @@
  * Files that are whole or not there: written under a temporary name in the same folder, flushed to the disk, renamed.
  * And reading with the failures that people meet said plainly.
  */
-import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { FormatError, IoError, LimitError, StrataError } from "../errors.js";
+import { constants, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { FormatError, IoError, LimitError, OptionError, StrataError } from "../errors.js";
 import { withDefaults } from "../options.js";
+import { followLinks } from "./links.js";
+import { temporaryFor } from "./temporary.js";
 
 /** Node reads at most 2 GiB − 1 bytes of a file at once. */
 const DEFAULT_FILE_LIMIT = 2 ** 31 - 1;
@@ -31,26 +31,55 @@ const REASONS: Record<string, string> = {
 };
 
 /**
- * Writes the file so that at every moment the old or the new content is there, whole. An IoError names path and reason,
- * and the temporary file is gone.
+ * Writes the file so that at every moment the old or the new content is there, whole. A link stays one and its target is
+ * written; a device or a pipe takes the content as it comes. An IoError names path and reason, and the temporary file is gone.
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  const name = `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
-  const temporary = join(dirname(path), name);
+  checkPath("write", path);
   try {
-    const file = await open(temporary, "wx");
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    if (await isDevice(path)) await writeNow(path, constants.O_WRONLY, content);
+    else await replace(await followLinks(path), content);
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
     throw ioError("write", path, cause, codeOf(cause) === "ENOENT" ? "its folder does not exist" : undefined);
   }
 }
+
+async function replace(path: string, content: Uint8Array | string): Promise<void> {
+  const temporary = await temporaryFor(path);
+  try {
+    await writeNow(temporary, "wx", content);
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw cause;
+  }
+}
+
+async function writeNow(path: string, flags: "wx" | number, content: Uint8Array | string): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    await file.writeFile(content);
+    if (flags === "wx") await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether there is something that is neither file nor folder, which renaming would put out of the way: /dev/null, a pipe. */
+export async function isDevice(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && !info.isFile() && !info.isDirectory();
+}
+
+/** An OptionError for what is no path, or the empty one. */
+export function checkPath(verb: string, path: unknown): void {
+  if (typeof path !== "string") throw new OptionError(`${verb}: expected the path of a file, got ${describe(path)}`);
+  if (path === "") throw new OptionError(`${verb}: the path is empty; name a file`);
+  if (path.includes("\0")) throw new OptionError(`${verb}: a path cannot hold a zero byte`);
+}
+
+const describe = (value: unknown): string =>
+  value === null || typeof value !== "object" ? `${value}` : `a ${value.constructor?.name ?? "object"}`;
 
 export interface ReadFileOptions {
   /** Largest file in bytes; default 2 GiB − 1. */
@@ -62,6 +91,7 @@ export interface ReadFileOptions {
  * empty, LimitError when it is larger than `limit`, before it is read.
  */
 export async function readFileChecked(path: string, options: Partial<ReadFileOptions> = {}): Promise<Uint8Array> {
+  checkPath("read", path);
   const { limit } = withDefaults<ReadFileOptions>("readFileChecked", { limit: DEFAULT_FILE_LIMIT }, options);
   try {
     const info = await stat(path);

@@ -1,18 +1,28 @@
 /** Folders to write into: made where they are not there, and tried before any work is done. */
-import { randomBytes } from "node:crypto";
 import { mkdir, open, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ioError } from "./atomic.js";
+import { checkPath, ioError, isDevice } from "./atomic.js";
+import { followLinks } from "./links.js";
+import { temporaryFor } from "./temporary.js";
 
 /**
  * Makes the folders of these files where they are not there and tries each by a file; an IoError now, not after hours,
- * also for a path that is a folder itself.
+ * also for a path that is a folder itself. Of links, those that they lead to. An OptionError for an empty path.
  */
 export async function checkWritable(paths: readonly string[]): Promise<void> {
-  for (const folder of new Set(paths.map((path) => dirname(path)))) {
-    const probe = join(folder, `.strata.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+  const folders = new Set<string>();
+  for (const path of paths) {
+    checkPath("write", path);
+    if (await isDevice(path)) continue;
+    const target = await followLinks(path).catch((cause) => {
+      throw ioError("write", path, cause);
+    });
+    folders.add(dirname(target));
+  }
+  for (const folder of folders) {
     try {
       await makeFolder(folder);
+      const probe = await temporaryFor(join(folder, "strata"));
       await (await open(probe, "wx")).close();
       await rm(probe, { force: true });
     } catch (cause) {
@@ -25,10 +35,15 @@ export async function checkWritable(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** `mkdir -p`. Node's own `recursive` (20, 22) never returns where a folder refuses with ENOENT, as /proc does. */
+/**
+ * `mkdir -p`, through links to what is not there yet as well. Node's own `recursive` (20, 22) never returns where a folder
+ * refuses with ENOENT, as /proc does.
+ */
 export async function makeFolder(folder: string): Promise<void> {
   const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
   if (await isThere(folder)) return;
+  const target = await followLinks(folder);
+  if (target !== folder) return makeFolder(target);
   const parent = dirname(folder);
   if (parent !== folder) await makeFolder(parent);
   await mkdir(folder).catch(async (cause) => {

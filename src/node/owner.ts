@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { readFile, readlink } from "node:fs/promises";
+import { readFile, readlink, stat } from "node:fs/promises";
 import { hostname } from "node:os";
 import { promisify } from "node:util";
 
@@ -50,9 +50,51 @@ export async function standingOf({ pid, start, host, system: theirs }: Owner): P
     return machine === here[0] && machine !== UNKNOWN ? "gone" : "another host";
   }
   if (areKnown && namespace !== here[2]) return "another container";
-  if (!isAlive(pid)) return "gone";
-  const now = await startOf(pid);
-  return now === null || (start !== UNKNOWN && now !== UNKNOWN && now !== start) ? "gone" : "here";
+  return (await isRunning(pid, (now) => [start, now].includes(UNKNOWN) || now === start)) ? "here" : "gone";
+}
+
+let name: Promise<string> | undefined;
+
+/** This process in the name of a file: PID-START-SYSTEM, of which the last two are six hexadecimal digits each. */
+export function ownerName(): Promise<string> {
+  name ??= startOf(process.pid).then(
+    async (start) => `${process.pid}-${digits(start ?? UNKNOWN)}-${digits(await systemName())}`,
+  );
+  return name;
+}
+
+/** Age of a file, in milliseconds, at which nobody on any machine is writing it any more. */
+const OLD = 24 * 3600 * 1000;
+
+/**
+ * Whether the process in a file's name has ended; `path` is that file. Those of another system cannot be seen from here: theirs
+ * are taken for gone when nobody has written to the file for a day. A process id alone is how names were until version 0.1.
+ */
+export async function isGone(owner: string, path: string): Promise<boolean> {
+  const [pid, start, where] = owner.split("-");
+  if (where !== undefined && where !== digits(await systemName())) {
+    return stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs > OLD,
+      () => false,
+    );
+  }
+  return !(await isRunning(Number(pid), (now) => start === undefined || digits(now) === start));
+}
+
+const digits = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 6);
+
+/** What process ids belong to, but for its boot: within one name, a process of an earlier boot is told by its start. */
+async function systemName(): Promise<string> {
+  system ??= thisSystem();
+  const [machine, , namespace] = (await system).split("/");
+  return [hostname(), machine, namespace].join("/");
+}
+
+/** Whether a process of that id runs, and began at a time that `began` takes. */
+async function isRunning(pid: number, began: (start: string) => boolean): Promise<boolean> {
+  if (!isAlive(pid)) return false;
+  const start = await startOf(pid);
+  return start !== null && began(start);
 }
 
 /** When a process began, as the system says it, in one word; UNKNOWN where it does not, null of one that has ended. */

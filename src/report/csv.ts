@@ -1,4 +1,5 @@
 /** Comma-separated values as spreadsheets and other programs read them (RFC 4180). */
+import { csvField } from "../formats/csv-field.js";
 
 export type Cell = string | number | boolean | null;
 
@@ -8,6 +9,6 @@ export function csvText(rows: readonly (readonly Cell[])[]): string {
 }
 
 function field(cell: Cell): string {
-  const text = cell === null || (typeof cell === "number" && !Number.isFinite(cell)) ? "" : String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  if (typeof cell === "string") return csvField(cell);
+  return cell === null || (typeof cell === "number" && !Number.isFinite(cell)) ? "" : String(cell);
 }

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { FormatError, OptionError, ShapeError } from "../../errors.js";
 import type { Features } from "../../features.js";
-import { pathBelow } from "./write.js";
+import { pathBelow } from "../../node/names.js";
 
 /**
  * That the images are there, under the names of the features, as large as the features say; an error that names those
@@ -19,7 +19,7 @@ export async function checkImages(
   const missing: string[] = [];
   let turned = 0;
   for (const [name, { imageSize }] of features) {
-    const path = pathBelow(folder, name, "");
+    const path = pathBelow(folder, name);
     if (!(await stat(path).catch(() => undefined))) {
       missing.push(name);
       continue;

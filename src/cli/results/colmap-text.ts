@@ -8,7 +8,8 @@ import type { VerifiedPair } from "../../formats/colmap-results.js";
 import { ioError } from "../../node/atomic.js";
 import { makeFolder } from "../../node/folders.js";
 import { lockPath, withLock } from "../../node/lock.js";
-import { pathBelow, writeBelow } from "./write.js";
+import { pathBelow } from "../../node/names.js";
+import { writeBelow } from "./write.js";
 
 /** A folder with features/NAME.txt, matches.txt (all matches), inliers.txt (of verified pairs) and pairs.txt. */
 export async function writeText(

@@ -4,11 +4,12 @@ import { OptionError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
+import { pathBelow } from "../../node/names.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, openProgress } from "../progress.js";
 import type { TARGETS } from "./choices.js";
 import { readMatches, readResults } from "./read.js";
-import { checkMatchFile, encodeMatches, pathBelow, refuseExisting, writeBelow } from "./write.js";
+import { checkMatchFile, encodeMatches, refuseExisting, writeBelow } from "./write.js";
 
 export interface ConvertFlags {
   to?: (typeof TARGETS)[number];

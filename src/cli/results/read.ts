@@ -10,6 +10,7 @@ import { parseJson } from "../../formats/bytes.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import { isSqlite } from "../../formats/sqlite.js";
 import { ioError, readFileChecked } from "../../node/atomic.js";
+import { pathBelow } from "../../node/names.js";
 
 export interface Results {
   /** By image name, in the order of the file. */
@@ -188,7 +189,7 @@ async function sizeOf(name: string, { images }: ReadOptions): Promise<[number, n
     throw new OptionError(`the file of "${name}" does not say how large the image is: give --images FOLDER`);
   }
   const { readImageSize } = await import("../../node/images.js");
-  const { width, height, orientation } = await readImageSize(join(images, ...name.split("/")));
+  const { width, height, orientation } = await readImageSize(pathBelow(images, name));
   // EXIF's 5 to 8 turn the image by a quarter.
   return orientation >= 5 ? [height, width] : [width, height];
 }

@@ -1,7 +1,7 @@
 /** Writing features and matches of many images: where they go, in which format, and that nothing is lost on the way. */
 import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
-import { FormatError, OptionError } from "../../errors.js";
+import { basename, extname } from "node:path";
+import { OptionError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import { writeFileAtomic } from "../../node/atomic.js";
@@ -16,15 +16,6 @@ export async function refuseExisting(path: string, force = false): Promise<void>
   const there = await stat(path).catch(() => undefined);
   const isEmpty = there?.isDirectory() && (await readdir(path)).length === 0;
   if (there && !isEmpty) throw new OptionError(`${path} is there already; --force writes over it`);
-}
-
-/** Where an image's file goes below `folder`. FormatError for a name that leads out of it. */
-export function pathBelow(folder: string, name: string, extension: string): string {
-  const parts = name.split("/");
-  if (parts.some((part) => ["", ".", ".."].includes(part) || /[\\\0]/.test(part))) {
-    throw new FormatError(`the image name "${name}" is no path below a folder; no file is written for it`);
-  }
-  return join(folder, ...parts) + extension;
 }
 
 /** Writes a file below a folder that is made for it; whole or not at all. */

@@ -3,7 +3,7 @@
  * and training.json (where the run is, options, recipe, data, versions). A folder is written under another name and
  * renamed, so one that is there is whole; older ones go only when a newer one is there.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, OptionError, StrataError } from "../../errors.js";
@@ -15,6 +15,7 @@ import { type Layout, unflatten } from "../../train/parameters.js";
 import type { TrainState } from "../../train/step.js";
 import type { Snapshot } from "../../train/trainer.js";
 import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
+import { temporaryFor } from "../temporary.js";
 
 /** What a run is made of; it must be the same when it is resumed. */
 export interface RunIdentity {
@@ -213,8 +214,8 @@ function tensorsOf(state: TrainState, layout: Layout, stateLayout: Layout): [str
 
 /** A folder with these files, whole or not there; one of that name is replaced. */
 async function writeFolder(directory: string, name: string, files: Record<string, Uint8Array | string>): Promise<void> {
-  const temporary = join(directory, `.${name}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   const target = join(directory, name);
+  const temporary = await temporaryFor(target);
   try {
     await mkdir(temporary);
     for (const [file, content] of Object.entries(files))

@@ -86,6 +86,19 @@ describe("errors", () => {
       expect([code, out]).toEqual([2, ""]);
       expect(err).not.toBe("");
     }
+    for (const [flag, ...argv] of [
+      ["--out", "extract", "a.png", "--out", ""],
+      ["--root", "extract", "a.png", "--root="],
+      ["--list", "extract", "--list", ""],
+      ["--out", "match", "a.png", "b.png", "--out", "m.svg", "--out", ""],
+      ["--images", "convert", "a.h5", "--to", "npz", "--out", "x", "--images", ""],
+      ["--data", "bench", "hpatches", "--data", ""],
+      ["--out", "export", "--out", ""],
+      ["an argument", "models", "info", ""],
+    ]) {
+      const { code, err } = await fakeStrata().run(...argv);
+      expect([code, err], argv.join(" ")).toEqual([2, expect.stringContaining(`strata: ${flag} is empty`)]);
+    }
     const { code, err } = await fakeStrata().run("info");
     expect(code).toBe(1);
     expect(err).toMatch(/^strata: unexpected error: not asked for here/);

@@ -1,22 +1,25 @@
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { FormatError, IoError, LimitError } from "../../../src/errors.js";
+import { FormatError, IoError, LimitError, OptionError } from "../../../src/errors.js";
 import { readFileChecked, writeFileAtomic } from "../../../src/node/atomic.js";
+import { checkWritable } from "../../../src/node/folders.js";
 
 const folder = mkdtempSync(join(tmpdir(), "strata-atomic-"));
-const at = (name: string): string => join(folder, name);
+const at = (...names: string[]): string => join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("writeFileAtomic", () => {
@@ -49,9 +52,62 @@ describe("writeFileAtomic", () => {
     await expect(writeFileAtomic(at("a/x"), "x")).rejects.toThrow("a part of the path is a file");
     mkdirSync(at("folder/inside"), { recursive: true });
     await expect(writeFileAtomic(at("folder"), "x")).rejects.toThrow("it is a folder");
-    await expect(writeFileAtomic(at("n".repeat(250)), "x")).rejects.toThrow("the name is too long");
+    await expect(writeFileAtomic(at("n".repeat(256)), "x")).rejects.toThrow("the name is too long");
     expect(readdirSync(folder).filter((name) => name.includes("tmp"))).toEqual([]);
     expect(readFileSync(at("a"), "utf8")).toBe("later, ä");
+  });
+
+  it("writes every name that the file system takes, and says what is no path", async () => {
+    for (const name of ["n".repeat(255), `${"ä".repeat(127)}n`, `${"写".repeat(85)}`, "😀".repeat(63), "-", "a b\nc"]) {
+      await writeFileAtomic(at(name), name);
+      expect(readFileSync(at(name), "utf8")).toBe(name);
+    }
+    for (const path of ["", "a\0b", null, 7, new Uint8Array(2)]) {
+      await expect(writeFileAtomic(path as string, "x")).rejects.toThrow(OptionError);
+      await expect(readFileChecked(path as string)).rejects.toThrow(OptionError);
+      await expect(checkWritable([path as string])).rejects.toThrow(OptionError);
+    }
+  });
+
+  it("follows links, which stay links: of links, relative ones, to other folders and to what is not there yet", async () => {
+    mkdirSync(at("real/deep"), { recursive: true });
+    mkdirSync(at("links"));
+    symlinkSync(at("real/deep"), at("links/folder"));
+    writeFileSync(at("real/there"), "old");
+    const links: [link: string, to: string, file: string][] = [
+      ["absolute", at("real/there"), "real/there"],
+      ["relative", "../real/there", "real/there"],
+      ["chain", "relative", "real/there"],
+      ["dangling", "../real/new", "real/new"],
+      // ".." of the folder that the link lies in, not of the one beside the link to it.
+      ["folder/inside", "../other", "real/other"],
+    ];
+    for (const [link, to, file] of links) {
+      symlinkSync(to, at("links", link));
+      await checkWritable([at("links", link)]);
+      await writeFileAtomic(at("links", link), link);
+      expect(lstatSync(at("links", link)).isSymbolicLink(), link).toBe(true);
+      expect(readFileSync(at(file), "utf8")).toBe(link);
+    }
+    expect(readdirSync(at("links"))).toEqual(["absolute", "chain", "dangling", "folder", "relative"]);
+    symlinkSync("circle-b", at("circle-a"));
+    symlinkSync("circle-a", at("circle-b"));
+    await expect(writeFileAtomic(at("circle-a"), "x")).rejects.toThrow("its links form a circle");
+    await expect(checkWritable([at("circle-a")])).rejects.toThrow("its links form a circle");
+    symlinkSync("../nowhere/x", at("links/lost"));
+    await expect(writeFileAtomic(at("links/lost"), "x")).rejects.toThrow(IoError);
+    symlinkSync("../made/later", at("links/later"));
+    await checkWritable([at("links/later/a/b")]);
+    expect(statSync(at("made/later/a")).isDirectory()).toBe(true);
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("puts no file in the place of a device", async () => {
+    symlinkSync("/dev/null", at("null"));
+    await checkWritable(["/dev/null", at("null")]);
+    await writeFileAtomic(at("null"), "x");
+    expect(statSync(at("null")).isCharacterDevice()).toBe(true);
+    await expect(writeFileAtomic("/dev/full", "x")).rejects.toThrow("cannot write /dev/full: the disk is full");
+    expect(statSync("/dev/full").isCharacterDevice()).toBe(true);
   });
 
   it.skipIf(!existsSync("/proc/self"))("names the path where the system takes no files", async () => {

@@ -152,11 +152,15 @@ describe("the standing of an owner", () => {
   });
 
   it.runIf(process.platform === "linux")("is gone for a process that was killed and not waited for", async () => {
-    // The shell's child ends at once; what takes the shell's place knows nothing of it.
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    // What takes the shell's place knows nothing of the shell's child, and never asks how it ended.
+    const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
-    const state = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1][0];
-    while (state() !== "Z") await new Promise((resolve) => setTimeout(resolve, 5));
+    const until = async (file: string, text: RegExp) => {
+      while (!text.test(readFileSync(file, "utf8"))) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    await until(`/proc/${parent.pid}/comm`, /^sleep/);
+    process.kill(pid, "SIGKILL");
+    await until(`/proc/${pid}/stat`, /\) Z/);
     expect(await line({ pid, start: "?" })).toBe("gone");
     parent.kill();
   });

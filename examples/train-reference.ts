@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import {
   DenseExtractor,
   extractOptions,
-  type Features,
+  type FloatFeatures,
   matchFeatures,
   nodeRuntime,
   openExtractor,
@@ -174,7 +174,7 @@ async function accuracy(extractor: Awaited<ReturnType<typeof openExtractor>>, pa
 }
 
 /** Scores of different levels need not compare before they are trained, so each level gives as many. */
-function bestOfEachLevel(features: Features): Features {
+function bestOfEachLevel(features: FloatFeatures): FloatFeatures {
   const { dim, keypoints, scores, descriptors, levels = new Uint8Array(features.count) } = features;
   const taken = [0, 0, 0];
   const kept = [...levels.keys()].filter((i) => taken[levels[i]]++ < KEYPOINTS);

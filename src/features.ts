@@ -5,11 +5,17 @@
  */
 import { ShapeError } from "./errors.js";
 
-/** Local features of one image, best score first. */
-export interface Features {
+/** What descriptors are: floats, compared by the angle between them, or bits, compared by their Hamming distance. */
+export const DESCRIPTOR_KINDS = ["float", "binary"] as const;
+export type DescriptorKind = (typeof DESCRIPTOR_KINDS)[number];
+
+interface Keypoints {
   /** Number of keypoints; 0 is an answer. */
   count: number;
-  /** Length of one descriptor (64 for every model shipped here). */
+  /**
+   * Values of one descriptor: floats (64 for every model shipped here), or bytes of eight bits (32 for ORB). 0: the
+   * features have no descriptors, which serves matches that are there already and COLMAP.
+   */
   dim: number;
   /** [width, height] of the image in pixels. */
   imageSize: [number, number];
@@ -19,16 +25,34 @@ export interface Features {
   scores: Float32Array;
   /** Level that found each keypoint (0 early, 1 middle, 2 deep), where a model detects per level. */
   levels?: Uint8Array;
-  /** Row-major count × dim, each row of L2 norm 1. */
+}
+
+/** Features whose descriptors are floats: what every model here gives, and SIFT. */
+export interface FloatFeatures extends Keypoints {
+  kind?: "float";
+  /** Row-major count × dim, each row of L2 norm 1 (or all zeros: a descriptor that says nothing). */
   descriptors: Float32Array;
 }
+
+/** Features whose descriptors are bits: ORB, AKAZE, BRISK, … */
+export interface BinaryFeatures extends Keypoints {
+  kind: "binary";
+  /** Row-major count × dim bytes, eight bits each, in whatever order; those that fill the last byte are 0. */
+  descriptors: Uint8Array;
+}
+
+/** Local features of one image, best score first. */
+export type Features = FloatFeatures | BinaryFeatures;
 
 /** Pairs of keypoints, one of each image. */
 export interface Matches {
   count: number;
   /** i0, j0, i1, j1, …: index in the first image, index in the second; length 2·count. */
   pairs: Uint32Array;
-  /** Cosine similarity of each pair's descriptors. */
+  /**
+   * Cosine similarity of each pair's descriptors; of bits 1 − 2 · Hamming distance / bits, which is the cosine
+   * similarity of the same bits as vectors of ±1.
+   */
   scores: Float32Array;
 }
 
@@ -40,9 +64,18 @@ export interface Homography {
   inliers: Uint32Array;
 }
 
-/** Throws a ShapeError that names the first array whose length does not fit. `where` names the source in the message. */
-export function checkFeatures(where: string, features: Features): Features {
-  const { count, dim, keypoints, scores, levels, descriptors } = features;
+/** What descriptors those are, in words for a message: "64 floats", "32 bytes of bits", "no descriptors". */
+export function describeDescriptors({ kind, dim }: Pick<Features, "kind" | "dim">): string {
+  if (dim === 0) return "no descriptors";
+  return kind === "binary" ? `${dim} bytes of bits` : `${dim} floats`;
+}
+
+/**
+ * Throws a ShapeError that names the first array whose length does not fit, or descriptors that are not of their
+ * `kind`. `where` names the source in the message.
+ */
+export function checkFeatures<F extends Features>(where: string, features: F): F {
+  const { count, dim, kind, keypoints, scores, levels, descriptors } = features;
   const wanted: [string, ArrayLike<number> | undefined, number][] = [
     ["keypoints", keypoints, 2 * count],
     ["scores", scores, count],
@@ -56,11 +89,21 @@ export function checkFeatures(where: string, features: Features): Features {
       );
     }
   }
+  if (kind !== undefined && !DESCRIPTOR_KINDS.includes(kind)) {
+    throw new ShapeError(`${where}: kind must be one of ${DESCRIPTOR_KINDS.join(", ")}, got "${String(kind)}"`);
+  }
+  if ((kind === "binary") !== descriptors instanceof Uint8Array) {
+    throw new ShapeError(
+      kind === "binary"
+        ? `${where}: descriptors of kind "binary" must be a Uint8Array`
+        : `${where}: descriptors are bytes; bits need kind "binary", floats a Float32Array`,
+    );
+  }
   return features;
 }
 
 /** Features without a single keypoint. */
-export function emptyFeatures(imageSize: [number, number], dim: number): Features {
+export function emptyFeatures(imageSize: [number, number], dim: number): FloatFeatures {
   return {
     count: 0,
     dim,
@@ -69,4 +112,26 @@ export function emptyFeatures(imageSize: [number, number], dim: number): Feature
     scores: new Float32Array(0),
     descriptors: new Float32Array(0),
   };
+}
+
+/** The features at `indices`, in that order, in new memory. */
+export function takeFeatures(features: Features, indices: Uint32Array): Features {
+  const { dim, imageSize, keypoints, scores, levels } = features;
+  const taken = {
+    count: indices.length,
+    dim,
+    imageSize,
+    keypoints: takeRows(keypoints, 2, indices),
+    scores: takeRows(scores, 1, indices),
+    ...(levels && { levels: takeRows(levels, 1, indices) }),
+  };
+  return features.kind === "binary"
+    ? { ...taken, kind: "binary", descriptors: takeRows(features.descriptors, dim, indices) }
+    : { ...taken, descriptors: takeRows(features.descriptors, dim, indices) };
+}
+
+function takeRows<T extends Float32Array | Uint8Array>(rows: T, columns: number, indices: Uint32Array): T {
+  const taken = new (rows.constructor as new (length: number) => T)(indices.length * columns);
+  for (const [to, i] of indices.entries()) taken.set(rows.subarray(i * columns, (i + 1) * columns), to * columns);
+  return taken;
 }

@@ -18,7 +18,17 @@ export { DenseExtractor, type DenseMap, type DenseModel } from "./extract/dense.
 export type { Extractor, ExtractorInfo } from "./extract/extractor.js";
 export { type OpenedModel, openReference, openStrata, type ReferenceChoices } from "./extract/models.js";
 export { type ExtractOptions, extractOptions } from "./extract/options.js";
-export { checkFeatures, emptyFeatures, type Features, type Homography, type Matches } from "./features.js";
+export {
+  type BinaryFeatures,
+  checkFeatures,
+  DESCRIPTOR_KINDS,
+  type DescriptorKind,
+  emptyFeatures,
+  type Features,
+  type FloatFeatures,
+  type Homography,
+  type Matches,
+} from "./features.js";
 // Each folder says itself what of it is public.
 export * from "./formats/index.js";
 export * from "./geometry/index.js";

@@ -1,7 +1,7 @@
 /** The main job: two images in; features, matches, a verified geometry and a verdict out. */
 import { OptionError } from "./errors.js";
 import type { Extractor } from "./extract/extractor.js";
-import type { Features, Homography, Matches } from "./features.js";
+import type { FloatFeatures, Homography, Matches } from "./features.js";
 import { type HomographyOptions, verifyMatches } from "./geometry/homography.js";
 import { judgeHomography, parseVerdictModel, type Verdict } from "./geometry/verdict.js";
 import { checkImage, type Image } from "./image/image.js";
@@ -26,7 +26,7 @@ export interface MatchImagesOptions {
 
 export interface MatchedImages {
   /** Of the first and the second image. */
-  features: [Features, Features];
+  features: [FloatFeatures, FloatFeatures];
   matches: Matches;
   /** From the first image to the second; its matrix is null where too few matches agree on one. */
   homography: Homography;

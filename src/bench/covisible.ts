@@ -1,7 +1,7 @@
 /** What two images with a homography between them both see: the rest of their keypoints cannot be matched by anyone. */
 
 import { ShapeError } from "../errors.js";
-import type { Features } from "../features.js";
+import { type Features, takeFeatures } from "../features.js";
 import { inverse3x3, type Matrix3, projectPoints } from "../geometry/matrix3.js";
 
 /**
@@ -28,25 +28,4 @@ function landing(points: Float32Array, homography: Matrix3, size: readonly [numb
 /** Whether (x, y) lies on a pixel of an image of that size: within half a pixel of a pixel's centre. */
 export function isInside(x: number, y: number, [width, height]: readonly [number, number]): boolean {
   return x >= -0.5 && y >= -0.5 && x <= width - 0.5 && y <= height - 0.5;
-}
-
-/** The features at `indices`, in that order, in new memory. */
-export function takeFeatures(features: Features, indices: Uint32Array): Features {
-  const { dim, imageSize, keypoints, scores, levels, descriptors } = features;
-  const count = indices.length;
-  const taken: Features = {
-    count,
-    dim,
-    imageSize,
-    keypoints: new Float32Array(2 * count),
-    scores: new Float32Array(count),
-    descriptors: new Float32Array(count * dim),
-  };
-  if (levels) taken.levels = Uint8Array.from(indices, (i) => levels[i]);
-  for (const [to, i] of indices.entries()) {
-    taken.keypoints.set(keypoints.subarray(2 * i, 2 * i + 2), 2 * to);
-    taken.scores[to] = scores[i];
-    taken.descriptors.set(descriptors.subarray(i * dim, (i + 1) * dim), to * dim);
-  }
-  return taken;
 }

@@ -1,9 +1,8 @@
 /** The best of an image's features: the "top-K" protocols, under which methods are compared at one number of keypoints. */
 import { FormatError } from "../errors.js";
 import { bestFirst } from "../extract/select.js";
-import { checkFeatures, type Features } from "../features.js";
+import { checkFeatures, type Features, takeFeatures } from "../features.js";
 import { checkNumber } from "../options.js";
-import { takeFeatures } from "./covisible.js";
 
 /**
  * The `limit` features with the highest scores, best first; equal scores keep their order. Features of others need not

@@ -1,5 +1,5 @@
 /** How far an exported model's features are those of the library: points, scores, descriptors. */
-import type { Features } from "../features.js";
+import type { FloatFeatures } from "../features.js";
 
 /** Points this near, in pixels, are the same. */
 export const SAME = 1e-3;
@@ -25,7 +25,7 @@ export interface Parity {
 }
 
 /** Compares two lists of features of one image; see `partnerOf` for several points at one place. */
-export function compareFeatures(library: Features, exported: Features): Parity {
+export function compareFeatures(library: FloatFeatures, exported: FloatFeatures): Parity {
   const cells = cellsOf(exported);
   const parity: Parity = {
     points: library.count,
@@ -85,7 +85,7 @@ export function isSame({ points, exported, same }: Parity): boolean {
 const keyOf = (x: number, y: number): string => `${x},${y}`;
 
 /** Points by the pixel that is nearest to them. */
-function cellsOf({ count, keypoints }: Features): Map<string, number[]> {
+function cellsOf({ count, keypoints }: FloatFeatures): Map<string, number[]> {
   const cells = new Map<string, number[]>();
   for (let i = 0; i < count; i++) {
     const key = keyOf(Math.round(keypoints[2 * i]), Math.round(keypoints[2 * i + 1]));
@@ -100,7 +100,7 @@ function cellsOf({ count, keypoints }: Features): Map<string, number[]> {
  * The point of `exported` that is point i of `library`: of those at its place the nearest by score, or else the nearest by
  * place; of equal ones (levels that share their scores) the one with its descriptor.
  */
-function partnerOf(library: Features, i: number, exported: Features, cells: Map<string, number[]>): number {
+function partnerOf(library: FloatFeatures, i: number, exported: FloatFeatures, cells: Map<string, number[]>): number {
   const [x, y] = [Math.round(library.keypoints[2 * i]), Math.round(library.keypoints[2 * i + 1])];
   let [best, least] = [-1, Number.POSITIVE_INFINITY];
   for (let dy = -1; dy <= 1; dy++) {
@@ -119,11 +119,11 @@ function partnerOf(library: Features, i: number, exported: Features, cells: Map<
   return best;
 }
 
-function distanceOf(a: Features, i: number, b: Features, j: number): number {
+function distanceOf(a: FloatFeatures, i: number, b: FloatFeatures, j: number): number {
   return Math.hypot(a.keypoints[2 * i] - b.keypoints[2 * j], a.keypoints[2 * i + 1] - b.keypoints[2 * j + 1]);
 }
 
-function cosineOf(a: Features, i: number, b: Features, j: number): number {
+function cosineOf(a: FloatFeatures, i: number, b: FloatFeatures, j: number): number {
   let sum = 0;
   for (let c = 0; c < a.dim; c++) sum += a.descriptors[a.dim * i + c] * b.descriptors[b.dim * j + c];
   return sum;

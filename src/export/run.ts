@@ -1,5 +1,5 @@
 /** An exported model at work: an image in, features out, as the graph's outputs say them. */
-import { emptyFeatures, type Features } from "../features.js";
+import { emptyFeatures, type FloatFeatures } from "../features.js";
 import type { Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import type { PixelType } from "./choices.js";
@@ -12,7 +12,7 @@ export interface FedAs {
 }
 
 /** Runs an exported model on one image; the features are those of the batch's last image. */
-export async function runExported(session: Session, image: Image, { input, batch = 1 }: FedAs): Promise<Features> {
+export async function runExported(session: Session, image: Image, { input, batch = 1 }: FedAs): Promise<FloatFeatures> {
   const { width, height, data } = image;
   const pixels = input === "uint8" ? new Uint8Array(batch * data.length) : new Float32Array(batch * data.length);
   for (let i = 0; i < batch; i++) pixels.set(data, i * data.length);

@@ -4,7 +4,7 @@
  */
 import type { numpy as np } from "@jax-js/jax";
 import { StateError } from "../errors.js";
-import type { Features } from "../features.js";
+import type { FloatFeatures } from "../features.js";
 import { type Compiled, type CompileOptions, compile, type Feed, type InputSpec } from "../graph/compile.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
@@ -29,7 +29,7 @@ export interface GraphReading {
   /** What is fed beside the image, for at most `maxFeatures` keypoints; `size` is the image before `fit`. */
   feeds(size: ImageSize, fitted: ImageSize, options: Pick<ExtractOptions, "maxFeatures">): Record<string, Feed>;
   /** The features of the i-th image of a batch. */
-  read(outputs: Record<string, Tensor>, i: number, size: ImageSize): Features;
+  read(outputs: Record<string, Tensor>, i: number, size: ImageSize): FloatFeatures;
 }
 
 export interface ImageSize {
@@ -63,7 +63,7 @@ export interface DenseModel {
   /** The image as the network wants it: grown to the right and down where it must be. */
   fit(image: Image): Image;
   /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
-  read(maps: Record<string, DenseMap>, size: ImageSize, options: ExtractOptions): Features;
+  read(maps: Record<string, DenseMap>, size: ImageSize, options: ExtractOptions): FloatFeatures;
   /** The same inside the graph, for options that it can serve; null: read the maps. */
   reading?(options: ExtractOptions): GraphReading | null;
 }
@@ -114,14 +114,14 @@ export class DenseExtractor implements Extractor {
     this.info = { model: name, sha256, dim, ...(verdict && { verdict }) };
   }
 
-  async extract(image: Image): Promise<Features> {
+  async extract(image: Image): Promise<FloatFeatures> {
     return (await this.extractBatch([image]))[0];
   }
 
-  async extractBatch(images: readonly Image[]): Promise<Features[]> {
+  async extractBatch(images: readonly Image[]): Promise<FloatFeatures[]> {
     this.checkOpen();
     const prepared = images.map((image) => this.prepare(image));
-    const results: Features[] = [];
+    const results: FloatFeatures[] = [];
     while (results.length < prepared.length) {
       const first = prepared[results.length].reduced;
       const same = prepared
@@ -144,7 +144,7 @@ export class DenseExtractor implements Extractor {
   }
 
   /** Features of a batch whose reduced images are all of one size. */
-  private features(batch: readonly Prepared[]): Promise<Features[]> {
+  private features(batch: readonly Prepared[]): Promise<FloatFeatures[]> {
     const { width, height } = batch[0].reduced;
     const images = batch.length === 1 ? "an image" : `${batch.length} images at a time`;
     return withinLimits(() => this.atAllScales(batch), {
@@ -155,7 +155,7 @@ export class DenseExtractor implements Extractor {
     });
   }
 
-  private async atAllScales(batch: readonly Prepared[]): Promise<Features[]> {
+  private async atAllScales(batch: readonly Prepared[]): Promise<FloatFeatures[]> {
     const found: ScaleFeatures[][] = batch.map(() => []);
     const { scales, maxFeatures } = this.options;
     const limits = scaleLimits(scales, maxFeatures);
@@ -175,7 +175,7 @@ export class DenseExtractor implements Extractor {
   }
 
   /** At most `limit` features (null: all) of images of one size, in their pixels. */
-  private async atOneScale(images: readonly Image[], limit: number | null): Promise<Features[]> {
+  private async atOneScale(images: readonly Image[], limit: number | null): Promise<FloatFeatures[]> {
     const options = { ...this.options, maxFeatures: limit };
     const fitted = images.map((image) => this.model.fit(image));
     const { reading } = this;

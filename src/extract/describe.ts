@@ -80,3 +80,23 @@ export function normalizeRows(rows: Float32Array, dim: number): Float32Array {
   }
   return rows;
 }
+
+/** How far the length of a unit vector may be from 1: float32 errs by less, half floats and bytes by more. */
+const UNIT_TOLERANCE = 1e-5;
+
+/**
+ * Rows of length 1: `rows` itself where they all are, else a copy with the others scaled, as foreign descriptors need it
+ * (SIFT's have length 512). What is of length 1 already stays as it is, bit for bit; so does a row of zeros.
+ */
+export function unitRows(rows: Float32Array, dim: number): Float32Array {
+  let out = rows;
+  for (let start = 0; start < rows.length; start += dim) {
+    let sum = 0;
+    for (let i = start; i < start + dim; i++) sum += rows[i] * rows[i];
+    // Squares: the root is twice as far from 1, and is not needed for rows that are right.
+    if (Math.abs(sum - 1) <= 2 * UNIT_TOLERANCE || sum === 0) continue;
+    if (out === rows) out = rows.slice();
+    normalizeRows(out.subarray(start, start + dim), dim);
+  }
+  return out;
+}

@@ -1,5 +1,5 @@
 /** What every extractor offers, whichever model is inside. */
-import type { Features } from "../features.js";
+import type { FloatFeatures } from "../features.js";
 import type { SessionInfo } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import type { ExtractOptions } from "./options.js";
@@ -22,9 +22,9 @@ export interface Extractor {
   /** Every option in force, defaults included. */
   readonly options: ExtractOptions;
   /** Features of one image of any size, best score first. */
-  extract(image: Image): Promise<Features>;
+  extract(image: Image): Promise<FloatFeatures>;
   /** Features of several images, in their order. */
-  extractBatch(images: readonly Image[]): Promise<Features[]>;
+  extractBatch(images: readonly Image[]): Promise<FloatFeatures[]>;
   /** Frees native memory; a second call does nothing. */
   dispose(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** Extraction as the reference does it (SPEC §2): keypoints per level, localized and described there, then joined. */
-import { emptyFeatures, type Features } from "../features.js";
+import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { cellToPixel } from "../geometry/coordinates.js";
 import type { Image } from "../image/image.js";
 import { padImageTo } from "../image/pad.js";
@@ -82,7 +82,7 @@ function readFeatures(
   options: ExtractOptions,
   network: ReferenceModelOptions,
   dim: number,
-): Features {
+): FloatFeatures {
   const halvings = halvingsOf(network);
   const levels = LEVELS.map((_, i) => {
     const points = detect(maps[`map${i}`], maps[`score${i}`], options);
@@ -167,9 +167,9 @@ function join(
   maps: Record<string, DenseMap>,
   options: ExtractOptions,
   { dim, halvings, width, height }: Geometry,
-): Features {
+): FloatFeatures {
   const count = order.length;
-  const features: Features = {
+  const features: FloatFeatures = {
     count,
     dim,
     imageSize: [width, height],

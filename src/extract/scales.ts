@@ -1,5 +1,5 @@
 /** One image's features, found at several scales, as one list: the best of all by score. */
-import type { Features } from "../features.js";
+import type { FloatFeatures } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
 
 /** No scale gives more of the keypoints than this times its share of all scales' pixels. */
@@ -17,7 +17,7 @@ export function scaleLimits(scales: readonly number[], limit: number | null): (n
 
 /** What one scale found, and the image's pixels per pixel of it, across and down. */
 export interface ScaleFeatures {
-  features: Features;
+  features: FloatFeatures;
   step: readonly [number, number];
 }
 
@@ -30,7 +30,7 @@ export function mergeScales(
   found: readonly ScaleFeatures[],
   imageSize: [number, number],
   limit: number | null,
-): Features {
+): FloatFeatures {
   for (const { features, step } of found) {
     if (step[0] !== 1 || step[1] !== 1) resizePoints(features.keypoints, step[0], step[1]);
   }

@@ -1,6 +1,6 @@
 /** Extraction with the default family: one score map at full resolution, descriptors summed over four levels. */
 import { OptionError } from "../errors.js";
-import { emptyFeatures, type Features } from "../features.js";
+import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { padImage } from "../image/pad.js";
 import type { StrataConfig } from "../model/config.js";
 import { type StrataParams, strataNetwork } from "../model/strata.js";
@@ -102,7 +102,7 @@ function readFeatures(
   { width, height }: { width: number; height: number },
   options: ExtractOptions,
   config: StrataConfig,
-): Features {
+): FloatFeatures {
   const { nmsRadius: radius, border } = config.detection;
   const { data: score, width: stride } = maps.score;
   const area = { width, height, stride, border };

@@ -18,8 +18,9 @@ export const CAMERA_MODEL_NAMES: readonly CameraModelName[] = CAMERA_MODELS.map(
 
 /** COLMAP's guess of the focal length, in longer edges of the image. */
 const FOCAL_FACTOR = 1.2;
-/** FOV's distortion cannot be 0. */
+/** Parameters that cannot be 0 for "no distortion": FOV's, and EUCM's alpha and beta, which make a pinhole so. */
 const FOV_OMEGA = 0.01;
+const EUCM_PINHOLE = [0, 1];
 /** Models with one focal length for x and y; the others have two. */
 const ONE_FOCAL: readonly CameraModelName[] = [
   "SIMPLE_PINHOLE",
@@ -27,6 +28,8 @@ const ONE_FOCAL: readonly CameraModelName[] = [
   "RADIAL",
   "SIMPLE_RADIAL_FISHEYE",
   "RADIAL_FISHEYE",
+  "SIMPLE_DIVISION",
+  "SIMPLE_FISHEYE",
 ];
 
 /** What is known of a camera: its model and, with `params`, all of its parameters. */
@@ -55,9 +58,12 @@ export function makeCamera(
 }
 
 function guess(model: CameraModelName, count: number, width: number, height: number): Float64Array {
+  // A panorama has no focal length.
+  if (model === "EQUIRECTANGULAR") return Float64Array.of(width, height);
   const focal = FOCAL_FACTOR * Math.max(width, height);
   const known = [...(ONE_FOCAL.includes(model) ? [focal] : [focal, focal]), width / 2, height / 2];
   if (model === "FOV") known.push(FOV_OMEGA);
+  if (model === "EUCM") known.push(...EUCM_PINHOLE);
   const params = new Float64Array(count);
   params.set(known);
   return params;

@@ -12,8 +12,11 @@ import {
   type ColmapDatabaseImage,
   type ColmapDatabasePair,
   DATABASE_LIMIT,
+  SIFT_BYTES,
+  SIFT_TYPE,
+  UNDEFINED_TYPE,
 } from "./colmap-database.js";
-import { CAMERA_MODELS } from "./colmap-parts.js";
+import { CAMERA_MODELS, cameraModelName } from "./colmap-parts.js";
 import { TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { checkByteLimit, type DType, itemSize, viewOf } from "./ndarray.js";
 import { isSqlite, type SqlDatabase, type SqlEngine, type SqlValue } from "./sqlite.js";
@@ -21,23 +24,24 @@ import { isSqlite, type SqlDatabase, type SqlEngine, type SqlValue } from "./sql
 export interface ReadColmapDatabaseOptions {
   /** Largest file in bytes; default 1 GiB (it is held in memory twice). */
   limit: number;
+  /** Whether descriptors are read, most of a database; false: they are null, whatever they are. Default true. */
+  descriptors: boolean;
 }
 
 const MAX_IMAGES = 2 ** 31 - 1;
-const DESCRIPTOR_BYTES = 128;
 
 /** Columns that are read, by table. */
 const TABLES: Record<string, readonly string[]> = {
   cameras: ["camera_id", "model", "width", "height", "params", "prior_focal_length"],
   images: ["image_id", "name", "camera_id"],
   keypoints: ["image_id", "rows", "cols", "data"],
-  descriptors: ["image_id", "rows", "cols", "data"],
+  descriptors: ["image_id", "rows", "cols", "data", "type"],
   matches: ["pair_id", "rows", "cols", "data"],
   two_view_geometries: ["pair_id", "rows", "cols", "data", "config", "F", "E", "H", "qvec", "tvec"],
 };
 
-/** Columns that databases before COLMAP 3.8 may lack. */
-const OPTIONAL = ["qvec", "tvec"];
+/** Columns that databases before COLMAP 3.8 or (`type`) 4 lack. */
+const OPTIONAL = ["qvec", "tvec", "type"];
 
 /**
  * What a COLMAP database holds. FormatError for bytes that are no SQLite database, damaged, or no COLMAP
@@ -49,14 +53,15 @@ export function readColmapDatabase(
   options: Partial<ReadColmapDatabaseOptions> = {},
 ): ColmapDatabase {
   const where = "readColmapDatabase";
-  const { limit } = withDefaults<ReadColmapDatabaseOptions>(where, { limit: DATABASE_LIMIT }, options);
+  const defaults: ReadColmapDatabaseOptions = { limit: DATABASE_LIMIT, descriptors: true };
+  const { limit, descriptors } = withDefaults(where, defaults, options);
   checkNumber(where, "limit", limit, { min: 1 });
   if (!isSqlite(bytes)) throw new FormatError(`${where}: not an SQLite database`);
   checkByteLimit(where, bytes.length, limit);
   let db: SqlDatabase | undefined;
   try {
     db = new sql.Database(withoutWal(bytes));
-    return new Reader(where, db, bytes.length).read();
+    return new Reader(where, db, bytes.length).read(descriptors);
   } catch (cause) {
     if (cause instanceof StrataError) throw cause;
     throw new FormatError(`${where}: SQLite cannot read it (${(cause as Error).message ?? cause})`, { cause });
@@ -92,7 +97,7 @@ class Reader {
     this.bytesLeft = size;
   }
 
-  read(): ColmapDatabase {
+  read(withDescriptors: boolean): ColmapDatabase {
     this.db.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON;");
     this.checkSchema();
     const cameras = this.rows("cameras").map((row) => this.camera(row));
@@ -108,7 +113,7 @@ class Reader {
       images.set(image.id, { ...image, keypoints: null, shapes: null, descriptors: null });
     }
     for (const row of this.rows("keypoints")) this.keypoints(images, row);
-    for (const row of this.rows("descriptors")) this.descriptors(images, row);
+    if (withDescriptors) for (const row of this.rows("descriptors")) this.descriptors(images, row);
     return { cameras, images: [...images.values()], pairs: this.pairs(images) };
   }
 
@@ -145,15 +150,15 @@ class Reader {
 
   private camera([id, model, width, height, params, prior]: SqlValue[]): ColmapDatabaseCamera {
     const number = this.whole(model, "model");
-    const known = CAMERA_MODELS[number];
-    if (!known) throw new UnsupportedError(`${this.where}: camera ${id} has the model ${number}, not known here`);
-    const camera = { id: this.whole(id, "camera_id"), model: known.name };
+    const camera = { id: this.whole(id, "camera_id"), model: cameraModelName(number) };
     const what = `camera ${camera.id}`;
+    // A model of a later COLMAP has as many parameters as there are.
+    const count = CAMERA_MODELS[number]?.params ?? (params instanceof Uint8Array ? Math.floor(params.length / 8) : 0);
     return {
       ...camera,
       width: this.whole(width, `${what}: width`, 1),
       height: this.whole(height, `${what}: height`, 1),
-      params: this.numbers(params, `${what}: params`, "float64", known.params) as Float64Array,
+      params: this.numbers(params, `${what}: params`, "float64", count) as Float64Array,
       priorFocalLength: this.whole(prior, `${what}: prior_focal_length`) !== 0,
     };
   }
@@ -169,15 +174,19 @@ class Reader {
     image.shapes = count > 0 && columns > 2 ? columnsOf(values, columns, 2, columns) : null;
   }
 
-  private descriptors(images: Map<number, ColmapDatabaseImage>, [id, rows, cols, data]: SqlValue[]): void {
+  private descriptors(images: Map<number, ColmapDatabaseImage>, [id, rows, cols, data, type]: SqlValue[]): void {
     const image = this.image(images, id, "descriptors");
     const what = `descriptors of "${image.name}"`;
     const [count, columns] = [this.whole(rows, `${what}: rows`), this.whole(cols, `${what}: cols`)];
     const expected = (image.keypoints?.length ?? 0) / 2;
     if (count !== expected) throw this.error(`${what}: ${count}, of ${expected} keypoints`);
-    if (count > 0 && columns !== DESCRIPTOR_BYTES) {
-      throw new UnsupportedError(`${this.where}: ${what}: ${columns} bytes each, ${DESCRIPTOR_BYTES} are read`);
+    const number = type === null ? SIFT_TYPE : this.whole(type, `${what}: type`, UNDEFINED_TYPE);
+    const isKnown = number === SIFT_TYPE ? columns === SIFT_BYTES : columns > 0 && columns % 4 === 0;
+    if (count > 0 && !isKnown) {
+      const read = number === SIFT_TYPE ? `${SIFT_BYTES} are read` : "floats have four";
+      throw new UnsupportedError(`${this.where}: ${what}: ${columns} bytes each, ${read}`);
     }
+    if (number !== SIFT_TYPE) image.descriptorType = number;
     image.descriptors = this.numbers(data, what, "uint8", count * columns, `${count} × ${columns}`) as Uint8Array;
   }
 
@@ -250,15 +259,19 @@ class Reader {
   }
 
   private rows(table: string): SqlValue[][] {
-    return this.query(`SELECT ${TABLES[table].join(", ")} FROM ${table}`);
+    return this.query(`SELECT ${this.columns(TABLES[table])} FROM ${table}`);
   }
 
   /** As `rows`, with the two images' ids in place of the pair's, whose 64 bits JavaScript's numbers do not hold. */
   private pairRows(table: string): SqlValue[][] {
     const [pairId, ...others] = TABLES[table];
     const ids = `${pairId} / ${MAX_IMAGES}, ${pairId} % ${MAX_IMAGES}`;
-    const columns = others.map((column) => (this.absent.has(column) ? "NULL" : column));
-    return this.query(`SELECT ${ids}, ${columns.join(", ")} FROM ${table}`);
+    return this.query(`SELECT ${ids}, ${this.columns(others)} FROM ${table}`);
+  }
+
+  /** The columns' names, NULL for those that are not there. */
+  private columns(names: readonly string[]): string {
+    return names.map((column) => (this.absent.has(column) ? "NULL" : column)).join(", ");
   }
 
   private query(text: string): SqlValue[][] {

@@ -1,18 +1,19 @@
 /**
  * COLMAP's database: SQLite with cameras, images, keypoints, descriptors, matches and verified pairs. Written is the
  * layout of COLMAP 3.8 (user_version 3800), which later versions open and add their own tables to. Described in COLMAP's
- * doc/database.rst; compared table by table with what COLMAP 3.8 makes.
+ * doc/database.rst; compared table by table with what COLMAP 3.8 makes. For COLMAP 4 the same with one column more,
+ * `type` of descriptors, which COLMAP 4 would add itself and take for SIFT's.
  *
  * Keypoints are float32 rows x, y and what else COLMAP keeps (scale and orientation, or an affine shape); descriptors
- * bytes, 128 a row; matches uint32 rows i, j; matrices float64. A pair goes by id0 · (2³¹ − 1) + id1 with id0 < id1, so a
+ * bytes, 128 a row (SIFT), or with another `type` the bytes of float32 rows; matches uint32 rows i, j; matrices float64. A pair goes by id0 · (2³¹ − 1) + id1 with id0 < id1, so a
  * pair that was matched the other way round is turned when it is written. Matches have no scores there, and a keypoint's
  * score and level have no place either.
  */
 import { LimitError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { fundamentalToColmap, homographyToColmap, toColmap } from "../geometry/coordinates.js";
-import { checkNumber, withDefaults } from "../options.js";
-import { CAMERA_MODEL_NAMES, type CameraModelName, type ColmapDatabaseCamera } from "./colmap-cameras.js";
-import { CAMERA_MODELS } from "./colmap-parts.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import type { ColmapDatabaseCamera } from "./colmap-cameras.js";
+import { CAMERA_MODELS, cameraModelNumber } from "./colmap-parts.js";
 import { invertTwoView, swapPairs, TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { bytesOf } from "./ndarray.js";
 import type { SqlDatabase, SqlEngine, SqlStatement, SqlValue } from "./sqlite.js";
@@ -30,8 +31,10 @@ export interface ColmapDatabaseImage {
    * shape a11, a12, a21, a22); null: nothing.
    */
   shapes: Float32Array | null;
-  /** Row-major, 128 bytes a keypoint; null: none. */
+  /** Row-major, equally many bytes a keypoint (128 for SIFT, four a float for other types); null: none. */
   descriptors: Uint8Array | null;
+  /** COLMAP 4's number of what made the descriptors: 0 SIFT (default), 1 and 2 ALIKED, …; −1 something else. */
+  descriptorType?: number;
 }
 
 export interface ColmapDatabasePair {
@@ -53,11 +56,22 @@ export interface ColmapDatabase {
 export interface WriteColmapDatabaseOptions {
   /** Most bytes of keypoints, descriptors and matches in all; default 1 GiB (it is made in memory, copied twice). */
   limit: number;
+  /** The COLMAP that the layout is of. "4" holds descriptors of other types than SIFT's bytes; default "3.8". */
+  colmap: ColmapVersion;
 }
+
+/** Layouts of databases that are written. */
+export const COLMAP_VERSIONS = ["3.8", "4"] as const;
+export type ColmapVersion = (typeof COLMAP_VERSIONS)[number];
+
+/** Numbers of COLMAP 4 for what made descriptors. */
+export const SIFT_TYPE = 0;
+export const UNDEFINED_TYPE = -1;
 
 /** Images are numbered below this, and pairs by it. */
 const MAX_IMAGES = 2 ** 31 - 1;
-const DESCRIPTOR_BYTES = 128;
+/** Bytes of a descriptor of SIFT. */
+export const SIFT_BYTES = 128;
 /** What a database may hold at once, in bytes; SQLite in WebAssembly has 2 GiB for everything. */
 export const DATABASE_LIMIT = 2 ** 30;
 
@@ -104,6 +118,9 @@ CREATE TABLE two_view_geometries (
   F BLOB, E BLOB, H BLOB, qvec BLOB, tvec BLOB);
 PRAGMA user_version = 3800;`;
 
+/** As COLMAP 4 adds it to an older database. */
+const TYPE_COLUMN = "ALTER TABLE descriptors ADD COLUMN type INTEGER NOT NULL DEFAULT 0;";
+
 /** The pair's number in SQL, where whole numbers have 64 bits. */
 const PAIR_ID = `? * ${MAX_IMAGES} + ?`;
 
@@ -111,15 +128,16 @@ const INSERT = {
   cameras: "INSERT INTO cameras VALUES (?, ?, ?, ?, ?, ?)",
   images: "INSERT INTO images (image_id, name, camera_id) VALUES (?, ?, ?)",
   keypoints: "INSERT INTO keypoints VALUES (?, ?, ?, ?)",
-  descriptors: "INSERT INTO descriptors VALUES (?, ?, ?, ?)",
+  descriptors: "INSERT INTO descriptors (image_id, rows, cols, data) VALUES (?, ?, ?, ?)",
+  typedDescriptors: "INSERT INTO descriptors (image_id, rows, cols, data, type) VALUES (?, ?, ?, ?, ?)",
   matches: `INSERT INTO matches VALUES (${PAIR_ID}, ?, ?, ?)`,
   geometries: `INSERT INTO two_view_geometries VALUES (${PAIR_ID}, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 };
 
 /**
  * The bytes of a COLMAP database. OptionError for ids or names that occur twice or are out of range and for pairs of
- * images that are not there, ShapeError for arrays that do not fit and for matches of keypoints that are not there,
- * LimitError for more than `limit`.
+ * images that are not there, ShapeError for arrays that do not fit, for matches of keypoints that are not there and for
+ * descriptors that COLMAP 3.8 has no place for, LimitError for more than `limit`.
  */
 export function writeColmapDatabase(
   sql: SqlEngine,
@@ -127,8 +145,10 @@ export function writeColmapDatabase(
   options: Partial<WriteColmapDatabaseOptions> = {},
 ): Uint8Array {
   const where = "writeColmapDatabase";
-  const { limit } = withDefaults<WriteColmapDatabaseOptions>(where, { limit: DATABASE_LIMIT }, options);
-  const counts = checkDatabase(where, database);
+  const defaults: WriteColmapDatabaseOptions = { limit: DATABASE_LIMIT, colmap: "3.8" };
+  const { limit, colmap } = withDefaults(where, defaults, options);
+  checkChoice(where, "colmap", colmap, COLMAP_VERSIONS);
+  const counts = checkDatabase(where, database, colmap);
   const size = sizeOf(database);
   if (size > limit) {
     throw new LimitError(
@@ -141,7 +161,8 @@ export function writeColmapDatabase(
     // The file lives in memory and is exported whole: nothing to roll back to, nothing to sync.
     db.run("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;");
     db.run(`BEGIN; ${SCHEMA}`);
-    fill(db, database, counts);
+    if (colmap === "4") db.run(TYPE_COLUMN);
+    fill(db, database, counts, colmap);
     db.run("COMMIT");
     return db.export();
   } finally {
@@ -149,11 +170,15 @@ export function writeColmapDatabase(
   }
 }
 
-function fill(db: SqlDatabase, { cameras, images, pairs }: ColmapDatabase, counts: Map<number, number>): void {
+function fill(
+  db: SqlDatabase,
+  { cameras, images, pairs }: ColmapDatabase,
+  counts: Map<number, number>,
+  colmap: ColmapVersion,
+): void {
   insert(db, INSERT.cameras, (add) => {
     for (const { id, model, width, height, params, priorFocalLength } of cameras) {
-      const number = CAMERA_MODEL_NAMES.indexOf(model as CameraModelName);
-      add([id, number, width, height, blob(params), priorFocalLength ? 1 : 0]);
+      add([id, cameraModelNumber(model), width, height, blob(params), priorFocalLength ? 1 : 0]);
     }
   });
   insert(db, INSERT.images, (add) => {
@@ -167,9 +192,12 @@ function fill(db: SqlDatabase, { cameras, images, pairs }: ColmapDatabase, count
       add([id, rows, columns, blob(keypointRows(keypoints, shapes, columns))]);
     }
   });
-  insert(db, INSERT.descriptors, (add) => {
-    for (const { id, descriptors } of images) {
-      if (descriptors) add([id, descriptors.length / DESCRIPTOR_BYTES, DESCRIPTOR_BYTES, blob(descriptors)]);
+  insert(db, colmap === "4" ? INSERT.typedDescriptors : INSERT.descriptors, (add) => {
+    for (const { id, descriptors, descriptorType = SIFT_TYPE } of images) {
+      if (!descriptors) continue;
+      const rows = counts.get(id) ?? 0;
+      const row = [id, rows, rows > 0 ? descriptors.length / rows : SIFT_BYTES, blob(descriptors)];
+      add(colmap === "4" ? [...row, descriptorType] : row);
     }
   });
   insert(db, INSERT.matches, (add) => {
@@ -234,16 +262,23 @@ function blob(values: Float32Array | Float64Array | Uint32Array | Uint8Array): U
 }
 
 /** Checks that everything belongs together; returns the number of keypoints by image. */
-function checkDatabase(where: string, { cameras, images, pairs }: ColmapDatabase): Map<number, number> {
+function checkDatabase(
+  where: string,
+  { cameras, images, pairs }: ColmapDatabase,
+  colmap: ColmapVersion,
+): Map<number, number> {
   const cameraIds = new Set<number>();
   for (const { id, model, width, height, params } of cameras) {
     checkId(where, "camera", id, cameraIds);
-    const known = CAMERA_MODELS.find(({ name }) => name === model);
-    if (!known) throw new UnsupportedError(`${where}: camera ${id} has the model "${model}", which has no number here`);
+    const number = cameraModelNumber(model);
+    if (number < 0) {
+      throw new UnsupportedError(`${where}: camera ${id} has the model "${model}", which has no number here`);
+    }
     checkNumber(where, `camera ${id}: width`, width, { min: 1, integer: true });
     checkNumber(where, `camera ${id}: height`, height, { min: 1, integer: true });
-    if (params.length !== known.params) {
-      throw new ShapeError(`${where}: camera ${id}: ${model} has ${known.params} parameters, got ${params.length}`);
+    const wanted = CAMERA_MODELS[number]?.params ?? params.length;
+    if (params.length !== wanted) {
+      throw new ShapeError(`${where}: camera ${id}: ${model} has ${wanted} parameters, got ${params.length}`);
     }
   }
   const counts = new Map<number, number>();
@@ -257,7 +292,9 @@ function checkDatabase(where: string, { cameras, images, pairs }: ColmapDatabase
     }
     names.add(name);
     if (!cameraIds.has(cameraId)) throw new OptionError(`${where}: image "${name}" has no camera ${cameraId}`);
-    counts.set(id, keypointCount(where, image));
+    const count = keypointCount(where, image);
+    counts.set(id, count);
+    checkDescriptors(where, image, count, colmap);
   }
   checkPairs(where, pairs, counts, new Map(images.map(({ id, name }) => [id, name])));
   return counts;
@@ -269,7 +306,7 @@ function checkId(where: string, what: string, id: number, seen: Set<number>): vo
   seen.add(id);
 }
 
-function keypointCount(where: string, { name, keypoints, shapes, descriptors }: ColmapDatabaseImage): number {
+function keypointCount(where: string, { name, keypoints, shapes }: ColmapDatabaseImage): number {
   const count = (keypoints?.length ?? 0) / 2;
   const columns = shapes && count > 0 ? shapes.length / count : 0;
   const fits = Number.isInteger(count) && (count === 0 ? !shapes?.length : [0, 2, 4].includes(columns));
@@ -280,12 +317,30 @@ function keypointCount(where: string, { name, keypoints, shapes, descriptors }: 
   }
   const bad = keypoints?.findIndex((value) => !Number.isFinite(value)) ?? -1;
   if (bad >= 0) throw new ShapeError(`${where}: "${name}": keypoints[${bad}] is not a finite number`);
-  if (descriptors && descriptors.length !== count * DESCRIPTOR_BYTES) {
+  return count;
+}
+
+function checkDescriptors(
+  where: string,
+  { name, descriptors, descriptorType = SIFT_TYPE }: ColmapDatabaseImage,
+  count: number,
+  colmap: ColmapVersion,
+): void {
+  if (!descriptors) return;
+  const what = `${where}: "${name}": ${descriptors.length} bytes of descriptors`;
+  if (descriptorType === SIFT_TYPE && descriptors.length !== count * SIFT_BYTES) {
+    throw new ShapeError(`${what}, expected ${SIFT_BYTES} × ${count}`);
+  }
+  if (descriptorType === SIFT_TYPE) return;
+  if (colmap !== "4") {
     throw new ShapeError(
-      `${where}: "${name}": ${descriptors.length} bytes of descriptors, expected ${DESCRIPTOR_BYTES} × ${count}`,
+      `${what} of type ${descriptorType}, which COLMAP ${colmap} has no place for; write for COLMAP 4`,
     );
   }
-  return count;
+  checkNumber(where, `"${name}": descriptorType`, descriptorType, { min: UNDEFINED_TYPE, integer: true });
+  if (count === 0 ? descriptors.length > 0 : descriptors.length % (4 * count) !== 0) {
+    throw new ShapeError(`${what}, expected those of ${count} rows of float32`);
+  }
 }
 
 function checkPairs(

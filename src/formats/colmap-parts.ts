@@ -36,7 +36,7 @@ export interface ColmapModel {
   positions: Float64Array;
 }
 
-/** Camera models by COLMAP's number, with the number of their parameters. */
+/** Camera models by COLMAP's number, with the number of their parameters; those from 11 on came with COLMAP 3.9 to 4. */
 export const CAMERA_MODELS = [
   { name: "SIMPLE_PINHOLE", params: 3 },
   { name: "PINHOLE", params: 4 },
@@ -50,7 +50,27 @@ export const CAMERA_MODELS = [
   { name: "RADIAL_FISHEYE", params: 5 },
   { name: "THIN_PRISM_FISHEYE", params: 12 },
   { name: "RAD_TAN_THIN_PRISM_FISHEYE", params: 16 },
+  { name: "SIMPLE_DIVISION", params: 4 },
+  { name: "DIVISION", params: 5 },
+  { name: "SIMPLE_FISHEYE", params: 3 },
+  { name: "FISHEYE", params: 4 },
+  { name: "EUCM", params: 6 },
+  { name: "EQUIRECTANGULAR", params: 2 },
 ] as const;
+
+/** How a database's camera is called whose model has no name here: a later COLMAP's, whose number says it all. */
+const UNNAMED = /^MODEL_(\d+)$/;
+
+/** The name of the camera model with that number; "MODEL_99" where it has none here. */
+export function cameraModelName(number: number): string {
+  return CAMERA_MODELS[number]?.name ?? `MODEL_${number}`;
+}
+
+/** The inverse; −1 for a name that is none. */
+export function cameraModelNumber(name: string): number {
+  const known = CAMERA_MODELS.findIndex((model) => model.name === name);
+  return known >= 0 ? known : Number(UNNAMED.exec(name)?.[1] ?? -1);
+}
 
 export interface ModelParts {
   cameras: readonly ColmapCamera[];

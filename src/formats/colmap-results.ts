@@ -1,12 +1,23 @@
 /** Between COLMAP's database and what extraction and matching give: features by image name, matches by pair. */
-import { OptionError, ShapeError } from "../errors.js";
+import { FormatError, OptionError, ShapeError } from "../errors.js";
 import { checkFeatures, type Features, type Homography } from "../features.js";
 import { checkChoice, withDefaults } from "../options.js";
 import { colmapFeatures, type ImagePair, isPackedColmap, packColmapDescriptors } from "./colmap.js";
 import { type CameraChoice, type ColmapDatabaseCamera, makeCamera } from "./colmap-cameras.js";
-import type { ColmapDatabase, ColmapDatabasePair } from "./colmap-database.js";
+import {
+  COLMAP_VERSIONS,
+  type ColmapDatabase,
+  type ColmapDatabaseImage,
+  type ColmapDatabasePair,
+  type ColmapVersion,
+  SIFT_BYTES,
+  SIFT_TYPE,
+  UNDEFINED_TYPE,
+} from "./colmap-database.js";
 import type { TwoView } from "./colmap-two-view.js";
+import { type Descriptors, NO_DESCRIPTORS, toDescriptors } from "./descriptors.js";
 import type { HlocPair } from "./hloc.js";
+import { bytesOf, viewOf } from "./ndarray.js";
 
 /** Which images share a camera; the words are pycolmap's. */
 export const CAMERA_MODES = ["per-image", "per-folder", "single"] as const;
@@ -22,6 +33,8 @@ export interface ToColmapDatabaseOptions extends Required<CameraChoice> {
   cameraMode: (typeof CAMERA_MODES)[number];
   /** Whether descriptors are packed into COLMAP's bytes, where they fit; default true. */
   descriptors: boolean;
+  /** "4": descriptors of floats go in as they are, but for SIFT's; as for `writeColmapDatabase`. Default "3.8". */
+  colmap: ColmapVersion;
 }
 
 /**
@@ -39,10 +52,11 @@ export function toColmapDatabase(
   const where = "toColmapDatabase";
   const settings = withDefaults<ToColmapDatabaseOptions>(
     where,
-    { model: "SIMPLE_RADIAL", params: null, cameraMode: "per-image", descriptors: true },
+    { model: "SIMPLE_RADIAL", params: null, cameraMode: "per-image", descriptors: true, colmap: "3.8" },
     options,
   );
   checkChoice(where, "cameraMode", settings.cameraMode, CAMERA_MODES);
+  checkChoice(where, "colmap", settings.colmap, COLMAP_VERSIONS);
   // By code units, as std::sort does with COLMAP's lists of images.
   const names = [...features.keys()].sort((a, b) => (a < b ? -1 : 1));
   const cameras = new Map<string, ColmapDatabaseCamera>();
@@ -57,7 +71,7 @@ export function toColmapDatabase(
       cameraId: cameraOf(where, cameras, name, found.imageSize, settings),
       keypoints: found.keypoints,
       shapes: null,
-      descriptors: settings.descriptors ? packColmapDescriptors(found) : null,
+      ...(settings.descriptors ? packed(found, settings.colmap) : { descriptors: null }),
     };
   });
   const idOf = (name: string): number => {
@@ -70,6 +84,19 @@ export function toColmapDatabase(
     return { id0: idOf(name0), id1: idOf(name1), matches: matches.pairs, geometry: geometryOf(where, pair) };
   });
   return { cameras: [...cameras.values()], images, pairs: listed };
+}
+
+/** Descriptors as a database of that COLMAP holds them: floats as they are, SIFT's (none of 128 is negative) as bytes. */
+function packed(
+  features: Features,
+  colmap: ColmapVersion,
+): Pick<ColmapDatabaseImage, "descriptors" | "descriptorType"> {
+  const { kind, dim, descriptors } = features;
+  if (dim === 0) return { descriptors: null };
+  const bytes = packColmapDescriptors(features);
+  const isSift = bytes !== null && dim === SIFT_BYTES;
+  if (colmap !== "4" || kind === "binary" || isSift) return { descriptors: bytes };
+  return { descriptors: bytesOf(descriptors), descriptorType: UNDEFINED_TYPE };
 }
 
 function cameraOf(
@@ -111,22 +138,41 @@ function geometryOf(where: string, { name0, name1, matches, verified }: Verified
 }
 
 /**
- * The features of every image in a database, by name. Scores are 1; descriptors as `unpackColmapDescriptors` says.
- * OptionError for an image without keypoints or descriptors.
+ * The features of every image in a database, by name. Scores are 1; descriptors as `unpackColmapDescriptors` says, those
+ * of other types than SIFT as floats, and none (`dim` 0) where there are none. An image that the database says nothing
+ * of has no keypoints. FormatError where not one image has any, or for floats that are no numbers.
  */
 export function databaseFeatures({ cameras, images }: ColmapDatabase): Map<string, Features> {
+  if (images.length > 0 && images.every(({ keypoints }) => !keypoints)) {
+    throw new FormatError("databaseFeatures: no image of the database has keypoints; extract features first");
+  }
   const sizes = new Map(cameras.map(({ id, width, height }): [number, [number, number]] => [id, [width, height]]));
   const found = new Map<string, Features>();
   // Of the whole database, for a few descriptors of SIFT may look like packed ones.
-  const packed = images.every(({ descriptors }) => !descriptors || isPackedColmap(descriptors));
-  for (const { name, cameraId, keypoints, descriptors } of images) {
-    const size = sizes.get(cameraId);
-    if (!keypoints || !size || (!descriptors && keypoints.length > 0)) {
-      throw new OptionError(`databaseFeatures: "${name}" has no ${keypoints ? "descriptors" : "keypoints"} there`);
-    }
-    found.set(name, colmapFeatures({ keypoints, descriptors: descriptors ?? new Uint8Array(0) }, size, packed));
+  const packed = images.every((image) => !isSift(image) || isPackedColmap(image.descriptors));
+  for (const image of images) {
+    const { name, cameraId, keypoints: positions } = image;
+    const imageSize = sizes.get(cameraId);
+    if (!imageSize) throw new OptionError(`databaseFeatures: "${name}" has no camera ${cameraId}`);
+    const keypoints = positions ?? new Float32Array(0);
+    const count = keypoints.length / 2;
+    const features: Features = isSift(image)
+      ? colmapFeatures({ keypoints, descriptors: image.descriptors }, imageSize, packed)
+      : { count, imageSize, keypoints, scores: new Float32Array(count).fill(1), ...floatsOf(image, count) };
+    found.set(name, checkFeatures(`databaseFeatures: "${name}"`, features));
   }
   return found;
+}
+
+function isSift(image: ColmapDatabaseImage): image is ColmapDatabaseImage & { descriptors: Uint8Array } {
+  return image.descriptors !== null && (image.descriptorType ?? SIFT_TYPE) === SIFT_TYPE;
+}
+
+/** Descriptors whose bytes are those of float32. */
+function floatsOf({ name, descriptors }: ColmapDatabaseImage, count: number): Descriptors {
+  if (!descriptors || count === 0) return NO_DESCRIPTORS;
+  const data = viewOf(descriptors, 0, "float32", descriptors.length / 4);
+  return toDescriptors(`databaseFeatures: "${name}"`, { dtype: "float32", shape: [count, data.length / count], data });
 }
 
 export interface DatabaseMatchesOptions {

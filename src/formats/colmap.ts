@@ -13,7 +13,7 @@
  * Matches: per pair a line `NAME1 NAME2`, lines `i j`, and an empty line.
  */
 import { FormatError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
-import { checkFeatures, type Features, type Matches } from "../features.js";
+import { checkFeatures, describeDescriptors, type Features, type Matches } from "../features.js";
 import { fromColmap, toColmap } from "../geometry/coordinates.js";
 import { decodeUtf8, encodeUtf8 } from "./bytes.js";
 
@@ -46,10 +46,13 @@ export interface ImagePair {
  * is negative (SIFT's).
  */
 export function writeColmapFeatures(features: Features): Uint8Array {
-  const { count, dim, keypoints } = checkFeatures("writeColmapFeatures", features);
+  const { count, keypoints } = checkFeatures("writeColmapFeatures", features);
   const packed = packColmapDescriptors(features);
   if (packed === null) {
-    throw new UnsupportedError(`writeColmapFeatures: descriptors of ${dim} values; COLMAP's 128 bytes hold 64`);
+    throw new UnsupportedError(
+      `writeColmapFeatures: COLMAP's feature files need descriptors that its 128 bytes hold (64 floats, or 128 that are ` +
+        `not negative), the features have ${describeDescriptors(features)}; a database does without`,
+    );
   }
   const points = toColmap(keypoints.slice());
   const lines = [`${count} ${BYTES}`];
@@ -114,7 +117,8 @@ export function readColmapFeatures(bytes: Uint8Array): ColmapFeatures {
  * Descriptors as COLMAP's 128 bytes each: 64 signed values side by side as the head of this file says, 128 that are not
  * negative as round(512·d). Null for any others, which COLMAP cannot hold.
  */
-export function packColmapDescriptors({ dim, descriptors }: Features): Uint8Array | null {
+export function packColmapDescriptors({ kind, dim, descriptors }: Features): Uint8Array | null {
+  if (kind === "binary") return null;
   if (2 * dim === BYTES) return plainBytes(toColmapDescriptors(descriptors));
   if (dim !== BYTES || descriptors.some((value) => value < 0)) return null;
   return plainBytes(Uint8ClampedArray.from(descriptors, (value) => Math.round(LENGTH * value)));

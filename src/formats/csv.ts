@@ -1,11 +1,11 @@
 /**
  * Features and matches as comma-separated values (RFC 4180), for spreadsheets, R, pandas and eyes. The first line names
- * the columns: `x,y,score[,level],d0,d1,…` for one image's features; `name0,name1,index0,index1,x0,y0,x1,y1,score[,inlier]`
+ * the columns: `x,y,score[,level],d0,d1,…` for one image's features (`b0,b1,…` for bytes of bits); `name0,name1,index0,index1,x0,y0,x1,y1,score[,inlier]`
  * for matches of many pairs. Nine digits give every float32 back exactly. A feature file has no place for the image's
  * size.
  */
 import { FormatError, ShapeError } from "../errors.js";
-import type { Features } from "../features.js";
+import type { DescriptorKind, Features } from "../features.js";
 import { decodeUtf8, encodeUtf8 } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
 import { csvField, unescapeCsv } from "./csv-field.js";
@@ -17,8 +17,11 @@ const MATCH_COLUMNS = ["name0", "name1", "index0", "index1", "x0", "y0", "x1", "
 
 /** One image's features, a line each. */
 export function writeFeaturesCsv(features: Features): Uint8Array {
-  const { count, dim, keypoints, scores, levels, descriptors } = checkFiniteFeatures("writeFeaturesCsv", features);
-  const names = ["x", "y", "score", ...(levels ? ["level"] : []), ...Array.from({ length: dim }, (_, k) => `d${k}`)];
+  const { count, dim, kind, keypoints, scores, levels, descriptors } = checkFiniteFeatures(
+    "writeFeaturesCsv",
+    features,
+  );
+  const names = ["x", "y", "score", ...(levels ? ["level"] : []), ...descriptorColumns(kind, dim)];
   const lines = [names.join(",")];
   for (let i = 0; i < count; i++) {
     const row = [short(keypoints[2 * i]), short(keypoints[2 * i + 1]), short(scores[i])];
@@ -29,16 +32,22 @@ export function writeFeaturesCsv(features: Features): Uint8Array {
   return text(lines);
 }
 
-/** The features of such a file of an image of that size. FormatError that names the line for damage. */
-export function readFeaturesCsv(bytes: Uint8Array, imageSize: [number, number]): Features {
+/**
+ * The features of such a file of an image of that size, also of files without scores (they are 1 then) or descriptors.
+ * `kind` overrules what the columns' names say of descriptors. FormatError that names the line for damage.
+ */
+export function readFeaturesCsv(
+  bytes: Uint8Array,
+  imageSize: [number, number] | null,
+  kind: DescriptorKind | null = null,
+): Features {
   const where = "readFeaturesCsv";
   const { columns, rows } = parse(where, bytes);
-  const dim = columns.filter((name) => /^d\d+$/.test(name)).length;
-  const wanted = ["x", "y", "score", ...Array.from({ length: dim }, (_, k) => `d${k}`)];
-  const at = wanted.map((name) => columns.indexOf(name));
-  if (dim === 0 || at.includes(-1))
-    throw new FormatError(`${where}: line 1 must name the columns x, y, score, d0, d1, …`);
-  const level = columns.indexOf("level");
+  const [floats, binary] = [/^d\d+$/, /^b\d+$/].map((name) => columns.filter((column) => name.test(column)).length);
+  const own = binary > 0 && floats === 0 ? "binary" : "float";
+  const dim = own === "binary" ? binary : floats;
+  const at = ["x", "y", ...descriptorColumns(own, dim)].map((name) => columns.indexOf(name));
+  if (at.includes(-1)) throw new FormatError(`${where}: line 1 must name the columns x, y, score, d0, d1, …`);
   const pick = (from: readonly number[], name: string): NdArray => {
     const data = new Float32Array(rows.length * from.length);
     for (const [i, row] of rows.entries()) {
@@ -46,13 +55,21 @@ export function readFeaturesCsv(bytes: Uint8Array, imageSize: [number, number]):
     }
     return { dtype: "float32", shape: [rows.length, from.length], data };
   };
-  const arrays: Record<string, NdArray> = {
-    keypoints: pick(at.slice(0, 2), "x or y"),
-    scores: pick(at.slice(2, 3), "score"),
-    descriptors: pick(at.slice(3), "a descriptor"),
-  };
-  if (level >= 0) arrays.levels = pick([level], "level");
-  return arraysToFeatures(where, arrays, imageSize);
+  const arrays: Record<string, NdArray> = { keypoints: pick(at.slice(0, 2), "x or y") };
+  if (dim > 0) arrays.descriptors = pick(at.slice(2), "a descriptor");
+  for (const [array, name] of [
+    ["scores", "score"],
+    ["levels", "level"],
+  ]) {
+    const column = columns.indexOf(name);
+    if (column >= 0) arrays[array] = pick([column], name);
+  }
+  return arraysToFeatures(where, arrays, imageSize, kind ?? own);
+}
+
+function descriptorColumns(kind: DescriptorKind = "float", dim: number): string[] {
+  const letter = kind === "binary" ? "b" : "d";
+  return Array.from({ length: dim }, (_, k) => `${letter}${k}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** One image's Features to and from a file: npz and MAT (arrays as the reference names them) or JSON. */
-import type { Features } from "../features.js";
+import { DESCRIPTOR_KINDS, type DescriptorKind, type Features } from "../features.js";
 import { checkChoice, withDefaults } from "../options.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
@@ -22,6 +22,11 @@ export interface WriteFeaturesOptions {
 export interface ReadFeaturesOptions {
   /** [width, height] for files that do not say (the reference's npz); default null: such a file is refused. */
   imageSize: [number, number] | null;
+  /**
+   * What the descriptors are, where their type does not tell: "binary" for bits that come as other numbers than bytes,
+   * "float" for bytes that are no bits. Default null: by their type (bytes are bits, but for SIFT's 128).
+   */
+  kind: DescriptorKind | null;
 }
 
 /** The bytes of a file of that format. ShapeError when lengths do not fit or a number is not finite. */
@@ -44,19 +49,21 @@ export function writeFeatures(
 
 /**
  * The features in a file of that format; other arrays beside them are ignored. FormatError when shapes do not belong
- * together or a number is not finite.
+ * together or a number is not finite. Descriptors of floats are brought to length 1.
  */
 export function readFeatures(
   format: FeatureFormat,
   bytes: Uint8Array,
   options: Partial<ReadFeaturesOptions> = {},
 ): Features {
-  const { imageSize } = withDefaults<ReadFeaturesOptions>("readFeatures", { imageSize: null }, options);
+  const defaults: ReadFeaturesOptions = { imageSize: null, kind: null };
+  const { imageSize, kind } = withDefaults("readFeatures", defaults, options);
+  if (kind !== null) checkChoice("readFeatures", "kind", kind, DESCRIPTOR_KINDS);
   switch (checkChoice("readFeatures", "format", format, FEATURE_FORMATS)) {
     case "npz":
-      return arraysToFeatures("readFeatures", readNpz(bytes), imageSize);
+      return arraysToFeatures("readFeatures", readNpz(bytes), imageSize, kind);
     case "mat":
-      return arraysToFeatures("readFeatures", readMat(bytes, { names: FEATURE_ARRAYS }), imageSize);
+      return arraysToFeatures("readFeatures", readMat(bytes, { names: FEATURE_ARRAYS }), imageSize, kind);
     case "json":
       return readKeypointsJson(bytes).features;
   }

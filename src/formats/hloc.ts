@@ -3,13 +3,14 @@
  *
  * Features: one group per image, named by its path (slashes make nested groups), with `keypoints` [N, 2], `scores` [N],
  * `descriptors` [D, N] (transposed), `image_size` [2]; ours adds `levels` [N] where there are any, and the command line
- * the attribute `strata`, the JSON text of how they were made. hloc's pixel
- * centres lie on integers as ours do. It may write float16; float32 is written here and both are read.
+ * the attribute `strata`, the JSON text of how they were made. Files without scores or descriptors are read (scores are
+ * 1 then), as pipelines keep them once matches are made. hloc's pixel centres lie on integers as ours do. It may write
+ * float16; float32 is written here and both are read.
  * Matches: one group `NAME0/NAME1` per pair, with slashes in the names turned into "-", `matches0` [N0] (index in
  * image 1 or −1) and `matching_scores0` [N0]. Older files join the two names by "_" in one group.
  */
 import { FormatError, OptionError, ShapeError } from "../errors.js";
-import type { Features, Matches } from "../features.js";
+import type { DescriptorKind, Features, Matches } from "../features.js";
 import { withDefaults } from "../options.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
@@ -40,6 +41,8 @@ export interface ReadHlocOptions {
 export interface ReadHlocFeaturesOptions extends ReadHlocOptions {
   /** [width, height] by image name, for files that do not say (`image_size`); default none: such a file is refused. */
   imageSizes: ReadonlyMap<string, [number, number]>;
+  /** What the descriptors are, where their type does not tell, as in `ReadFeaturesOptions`; default null. */
+  kind: DescriptorKind | null;
 }
 
 export interface ReadHlocMatchesOptions extends ReadHlocOptions {
@@ -67,7 +70,7 @@ export async function writeHlocFeatures(
     for await (const [name, features, provenance] of entries) {
       checkImageName(where, name);
       const arrays = featuresToArrays(features, false);
-      arrays.descriptors = transposed(arrays.descriptors);
+      if (arrays.descriptors) arrays.descriptors = transposed(arrays.descriptors);
       writeGroup(file, name, arrays);
       if (provenance) file.writeText(name, PROVENANCE, JSON.stringify(provenance));
     }
@@ -80,8 +83,8 @@ export async function readHlocFeatures(
   options: Partial<ReadHlocFeaturesOptions> = {},
 ): Promise<Map<string, Features>> {
   const where = "readHlocFeatures";
-  const defaults: ReadHlocFeaturesOptions = { limit: DEFAULT_UNPACK_LIMIT, imageSizes: new Map() };
-  const { limit, imageSizes } = withDefaults(where, defaults, options);
+  const defaults: ReadHlocFeaturesOptions = { limit: DEFAULT_UNPACK_LIMIT, imageSizes: new Map(), kind: null };
+  const { limit, imageSizes, kind } = withDefaults(where, defaults, options);
   return openHdf5(where, bytes, limit, (file) => {
     const images = new Map<string, Features>();
     file.visit((name, datasets) => {
@@ -89,7 +92,7 @@ export async function readHlocFeatures(
       const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
       const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
       if (arrays.descriptors?.shape.length === 2) arrays.descriptors = transposed(arrays.descriptors);
-      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays, imageSizes.get(name)));
+      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays, imageSizes.get(name), kind));
     });
     return images;
   });

@@ -21,9 +21,11 @@ export {
   makeCamera,
 } from "./colmap-cameras.js";
 export {
+  COLMAP_VERSIONS,
   type ColmapDatabase,
   type ColmapDatabaseImage,
   type ColmapDatabasePair,
+  type ColmapVersion,
   DATABASE_LIMIT,
   type WriteColmapDatabaseOptions,
   writeColmapDatabase,

@@ -2,7 +2,8 @@
  * Features as JSON, for eyes and for programs without a reader of npz. One object:
  * `{ format: "strata-keypoints", version: 1, imageSize: [w, h], count, dim, keypoints: [[x, y], …], scores: […],
  * levels?: […], descriptors: [[…dim numbers], …], meta: {…} }`. Numbers are plain decimals with nine digits, enough to
- * give every float32 back exactly; about 11 bytes a number, three times an npz.
+ * give every float32 back exactly; about 11 bytes a number, three times an npz. Features with descriptors of bits
+ * (`kind: "binary"`, rows of bytes) or without any (`dim` 0, no `descriptors`) are version 2, which older readers refuse.
  */
 import { FormatError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
@@ -11,7 +12,9 @@ import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
 import type { NdArray } from "./ndarray.js";
 
 const FORMAT = "strata-keypoints";
-const VERSION = 1;
+/** The latest version, and the first, which has all but descriptors of bits or none. */
+const VERSION = 2;
+const PLAIN_VERSION = 1;
 
 /** Features and whatever was noted beside them (image, model, options, …). */
 export interface KeypointsJson {
@@ -21,20 +24,21 @@ export interface KeypointsJson {
 
 /** JSON bytes of features; `meta` is kept as it is and must be plain JSON. */
 export function writeKeypointsJson(features: Features, meta: Record<string, unknown> = {}): Uint8Array {
-  const { imageSize, count, dim, keypoints, scores, levels, descriptors } = checkFiniteFeatures(
+  const { imageSize, count, dim, kind, keypoints, scores, levels, descriptors } = checkFiniteFeatures(
     "writeKeypointsJson",
     features,
   );
   const json = {
     format: FORMAT,
-    version: VERSION,
+    version: kind === "binary" || dim === 0 ? VERSION : PLAIN_VERSION,
     imageSize,
     count,
     dim,
+    ...(kind === "binary" && { kind }),
     keypoints: rows(keypoints, count, 2),
     scores: shortest(scores),
     ...(levels && { levels: [...levels] }),
-    descriptors: rows(descriptors, count, dim),
+    ...(dim > 0 && { descriptors: rows(descriptors, count, dim) }),
     meta,
   };
   return encodeUtf8(`${JSON.stringify(json)}\n`);
@@ -46,28 +50,34 @@ export function readKeypointsJson(bytes: Uint8Array): KeypointsJson {
   const json = parseJson(where, bytes);
   if (!isRecord(json) || json.format !== FORMAT)
     throw new FormatError(`${where}: not a JSON object of format "${FORMAT}"`);
-  if (json.version !== VERSION) {
+  if (json.version !== VERSION && json.version !== PLAIN_VERSION) {
     throw new UnsupportedError(`${where}: version ${String(json.version)}, this reads ${VERSION}; use a newer strata`);
   }
-  const { count, dim, meta = {} } = json;
-  if (!isCount(count) || !isCount(dim) || dim === 0) throw new FormatError(`${where}: "count" and "dim" must be whole`);
+  const { count, dim, kind = "float", meta = {} } = json;
+  const isPlain = json.version === PLAIN_VERSION;
+  if (!isCount(count) || !isCount(dim) || (dim === 0 && isPlain)) {
+    throw new FormatError(`${where}: "count" and "dim" must be whole`);
+  }
+  if (kind !== "float" && (kind !== "binary" || isPlain)) {
+    throw new FormatError(`${where}: "kind" must be "float" or (in version 2) "binary"`);
+  }
   if (!isRecord(meta)) throw new FormatError(`${where}: "meta" must be an object`);
   const arrays: Record<string, NdArray> = {
     keypoints: matrix(where, "keypoints", json.keypoints, count, 2),
     scores: vector(where, "scores", json.scores, count),
-    descriptors: matrix(where, "descriptors", json.descriptors, count, dim),
+    ...(dim > 0 && { descriptors: matrix(where, "descriptors", json.descriptors, count, dim) }),
     image_size: vector(where, "imageSize", json.imageSize, 2),
   };
   if (json.levels !== undefined) arrays.levels = vector(where, "levels", json.levels, count);
-  return { features: arraysToFeatures(where, arrays), meta };
+  return { features: arraysToFeatures(where, arrays, null, kind), meta };
 }
 
 /** Decimals that round to the same float32; JSON.stringify would print the 17 digits of its double. */
-function shortest(values: Float32Array): number[] {
+function shortest(values: Float32Array | Uint8Array): number[] {
   return Array.from(values, (value) => Number(value.toPrecision(9)));
 }
 
-function rows(values: Float32Array, count: number, columns: number): number[][] {
+function rows(values: Float32Array | Uint8Array, count: number, columns: number): number[][] {
   return Array.from({ length: count }, (_, i) => shortest(values.subarray(i * columns, (i + 1) * columns)));
 }
 

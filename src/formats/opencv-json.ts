@@ -4,28 +4,42 @@
  * matrices as `{ type_id: "opencv-matrix", rows, cols, dt, data }`.
  *
  * Of ours: response is the score, octave the level (0 without levels), size 1, angle −1 ("not known"), class_id −1;
- * distance is √(2 − 2s), what a BFMatcher with NORM_L2 gives for unit descriptors. Names that OpenCV does not know
- * (`image_size`, `levels`, `scores`) hold what it has no place for, so that reading gives everything back exactly.
+ * distance is what a BFMatcher gives: √(2 − 2s) for floats, which are unit vectors (NORM_L2), the Hamming distance for
+ * bits (NORM_HAMMING). Names that OpenCV does not know (`image_size`, `levels`, `scores`, `binary`) hold what it has no
+ * place for, so that reading gives everything back exactly.
  */
 import { FormatError } from "../errors.js";
-import type { Features, Homography } from "../features.js";
+import type { DescriptorKind, Features, Homography } from "../features.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
 import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
-import type { NdArray } from "./ndarray.js";
+import { type DType, type NdArray, toFloat32, zerosOf } from "./ndarray.js";
 
 /** Fields of a cv::KeyPoint and of a cv::DMatch. */
 const KEYPOINT = 7;
 const DMATCH = 4;
 
+/** Types of elements by OpenCV's letter. */
+const DTYPES: Readonly<Record<string, DType>> = {
+  u: "uint8",
+  c: "int8",
+  w: "uint16",
+  s: "int16",
+  i: "int32",
+  f: "float32",
+  d: "float64",
+};
+
 /** A pair of images, its matches, and the homography that was found, if one was looked for. */
 export interface OpenCvPair extends ImagePair {
   homography?: Homography;
+  /** Bits of one descriptor, where they are binary: distances are Hamming's then. */
+  bits?: number;
 }
 
-/** JSON of one image's features: `image_size`, `keypoints`, `descriptors` (CV_32F, a row each), `levels`. */
+/** JSON of one image's features: `image_size`, `keypoints`, `descriptors` (CV_32F or, of bits, CV_8U; a row each), `levels`. */
 export function writeOpenCvFeatures(features: Features): Uint8Array {
-  const { count, dim, imageSize, keypoints, scores, levels, descriptors } = checkFiniteFeatures(
+  const { count, dim, kind, imageSize, keypoints, scores, levels, descriptors } = checkFiniteFeatures(
     "writeOpenCvFeatures",
     features,
   );
@@ -41,37 +55,55 @@ export function writeOpenCvFeatures(features: Features): Uint8Array {
   const json = {
     image_size: imageSize,
     keypoints: points,
-    descriptors: matrix(count, dim, "f", Array.from(descriptors, short)),
+    ...(dim > 0 && {
+      descriptors: matrix(count, dim, kind === "binary" ? "u" : "f", Array.from(descriptors, short)),
+    }),
+    ...(kind === "binary" && { binary: 1 }),
     ...(levels && { levels: 1 }),
   };
   return encodeUtf8(`${JSON.stringify(json)}\n`);
 }
 
 /**
- * The features of such a file, also of one that another program wrote with these two names. `imageSize` stands in
- * where it has no `image_size`. FormatError for anything that does not fit.
+ * The features of such a file, also of one that another program wrote with these two names: `keypoints` as lists, as one
+ * flat list (OpenCV 2) or as a matrix that begins with x and y, with `scores` beside it; `descriptors` of any type, of
+ * which `kind` overrules what it says, or none. `imageSize` stands in where it has no `image_size`. FormatError for
+ * anything that does not fit.
  */
-export function readOpenCvFeatures(bytes: Uint8Array, imageSize: [number, number] | null = null): Features {
+export function readOpenCvFeatures(
+  bytes: Uint8Array,
+  imageSize: [number, number] | null = null,
+  kind: DescriptorKind | null = null,
+): Features {
   const where = "readOpenCvFeatures";
   const json = object(where, parseJson(where, bytes));
-  const points = lists(where, "keypoints", json.keypoints, KEYPOINT);
-  const column = (k: number): Float32Array => Float32Array.from(points, (point) => point[k]);
-  const [x, y] = [column(0), column(1)];
-  const arrays: Record<string, NdArray> = {
-    keypoints: {
+  const keypoints = readKeypoints(where, json.keypoints);
+  const [count, columns] = keypoints.shape;
+  const column = (k: number): NdArray => {
+    const values = toFloat32(keypoints);
+    return {
       dtype: "float32",
-      shape: [points.length, 2],
-      data: Float32Array.from({ length: 2 * points.length }, (_, k) => (k & 1 ? y : x)[k >> 1]),
-    },
-    scores: { dtype: "float32", shape: [points.length], data: column(4) },
-    descriptors: readMatrix(where, "descriptors", json.descriptors),
+      shape: [count],
+      data: Float32Array.from({ length: count }, (_, i) => values[i * columns + k]),
+    };
   };
+  const arrays: Record<string, NdArray> = { keypoints };
+  if (json.scores !== undefined) arrays.scores = readMatrix(where, "scores", json.scores);
+  else if (columns === KEYPOINT) arrays.scores = column(4);
+  if (json.descriptors !== undefined) arrays.descriptors = readMatrix(where, "descriptors", json.descriptors);
   if (json.image_size !== undefined) {
     const size = numbers(where, "image_size", json.image_size, 2);
     arrays.image_size = { dtype: "float32", shape: [2], data: Float32Array.from(size) };
   }
-  if (json.levels === 1) arrays.levels = { dtype: "float32", shape: [points.length], data: column(5) };
-  return arraysToFeatures(where, arrays, imageSize);
+  if (json.levels === 1 && columns === KEYPOINT) arrays.levels = column(5);
+  return arraysToFeatures(where, arrays, imageSize, kind ?? (json.binary === 1 ? "binary" : null));
+}
+
+function readKeypoints(where: string, value: unknown): NdArray {
+  if (!Array.isArray(value)) return readMatrix(where, "keypoints", value);
+  const isFlat = value.length > 0 && value.length % KEYPOINT === 0 && value.every((each) => typeof each === "number");
+  const flat = isFlat ? (value as number[]) : lists(where, "keypoints", value, KEYPOINT).flat();
+  return { dtype: "float32", shape: [flat.length / KEYPOINT, KEYPOINT], data: Float32Array.from(flat) };
 }
 
 /**
@@ -79,21 +111,26 @@ export function readOpenCvFeatures(bytes: Uint8Array, imageSize: [number, number
  * `homography` (3×3, CV_64F, image 0 to image 1) and `inliers` (indices of matches).
  */
 export function writeOpenCvMatches(pairs: Iterable<OpenCvPair>): Uint8Array {
-  const listed = Array.from(pairs, ({ name0, name1, matches: { count, pairs: indices, scores }, homography }) => ({
-    name0,
-    name1,
-    matches: Array.from({ length: count }, (_, m) => [
-      indices[2 * m],
-      indices[2 * m + 1],
-      0,
-      short(Math.sqrt(Math.max(0, 2 - 2 * scores[m]))),
-    ]),
-    scores: Array.from(scores, short),
-    ...(homography?.matrix && {
-      homography: matrix(3, 3, "d", [...homography.matrix]),
-      inliers: [...homography.inliers],
+  const listed = Array.from(
+    pairs,
+    ({ name0, name1, matches: { count, pairs: indices, scores }, homography, bits }) => ({
+      name0,
+      name1,
+      matches: Array.from({ length: count }, (_, m) => [
+        indices[2 * m],
+        indices[2 * m + 1],
+        0,
+        bits === undefined
+          ? short(Math.sqrt(Math.max(0, 2 - 2 * scores[m])))
+          : Math.round((bits * (1 - scores[m])) / 2),
+      ]),
+      scores: Array.from(scores, short),
+      ...(homography?.matrix && {
+        homography: matrix(3, 3, "d", [...homography.matrix]),
+        inliers: [...homography.inliers],
+      }),
     }),
-  }));
+  );
   return encodeUtf8(`${JSON.stringify({ pairs: listed })}\n`);
 }
 
@@ -138,20 +175,26 @@ function homographyOf(
   return { homography: { matrix: data as Float64Array, inliers: Uint32Array.from(indices) } };
 }
 
-function matrix(rows: number, cols: number, dt: "f" | "d", data: number[]) {
+function matrix(rows: number, cols: number, dt: "f" | "d" | "u", data: number[]) {
   return { type_id: "opencv-matrix", rows, cols, dt, data };
 }
 
-/** Matrices of floats ("f", "d") and bytes ("u", as ORB's descriptors) of one channel. */
+/** Matrices of one channel, of any type. */
 function readMatrix(where: string, name: string, value: unknown): NdArray {
   const { type_id, rows, cols, dt, data } = object(`${where}: "${name}"`, value);
-  if (type_id !== "opencv-matrix" || !isIndex(rows) || !isIndex(cols) || !["f", "d", "u"].includes(String(dt))) {
-    throw new FormatError(`${where}: "${name}" must be an opencv-matrix of type f, d or u with whole rows and cols`);
+  const dtype = Object.hasOwn(DTYPES, String(dt)) ? DTYPES[String(dt)] : undefined;
+  if (type_id !== "opencv-matrix" || !isIndex(rows) || !isIndex(cols) || !dtype) {
+    throw new FormatError(
+      `${where}: "${name}" must be an opencv-matrix of type ${Object.keys(DTYPES).join(", ")} with whole rows and cols`,
+    );
   }
   const values = numbers(where, name, data, rows * cols);
-  return dt === "d"
-    ? { dtype: "float64", shape: [rows, cols], data: Float64Array.from(values) }
-    : { dtype: "float32", shape: [rows, cols], data: Float32Array.from(values) };
+  const stored = zerosOf(dtype, values.length);
+  for (const [i, value] of values.entries()) {
+    stored[i] = value;
+    if (dtype[0] !== "f" && stored[i] !== value) throw new FormatError(`${where}: "${name}": ${value} is no ${dtype}`);
+  }
+  return { dtype, shape: [rows, cols], data: stored };
 }
 
 function lists(where: string, name: string, value: unknown, fields: number): number[][] {

@@ -4,7 +4,7 @@
  * options or another model are never taken for finished, and a file on its own still tells where it comes from.
  */
 
-import type { Features } from "../features.js";
+import type { DescriptorKind, Features } from "../features.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
@@ -30,8 +30,20 @@ export function encodeRecord(format: FileFormat, features: Features, provenance:
   return format === "npz" ? writeNpz(arrays) : writeMat(arrays);
 }
 
+/** How to read a file of another program; see `ReadFeaturesOptions`. */
+export interface DecodeOptions {
+  /** What errors name; default "decodeRecord". */
+  where?: string;
+  imageSize?: [number, number] | null;
+  kind?: DescriptorKind | null;
+}
+
 /** Features and provenance (null where a file of another program has none). FormatError for anything damaged. */
-export function decodeRecord(format: FileFormat, bytes: Uint8Array): { features: Features; provenance: unknown } {
+export function decodeRecord(
+  format: FileFormat,
+  bytes: Uint8Array,
+  { where = "decodeRecord", imageSize = null, kind = null }: DecodeOptions = {},
+): { features: Features; provenance: unknown } {
   if (format === "json") {
     const { features, meta } = readKeypointsJson(bytes);
     return { features, provenance: meta };
@@ -39,7 +51,7 @@ export function decodeRecord(format: FileFormat, bytes: Uint8Array): { features:
   const arrays = format === "npz" ? readNpz(bytes) : readMat(bytes, { names: [...FEATURE_ARRAYS, ARRAY] });
   const text: NdArray | undefined = Object.hasOwn(arrays, ARRAY) ? arrays[ARRAY] : undefined;
   const provenance = text?.data instanceof Uint8Array ? parseJson(ARRAY, text.data) : null;
-  return { features: arraysToFeatures("decodeRecord", arrays), provenance };
+  return { features: arraysToFeatures(where, arrays, imageSize, kind), provenance };
 }
 
 /** Whether two provenances say the same, in whatever order of keys. */

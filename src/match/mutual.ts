@@ -1,12 +1,14 @@
 /**
- * Mutual nearest neighbours by cosine similarity, with Lowe's ratio test (IJCV 2004) and a least similarity as
- * options. Rows of the first image are taken tile by tile, so memory is bounded by one tile whatever the number of
+ * Mutual nearest neighbours by cosine similarity, or by the Hamming distance of bits, with Lowe's ratio test (IJCV 2004)
+ * and a least similarity as options. Rows of the first image are taken tile by tile, so memory is bounded by one tile whatever the number of
  * keypoints.
  */
 import { OptionError, ShapeError } from "../errors.js";
-import { checkFeatures, type Features, type Matches } from "../features.js";
+import { unitRows } from "../extract/describe.js";
+import { checkFeatures, describeDescriptors, type Features, type Matches } from "../features.js";
 import type { Runtime } from "../graph/session.js";
 import { checkNumber, withDefaults } from "../options.js";
+import { hammingProduct } from "./binary.js";
 import { emptyNearest, scanTile } from "./nearest.js";
 import { openProduct, runtimeIfSet } from "./product.js";
 
@@ -14,15 +16,16 @@ export interface MatchOptions {
   /** Keep only pairs that are each other's nearest neighbour; false: every keypoint of a with its nearest of b. Default true. */
   mutual?: boolean;
   /**
-   * Lowe's ratio in [0, 1]: keep a pair when the distance √(2 − 2s) to the nearest is below `ratio` times the distance
-   * to the second nearest keypoint of b. A keypoint without a second neighbour passes. Default null: no test.
+   * Lowe's ratio in [0, 1]: keep a pair when the distance √(2 − 2s) (of bits: the Hamming distance) to the nearest is
+   * below `ratio` times the distance to the second nearest keypoint of b. A keypoint without a second neighbour passes.
+   * Default null: no test.
    */
   ratio?: number | null;
   /** Keep pairs of at least this cosine similarity, in [-1, 1]. Default null: no test. */
   minSimilarity?: number | null;
   /** Most descriptors of a that are compared at a time (a tile also holds at most 4 million similarities). Default 256. */
   tileRows?: number;
-  /** What multiplies; null: plain JavaScript. Default: the runtime that a door has set, plain JavaScript without one. */
+  /** What multiplies floats; null: plain JavaScript. Default: the runtime that a door has set, plain JavaScript without one. */
   runtime?: Runtime | null;
 }
 
@@ -42,28 +45,23 @@ const DEFAULTS: Required<Omit<MatchOptions, "runtime">> & { runtime: Runtime | n
 const TILE_SIZE = 4_000_000;
 
 /**
- * Pairs of keypoints of `a` and `b` whose descriptors (of L2 norm 1) are nearest neighbours, sorted by the index in
- * `a`; `scores` are their cosine similarities. No keypoints on a side: no matches.
- * Throws a ShapeError when the descriptors differ in length, an OptionError for an option that is not offered.
+ * Pairs of keypoints of `a` and `b` whose descriptors are nearest neighbours, sorted by the index in `a`; `scores` are
+ * their cosine similarities. Floats are compared by their angle, whatever their length; bits by their Hamming distance.
+ * No keypoints on a side: no matches. Throws a ShapeError when the descriptors differ in length or kind or are missing,
+ * an OptionError for an option that is not offered.
  */
 export async function matchFeatures(a: Features, b: Features, options: MatchOptions = {}): Promise<Matches> {
   const { mutual, ratio, minSimilarity, tileRows, runtime } = checkOptions(options);
   checkFeatures("matchFeatures: a", a);
   checkFeatures("matchFeatures: b", b);
   if (a.count === 0 || b.count === 0) return { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
-  if (a.dim !== b.dim) {
-    throw new ShapeError(
-      `matchFeatures: descriptors of a have ${a.dim} values, those of b ${b.dim}; extract both with the same model`,
-    );
-  }
+  const { multiply, distance, similarity } = await openMeasure(a, b, runtime);
 
   const nearest = emptyNearest(a.count, b.count);
   const rows = Math.max(1, Math.min(tileRows, Math.floor(TILE_SIZE / b.count)));
-  const product = await openProduct(runtime, b.descriptors, b.count, b.dim);
   for (let first = 0; first < a.count; first += rows) {
     const count = Math.min(rows, a.count - first);
-    const tile = await product.multiply(a.descriptors.subarray(first * a.dim, (first + count) * a.dim), count);
-    scanTile(nearest, tile, first, count);
+    scanTile(nearest, await multiply(first, count), first, count);
   }
 
   const { rowIndex, rowBest, rowSecond, columnIndex } = nearest;
@@ -73,18 +71,55 @@ export async function matchFeatures(a: Features, b: Features, options: MatchOpti
   for (let i = 0; i < a.count; i++) {
     const j = rowIndex[i];
     if (j < 0 || (mutual && columnIndex[j] !== i)) continue;
-    if (minSimilarity !== null && !(rowBest[i] >= minSimilarity)) continue;
+    const score = similarity(rowBest[i]);
+    if (minSimilarity !== null && !(score >= minSimilarity)) continue;
     if (ratio !== null && !(distance(rowBest[i]) < ratio * distance(rowSecond[i]))) continue;
     pairs[2 * count] = i;
     pairs[2 * count + 1] = j;
-    scores[count++] = rowBest[i];
+    scores[count++] = score;
   }
   return { count, pairs: pairs.slice(0, 2 * count), scores: scores.slice(0, count) };
 }
 
-/** Euclidean distance of unit vectors of that cosine similarity; infinite for -Infinity, no neighbour. */
-function distance(similarity: number): number {
-  return Math.sqrt(Math.max(0, 2 - 2 * similarity));
+/** How two sets of descriptors are compared: by values of which the largest is the nearest. */
+interface Measure {
+  /** The values of `count` descriptors of a, from `first` on, with all of b. */
+  multiply(first: number, count: number): Promise<Float32Array>;
+  /** What the ratio test compares; infinite for -Infinity, no neighbour. */
+  distance(value: number): number;
+  /** The cosine similarity that a value stands for. */
+  similarity(value: number): number;
+}
+
+async function openMeasure(a: Features, b: Features, runtime: Runtime | null): Promise<Measure> {
+  const { dim } = a;
+  if (dim === 0 || b.dim === 0) {
+    throw new ShapeError(
+      `matchFeatures: ${dim === 0 ? "a" : "b"} has no descriptors; matching needs those of both images`,
+    );
+  }
+  if (a.kind === "binary" && b.kind === "binary" && dim === b.dim) {
+    const product = hammingProduct(b.descriptors, b.count, dim);
+    return {
+      multiply: (first, count) => product.multiply(a.descriptors.subarray(first * dim, (first + count) * dim), count),
+      distance: (value) => -value,
+      similarity: (value) => 1 + value / (4 * dim),
+    };
+  }
+  if (a.kind === "binary" || b.kind === "binary" || dim !== b.dim) {
+    throw new ShapeError(
+      `matchFeatures: descriptors of a are ${describeDescriptors(a)}, those of b ${describeDescriptors(b)}; ` +
+        "extract both with the same model",
+    );
+  }
+  const descriptors = unitRows(a.descriptors, dim);
+  const product = await openProduct(runtime, unitRows(b.descriptors, dim), b.count, dim);
+  return {
+    multiply: (first, count) => product.multiply(descriptors.subarray(first * dim, (first + count) * dim), count),
+    // Of unit vectors of that cosine similarity.
+    distance: (value) => Math.sqrt(Math.max(0, 2 - 2 * value)),
+    similarity: (value) => value,
+  };
 }
 
 function checkOptions(options: MatchOptions) {

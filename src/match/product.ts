@@ -7,12 +7,12 @@ import { StateError } from "../errors.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { defaultRuntime, type Runtime, type Session } from "../graph/session.js";
 
-/** Multiplies tiles of A with a fixed B. */
-export interface Product {
+/** Compares tiles of A with a fixed B. */
+export interface Product<Rows extends Float32Array | Uint8Array = Float32Array> {
   /**
    * Row-major rows × columns similarities of `a` (row-major rows × dim). The array may be reused by the next call.
    */
-  multiply(a: Float32Array, rows: number): Promise<Float32Array>;
+  multiply(a: Rows, rows: number): Promise<Float32Array>;
 }
 
 /** The product with `b` (row-major columns × dim) on `runtime`, or in plain JavaScript when `runtime` is null. */

@@ -6,7 +6,7 @@ import { rm, stat } from "node:fs/promises";
 import { StateError, UnsupportedError } from "../errors.js";
 import type { ColmapDatabase, WriteColmapDatabaseOptions } from "../formats/colmap-database.js";
 import { DATABASE_LIMIT, writeColmapDatabase } from "../formats/colmap-database.js";
-import { readColmapDatabase } from "../formats/colmap-database-read.js";
+import { type ReadColmapDatabaseOptions, readColmapDatabase } from "../formats/colmap-database-read.js";
 import type { SqlEngine } from "../formats/sqlite.js";
 import { readFileChecked, writeFileAtomic } from "./atomic.js";
 
@@ -36,9 +36,13 @@ export async function saveColmapDatabase(
 }
 
 /** Reads a COLMAP database. StateError when a program has changes of it that are not in the file yet. */
-export async function loadColmapDatabase(path: string): Promise<ColmapDatabase> {
+export async function loadColmapDatabase(
+  path: string,
+  options: Partial<ReadColmapDatabaseOptions> = {},
+): Promise<ColmapDatabase> {
   await refuseOpenDatabase(path);
-  return readColmapDatabase(await loadSqlite(), await readFileChecked(path, { limit: DATABASE_LIMIT }));
+  const bytes = await readFileChecked(path, { limit: options.limit ?? DATABASE_LIMIT });
+  return readColmapDatabase(await loadSqlite(), bytes, options);
 }
 
 /** SQLite keeps changes beside the file until it is closed: without them it is old, and another's log would spoil a new one. */

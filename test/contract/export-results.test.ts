@@ -179,7 +179,7 @@ describe("strata export-colmap", () => {
       "descriptors are left out",
     );
     const text = await strata("export-colmap", at("f32.h5"), "--out", at("f32"));
-    expect(text.err).toContain('"a.png": writeColmapFeatures: descriptors of 32 values');
+    expect(text.err).toContain('"a.png": COLMAP\'s feature files need descriptors that its 128 bytes hold');
   });
 
   it("refuses matches of other features", async () => {
@@ -315,9 +315,7 @@ describe("strata convert", () => {
     await convert(at("f.h5"), "--to", "csv", "--out", at("sizes"));
     expect((await convert(at("sizes"), "--to", "npz", "--out", at("x"))).err).toContain("give --images FOLDER");
     writeFileSync(at("cut.db"), readFileSync(at("v.db")).subarray(0, 9000));
-    expect((await convert(at("cut.db"), "--to", "csv", "--out", at("x"))).err).toMatch(
-      /cut\.db: readColmapDatabase: .*malformed/,
-    );
+    expect((await convert(at("cut.db"), "--to", "csv", "--out", at("x"))).err).toMatch(/cut\.db: .*malformed/);
     writeFileSync(at("broken.csv"), "x,y\n1,2\n");
     const broken = await convert(at("broken.csv"), "--images", at("images"), "--to", "npz", "--out", at("x"));
     expect(broken.err).toContain("broken");

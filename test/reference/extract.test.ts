@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DenseExtractor } from "../../src/extract/dense.js";
-import type { Features } from "../../src/features.js";
+import type { FloatFeatures } from "../../src/features.js";
 import { readNpz } from "../../src/formats/npz.js";
 import { type OpenOptions, openExtractor } from "../../src/node/extractor.js";
 import { loadImage } from "../../src/node/images.js";
@@ -66,7 +66,7 @@ describeShared("reference extraction", (shared) => {
   it("a batch gives what single images give, and sizes may be mixed", async () => {
     const images = await Promise.all(["a", "b", "a", "c"].map((n) => loadImage(join(folder, `images/${n}.png`))));
     const batch = await extractor.extractBatch(images);
-    const single: Features[] = [];
+    const single: FloatFeatures[] = [];
     for (const image of images) single.push(await extractor.extract(image));
     batch.forEach((features, i) => {
       expect(agreement(features, single[i]).share).toBeGreaterThanOrEqual(0.995);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   type Extractor,
   emptyFeatures,
-  type Features,
+  type FloatFeatures,
   matchImages,
   OptionError,
   Random,
@@ -30,7 +30,7 @@ function patternExtractor(verdict?: Record<string, unknown>): Extractor & { extr
     extracted: 0,
     info: { model: "pattern", sha256: "00", dim: 8, verdict },
     options: {} as never,
-    async extract({ width, height, data }: typeof SIZE & { data: Uint8Array }): Promise<Features> {
+    async extract({ width, height, data }: typeof SIZE & { data: Uint8Array }): Promise<FloatFeatures> {
       extractor.extracted++;
       if (data[0] === 0) return emptyFeatures([width, height], 8);
       const keypoints = points.map((value) => value + data[0]);

@@ -33,13 +33,7 @@ async function writeLists(
   out: string,
 ): Promise<string[]> {
   for (const [name, one] of features) {
-    try {
-      await writeBelow(pathBelow(join(out, "features"), name, ".txt"), writeColmapFeatures(one));
-    } catch (error) {
-      if (error instanceof UnsupportedError)
-        throw new UnsupportedError(`"${name}": ${error.message}`, { cause: error });
-      throw error;
-    }
+    await writeBelow(pathBelow(join(out, "features"), name, ".txt"), featureFile(name, one));
   }
   const outputs = [join(out, "features")];
   if (pairs.length === 0) return outputs;
@@ -52,6 +46,18 @@ async function writeLists(
   const verified = pairs.filter((pair) => pair.verified !== undefined).map(inliersOf);
   if (verified.length > 0) await write("inliers.txt", writeColmapMatches(verified));
   return outputs;
+}
+
+/** The feature file of an image; an UnsupportedError names it. */
+export function featureFile(name: string, features: Features): Uint8Array {
+  try {
+    return writeColmapFeatures(features);
+  } catch (error) {
+    if (error instanceof UnsupportedError) {
+      throw new UnsupportedError(`"${name}": ${error.message.replace(/^\w+: /, "")}`, { cause: error });
+    }
+    throw error;
+  }
 }
 
 /** The matches of a pair that were verified. */

@@ -4,7 +4,9 @@
  */
 import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
+import { DESCRIPTOR_KINDS } from "../../features.js";
 import { CAMERA_MODEL_NAMES } from "../../formats/colmap-cameras.js";
+import { COLMAP_VERSIONS } from "../../formats/colmap-database.js";
 import { CAMERA_MODES } from "../../formats/colmap-results.js";
 import { numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
@@ -45,8 +47,13 @@ function addMatchFeatures(program: Command, context: Context, done: Done): void 
       "least cosine similarity, -1 to 1 (default: none)",
       numberOf("--min-similarity", { min: -1, max: 1 }),
     )
+    .option(
+      "--no-mutual",
+      "every keypoint of the first image with its nearest, also one that has a nearer itself (with --ratio: Lowe's test alone)",
+    )
     .optionsGroup("Input and output:")
-    .option("--images <folder>", "the images, for features that do not say how large theirs are");
+    .option("--images <folder>", "the images, for features that do not say how large theirs are")
+    .addOption(descriptorKind());
   addCommon(command)
     .addHelpText(
       "after",
@@ -70,8 +77,12 @@ function addExportColmap(program: Command, context: Context, done: Done): void {
     .argument("<features>", "HDF5 file of features, COLMAP database, or folder of feature files")
     .requiredOption("--out <path>", "a database (.db) or a folder for text files")
     .option("--matches <file>", "matches: HDF5 (hloc's layout), .txt, .json or .csv")
-    .option("--images <folder>", "check that COLMAP will find the images, as large as the features say")
+    .option(
+      "--images <folder>",
+      "the images: check that COLMAP will find them, as large as the features say (or for features that do not say)",
+    )
     .option("--no-descriptors", "leave descriptors out, as hloc does (COLMAP needs them only to match by itself)")
+    .addOption(descriptorKind())
     .optionsGroup("Matches:")
     .option("--min-score <s>", "drop matches with a lower score", numberOf("--min-score", {}))
     .addOption(
@@ -104,7 +115,12 @@ function addExportColmap(program: Command, context: Context, done: Done): void {
       "parameters, e.g. 1200,320,240,0 (default: focal length 1.2 × the longer edge, marked as a guess)",
       paramList,
     )
-    .optionsGroup("Output:");
+    .optionsGroup("Output:")
+    .addOption(
+      new Option("--colmap <version>", "layout of the database; 4 holds descriptors of floats as they are")
+        .choices([...COLMAP_VERSIONS])
+        .default("3.8"),
+    );
   addCommon(command)
     .addHelpText(
       "after",
@@ -139,6 +155,7 @@ function addConvert(program: Command, context: Context, done: Done): void {
     .option("--matches <file>", "matches of these features: HDF5 (hloc's layout), .txt, .json or .csv")
     .option("--matches-out <file>", "where matches go: .h5, .txt (COLMAP's list), .json (OpenCV's) or .csv")
     .option("--images <folder>", "the images, for features that do not say how large theirs are")
+    .addOption(descriptorKind())
     .option("--verified", "of a COLMAP database: the verified matches instead of all");
   addCommon(command)
     .addHelpText(
@@ -166,6 +183,14 @@ function addCommon(command: Command): Command {
     .option("--quiet", "print errors only")
     .optionsGroup("Other:")
     .option("--debug", "print stack traces of errors");
+}
+
+/** For files whose numbers do not tell; see docs/formats.md. */
+function descriptorKind(): Option {
+  return new Option(
+    "--descriptor-kind <kind>",
+    "what descriptors are (default: by their type: bytes are bits, but SIFT's 128; other numbers floats)",
+  ).choices([...DESCRIPTOR_KINDS]);
 }
 
 function paramList(text: string): number[] {

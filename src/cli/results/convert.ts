@@ -1,7 +1,7 @@
 /** `strata convert`: features and matches of many images from one format to another. */
 
 import { OptionError } from "../../errors.js";
-import type { Features } from "../../features.js";
+import type { DescriptorKind, Features } from "../../features.js";
 import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
 import { pathBelow } from "../../node/names.js";
@@ -17,6 +17,7 @@ export interface ConvertFlags {
   matches?: string;
   matchesOut?: string;
   images?: string;
+  descriptorKind?: DescriptorKind;
   verified?: boolean;
   force?: boolean;
   json?: boolean;
@@ -39,7 +40,10 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   for (const path of [out, matchesOut]) if (path !== undefined) await refuseExisting(path, force);
 
   const started = performance.now();
-  const { features, pairs: own } = await readResults(input, flags);
+  const { features, pairs: own } = await readResults(
+    input,
+    to === undefined ? { ...flags, descriptors: "unused" } : flags,
+  );
   const pairs = flags.matches === undefined ? own : await readMatches(flags.matches, features);
   if (matchesOut !== undefined && pairs === null)
     throw new OptionError(`--matches-out: ${input} has no matches; give --matches FILE`);
@@ -98,7 +102,7 @@ async function encode(to: keyof typeof ENDINGS, features: Features, image: strin
     case "csv":
       return (await import("../../formats/csv.js")).writeFeaturesCsv(features);
     case "colmap":
-      return (await import("../../formats/colmap.js")).writeColmapFeatures(features);
+      return (await import("./colmap-text.js")).featureFile(image, features);
     default:
       return (await import("../../formats/record.js")).encodeRecord(to, features, { image });
   }

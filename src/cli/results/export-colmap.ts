@@ -1,9 +1,10 @@
 /** `strata export-colmap`: features and matches to a COLMAP database, or to the text files that COLMAP imports. */
 import { extname, join } from "node:path";
 import { FormatError, OptionError, ShapeError } from "../../errors.js";
-import type { Features } from "../../features.js";
+import { type DescriptorKind, describeDescriptors, type Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import type { CameraModelName } from "../../formats/colmap-cameras.js";
+import type { ColmapDatabase, ColmapVersion } from "../../formats/colmap-database.js";
 import type { CAMERA_MODES, VerifiedPair } from "../../formats/colmap-results.js";
 import { checkWritable } from "../../node/folders.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
@@ -26,6 +27,8 @@ export interface ExportColmapFlags {
   cameraModel: CameraModelName;
   cameraParams?: readonly number[];
   descriptors: boolean;
+  descriptorKind?: DescriptorKind;
+  colmap: ColmapVersion;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -40,10 +43,17 @@ export async function exportColmapCommand(input: string, flags: ExportColmapFlag
   if (!toDatabase && !flags.descriptors) {
     throw new OptionError("--no-descriptors is for a database; COLMAP's feature files have descriptors in any case");
   }
+  if (!toDatabase && flags.colmap !== "3.8") {
+    throw new OptionError("--colmap is for a database; COLMAP's feature files are the same for every version");
+  }
   await refuseExisting(flags.out, flags.force);
   const started = performance.now();
   const notes: string[] = [];
-  const { features, pairs: own } = await readResults(input, flags);
+  const { features, pairs: own } = await readResults(input, {
+    images: flags.images,
+    descriptorKind: flags.descriptorKind,
+    ...(!flags.descriptors && { descriptors: "unused" }),
+  });
   const given = flags.matches === undefined ? own : await readMatches(flags.matches, features);
   if (flags.images !== undefined) await checkImages(features, flags.images, notes);
   const pairs = sift(given ?? [], features, flags.minScore, notes);
@@ -171,21 +181,33 @@ async function writeDatabase(
     model: flags.cameraModel,
     params: flags.cameraParams ?? null,
     descriptors: flags.descriptors,
+    colmap: flags.colmap,
   });
-  const without = database.images.filter(({ descriptors }) => descriptors === null).length;
-  if (flags.descriptors && without > 0) {
-    const dim = [...features.values()][0]?.dim;
-    notes.push(
-      `descriptors are left out: COLMAP's 128 bytes hold 64 values (or 128 that are not negative), not ${dim}`,
-    );
-  }
-  await saveColmapDatabase(flags.out, database);
+  if (flags.descriptors) notes.push(...leftOut(features, database));
+  await saveColmapDatabase(flags.out, database, { colmap: flags.colmap });
   const list = pairs.length === 0 ? null : pairList(pairs);
   if (pairs.length > 0 && list === null) notes.push("no list of pairs is written: an image's name has white space");
   if (list === null) return [flags.out];
   const path = `${flags.out.slice(0, -extname(flags.out).length)}.pairs.txt`;
   await writeBelow(path, list);
   return [flags.out, path];
+}
+
+/** What is worth saying of descriptors that did not go in. */
+function leftOut(features: ReadonlyMap<string, Features>, { images }: ColmapDatabase): string[] {
+  const notes = new Set<string>();
+  for (const { name, descriptors } of images) {
+    const one = features.get(name);
+    if (descriptors || !one?.count) continue;
+    const what = describeDescriptors(one);
+    if (one.dim === 0) notes.add("there are no descriptors: COLMAP cannot match by itself");
+    else if (one.kind === "binary") notes.add(`descriptors are left out: COLMAP has no place for bits (${what})`);
+    else
+      notes.add(
+        `descriptors are left out: COLMAP 3.8's 128 bytes hold 64 floats (or 128 that are not negative), not ${what}; --colmap 4 holds them`,
+      );
+  }
+  return [...notes];
 }
 
 function report(

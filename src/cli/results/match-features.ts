@@ -1,5 +1,6 @@
 /** `strata match-features`: features of many images to the matches of many pairs. */
 import { OptionError } from "../../errors.js";
+import type { DescriptorKind } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
@@ -15,7 +16,9 @@ export interface MatchFeaturesFlags {
   overlap: number;
   ratio?: number;
   minSimilarity?: number;
+  mutual: boolean;
   images?: string;
+  descriptorKind?: DescriptorKind;
   threads?: number;
   force?: boolean;
   json?: boolean;
@@ -30,11 +33,11 @@ export async function matchFeaturesCommand(
   flags: MatchFeaturesFlags,
   context: Context,
 ): Promise<number> {
-  const { out, ratio = null, minSimilarity = null, quiet = false } = flags;
+  const { out, ratio = null, minSimilarity = null, mutual, quiet = false } = flags;
   checkMatchFile("--out", out);
   await refuseExisting(out, flags.force);
   const started = performance.now();
-  const { features } = await readResults(input, flags);
+  const { features } = await readResults(input, { ...flags, descriptors: "needed" });
   await checkWritable([out]);
   const names = await listPairs(flags.pairs, [...features.keys()], flags.overlap);
   const { matchFeatures } = await import("../../match/index.js");
@@ -53,7 +56,7 @@ export async function matchFeaturesCommand(
     for (const [name0, name1] of names) {
       const [a, b] = [features.get(name0), features.get(name1)];
       if (!a || !b) throw new OptionError(`there are no features of "${a ? name1 : name0}"`);
-      const matches = await interrupt.race(matchFeatures(a, b, { ratio, minSimilarity, runtime: nodeRuntime }));
+      const matches = await interrupt.race(matchFeatures(a, b, { mutual, ratio, minSimilarity, runtime: nodeRuntime }));
       pairs.push({ name0, name1, matches });
       progress.update(pairs.length, pairs.length);
     }
@@ -74,6 +77,7 @@ export async function matchFeaturesCommand(
     images: features.size,
     pairs: pairs.length,
     matches: count,
+    mutual,
     ratio,
     minSimilarity,
     output: out,

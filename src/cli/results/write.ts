@@ -41,7 +41,9 @@ export async function encodeMatches(
     case ".txt":
       return (await import("../../formats/colmap.js")).writeColmapMatches(pairs);
     case ".json":
-      return (await import("../../formats/opencv-json.js")).writeOpenCvMatches(pairs);
+      return (await import("../../formats/opencv-json.js")).writeOpenCvMatches(
+        pairs.map((pair) => ({ ...pair, ...bitsOf(features.get(pair.name0)) })),
+      );
     case ".csv":
       return (await import("../../formats/csv.js")).writeMatchesCsv(pairs, features);
     default: {
@@ -49,4 +51,9 @@ export async function encodeMatches(
       return writeHlocMatches(pairs.map((pair) => ({ ...pair, count0: features.get(pair.name0)?.count ?? 0 })));
     }
   }
+}
+
+/** How many bits a descriptor has, for distances that are Hamming's. */
+function bitsOf(features: Features | undefined): { bits?: number } {
+  return features?.kind === "binary" ? { bits: 8 * features.dim } : {};
 }

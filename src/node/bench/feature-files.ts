@@ -1,12 +1,13 @@
 /**
  * Features that others have made: npz files beside the images (`1.ppm.d2-net`) with `keypoints` [N, 2 or 3], `scores`
- * [N] and `descriptors` [N, D], as the reference's notebooks write them, or one HDF5 file in hloc's layout. Descriptors
- * are brought to length 1, for matching compares angles; without scores the file's order counts as best first.
+ * [N] and `descriptors` [N, D], as the reference's notebooks write them, or one HDF5 file in hloc's layout. What
+ * descriptors are (floats, bits) is told as everywhere, in formats/descriptors.ts; floats become unit vectors to the last
+ * bit, so that figures do not depend on how nearly they were.
  */
 import { createHash } from "node:crypto";
 import { FormatError, IoError, OptionError, StrataError } from "../../errors.js";
 import { normalizeRows } from "../../extract/describe.js";
-import type { Features } from "../../features.js";
+import { describeDescriptors, type Features } from "../../features.js";
 import { arraysToFeatures } from "../../formats/feature-arrays.js";
 import { readHlocFeatures } from "../../formats/hloc.js";
 import { readNpz } from "../../formats/npz.js";
@@ -56,15 +57,11 @@ export async function digestFiles(extension: string, { folder, sequences }: Sequ
 
 /** npz files beside the images. */
 export function featureFiles(extension: string): ForeignFeatures {
-  const same = sameLength();
+  const same = sameDescriptors();
   return {
     async read(image, load) {
       const path = image.path + extension;
       const arrays = named(path, await readFileChecked(path), readNpz);
-      if (Object.hasOwn(arrays, "keypoints") && !Object.hasOwn(arrays, "scores")) {
-        const count = arrays.keypoints.shape[0] ?? 0;
-        arrays.scores = { dtype: "float32", shape: [count], data: new Float32Array(count).fill(1) };
-      }
       const { width, height } = await load();
       return same(path, arraysToFeatures(path, arrays, [width, height]));
     },
@@ -74,7 +71,7 @@ export function featureFiles(extension: string): ForeignFeatures {
 /** One HDF5 file with all images, read when the first is asked for. */
 export function hlocFile(path: string): ForeignFeatures {
   let reading: Promise<Map<string, Features>> | undefined;
-  const same = sameLength();
+  const same = sameDescriptors();
   return {
     async read(image) {
       reading ??= readFileChecked(path).then((bytes) => named(path, bytes, readHlocFeatures));
@@ -104,17 +101,20 @@ function named<T>(path: string, bytes: Uint8Array, read: (bytes: Uint8Array) => 
   }
 }
 
-/** Refuses descriptors of another length than those before, and makes them unit vectors. */
-function sameLength(): (where: string, features: Features) => Features {
-  let first: { where: string; dim: number } | undefined;
+/** Refuses features without descriptors or with others than those before, and makes floats unit vectors. */
+function sameDescriptors(): (where: string, features: Features) => Features {
+  let first: { where: string; what: string } | undefined;
   return (where, features) => {
     if (features.count === 0) return features;
-    first ??= { where, dim: features.dim };
-    if (features.dim !== first.dim) {
+    const what = describeDescriptors(features);
+    if (features.dim === 0) throw new FormatError(`${where}: it has no descriptors, which matching needs`);
+    first ??= { where, what };
+    if (what !== first.what) {
       throw new FormatError(
-        `${where}: its descriptors have ${features.dim} values, those of ${first.where} ${first.dim}; they must be by one method`,
+        `${where}: its descriptors are ${what}, those of ${first.where} ${first.what}; they must be by one method`,
       );
     }
+    if (features.kind === "binary") return features;
     return { ...features, descriptors: normalizeRows(features.descriptors.slice(), features.dim) };
   };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../../demo/draw.js";
 import { changedCanvas, changeImage, ROTATIONS, SCALES } from "../../../src/bench/change.js";
-import { covisibleFeatures, takeFeatures } from "../../../src/bench/covisible.js";
+import { covisibleFeatures } from "../../../src/bench/covisible.js";
 import {
   type ChangeOptions,
   changeCurve,
@@ -13,7 +13,7 @@ import {
 import type { Change, ChangeScores } from "../../../src/bench/types.js";
 import { OptionError, ShapeError } from "../../../src/errors.js";
 import type { Extractor } from "../../../src/extract/extractor.js";
-import { emptyFeatures, type Features } from "../../../src/features.js";
+import { emptyFeatures, type FloatFeatures, takeFeatures } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import { imageCorners, projectPoints } from "../../../src/geometry/matrix3.js";
 import type { Image } from "../../../src/image/image.js";
@@ -158,7 +158,7 @@ describe("changeImage", () => {
 });
 
 /** Features at points; the descriptor and score of each say which it was. */
-function featuresAt(imageSize: [number, number], points: number[], levels = false): Features {
+function featuresAt(imageSize: [number, number], points: number[], levels = false): FloatFeatures {
   const count = points.length / 2;
   const indices = Array.from({ length: count }, (_, i) => i);
   return {
@@ -212,7 +212,7 @@ describe("scoreChange", () => {
   /** A method that finds nine keypoints on a grid, wherever it looks, and writes down the sizes of what it is shown. */
   function fake() {
     const sizes: number[][] = [];
-    const extract = async ({ width, height }: Image): Promise<Features> => {
+    const extract = async ({ width, height }: Image): Promise<FloatFeatures> => {
       sizes.push([width, height]);
       const at = (edge: number, k: number) => ((edge - 1) * k) / 2;
       const points = Array.from({ length: 18 }, (_, i) =>

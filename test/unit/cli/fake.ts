@@ -7,7 +7,7 @@ import { main } from "../../../src/cli/main.js";
 import type { ExtractorInfo } from "../../../src/extract/extractor.js";
 import type { ExtractOptions } from "../../../src/extract/options.js";
 import { EXTRACT_DEFAULTS } from "../../../src/extract/options.js";
-import { emptyFeatures, type Features } from "../../../src/features.js";
+import { emptyFeatures, type FloatFeatures } from "../../../src/features.js";
 import type { Image } from "../../../src/image/image.js";
 import type { OpenOptions } from "../../../src/node/extractor.js";
 import { saveImage } from "../../../src/node/images.js";
@@ -81,7 +81,7 @@ export function fakeStrata(): Fake {
 }
 
 /** A keypoint whose place tells the image's brightness; none in a black one. */
-function onePoint({ width, height, data }: Image): Features {
+function onePoint({ width, height, data }: Image): FloatFeatures {
   if (data[0] === 0) return emptyFeatures([width, height], 4);
   return {
     count: 1,

@@ -1,10 +1,10 @@
 /** The comparison of two lists of features. */
 import { describe, expect, it } from "vitest";
 import { compareFeatures, isSame, sumParity } from "../../../src/export/parity.js";
-import type { Features } from "../../../src/features.js";
+import type { FloatFeatures } from "../../../src/features.js";
 
 /** x, y, score, angle of a descriptor of two numbers. */
-function features(...rows: [number, number, number, number][]): Features {
+function features(...rows: [number, number, number, number][]): FloatFeatures {
   return {
     count: rows.length,
     dim: 2,

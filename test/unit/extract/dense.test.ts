@@ -4,7 +4,7 @@ import { ShapeError, StateError } from "../../../src/errors.js";
 import { DenseExtractor } from "../../../src/extract/dense.js";
 import { openReference, openStrata, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
-import { checkFeatures, type Features } from "../../../src/features.js";
+import { checkFeatures, type FloatFeatures } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import type { Image } from "../../../src/image/image.js";
 import { fitSize, resizeImage } from "../../../src/image/resize.js";
@@ -18,7 +18,7 @@ const open = (options: Partial<ExtractOptions> = {}) =>
   new DenseExtractor(tiny.model, extractOptions(options, tiny.defaults), { runtime, threads: 1 });
 
 /** The same features but for the last digits of sums taken in another order. */
-function expectSame(actual: Features, expected: Features): void {
+function expectSame(actual: FloatFeatures, expected: FloatFeatures): void {
   expect(actual.count).toBe(expected.count);
   expect(actual.imageSize).toEqual(expected.imageSize);
   expect(agreement(actual, expected, { position: 1e-3, score: 1e-5, descriptor: 1e-4 }).share).toBe(1);

@@ -3,7 +3,7 @@ import { DenseExtractor } from "../../../src/extract/dense.js";
 import { openStrata } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import { mergeScales, scaleLimits } from "../../../src/extract/scales.js";
-import type { Features } from "../../../src/features.js";
+import type { FloatFeatures } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import { shrinkImage } from "../../../src/image/shrink.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
@@ -11,7 +11,7 @@ import { Random } from "../../../src/random.js";
 import { strataTensors, TINY } from "../../models.js";
 
 /** Features with these scores, at (10·i, i) of the given offset, descriptors telling where they came from. */
-function found(scores: number[], offset: number): Features {
+function found(scores: number[], offset: number): FloatFeatures {
   return {
     count: scores.length,
     dim: 2,

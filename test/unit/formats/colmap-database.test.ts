@@ -172,8 +172,84 @@ describe("a COLMAP database", () => {
     expect(databaseFeatures(read).get("s")).toMatchObject({ dim: 128, descriptors: sift.descriptors });
     const other = toColmapDatabase(new Map([["o", sampleFeatures(2, { dim: 32 })]]), []);
     expect(other.images[0].descriptors).toBeNull();
-    expect(() => databaseFeatures(other)).toThrow('"o" has no descriptors there');
+    expect(databaseFeatures(other).get("o")).toMatchObject({ count: 2, dim: 0 });
     expect(toColmapDatabase(images(), [], { descriptors: false }).images[0].descriptors).toBeNull();
+  });
+
+  it("of COLMAP 4 holds floats as they are, and SIFT's bytes as ever", () => {
+    const sift = sampleFeatures(3, { dim: 128 });
+    sift.descriptors.forEach((value, k) => {
+      sift.descriptors[k] = Math.round(Math.abs(value) * 512) / 512;
+    });
+    const none: Features = { ...sampleFeatures(2), dim: 0, descriptors: new Float32Array(0) };
+    const bits: Features = { ...sampleFeatures(2), kind: "binary", dim: 32, descriptors: new Uint8Array(64) };
+    const given = new Map<string, Features>([
+      ["aliked", sampleFeatures(2, { dim: 128, seed: 4 })],
+      ["bits", bits],
+      ["none", none],
+      ["odd", sampleFeatures(2, { dim: 33 })],
+      ["sift", sift],
+      ["strata", sampleFeatures(5)],
+      ["zero", sampleFeatures(0)],
+    ]);
+    const database = toColmapDatabase(given, [], { colmap: "4" });
+    const bytes = writeColmapDatabase(sql, database, { colmap: "4" });
+    const read = readColmapDatabase(sql, bytes);
+    const types = Object.fromEntries(read.images.map(({ name, descriptorType }) => [name, descriptorType]));
+    expect(types).toMatchObject({ aliked: -1, odd: -1, strata: -1, sift: undefined });
+    const features = databaseFeatures(read);
+    for (const name of ["aliked", "odd", "sift", "strata"]) {
+      const { dim, descriptors } = given.get(name) as Features;
+      expect(features.get(name), name).toMatchObject({ dim, descriptors });
+    }
+    for (const name of ["bits", "none"]) expect(features.get(name)).toMatchObject({ count: 2, dim: 0 });
+    // ALIKED's own number stays when a database is written again.
+    const aliked = {
+      ...read,
+      images: read.images.map((image) => ({ ...image, descriptorType: image.descriptorType && 1 })),
+    };
+    const again = readColmapDatabase(sql, writeColmapDatabase(sql, aliked, { colmap: "4" }));
+    expect(again.images.find(({ name }) => name === "aliked")?.descriptorType).toBe(1);
+    expect(() => writeColmapDatabase(sql, database)).toThrow(
+      '"aliked": 1024 bytes of descriptors of type -1, which COLMAP 3.8',
+    );
+    expect(() => writeColmapDatabase(sql, database, { colmap: "5" as "4" })).toThrow(OptionError);
+    const cut = { ...database.images[0], descriptors: new Uint8Array(1022) };
+    expect(() => writeColmapDatabase(sql, { ...database, images: [cut] }, { colmap: "4" })).toThrow(
+      "2 rows of float32",
+    );
+  });
+
+  it("is read as far as it is asked for", () => {
+    const given = everything();
+    const { images: all } = given;
+    const later = { ...given.cameras[0], model: "MODEL_99", params: Float64Array.of(1, 2, 3) };
+    const bytes = writeColmapDatabase(sql, { ...given, cameras: [later, given.cameras[1]] });
+    expect(readColmapDatabase(sql, bytes).cameras[0]).toEqual(later);
+    expect(readColmapDatabase(sql, bytes, { descriptors: false }).images[0]).toEqual({ ...all[0], descriptors: null });
+    // Images that are not extracted yet have no keypoints; nobody asks for descriptors that nobody wrote.
+    const features = databaseFeatures(readColmapDatabase(sql, bytes));
+    expect(features.get("c.jpg")).toMatchObject({ count: 2, dim: 0, scores: Float32Array.of(1, 1) });
+    expect(features.get("d.jpg")).toMatchObject({ count: 0, imageSize: [20, 10] });
+    expect(() => databaseFeatures({ ...given, images: [all[2]] })).toThrow("no image of the database has keypoints");
+    const floats = { ...all[1], descriptors: new Uint8Array(8).fill(255), descriptorType: 2 };
+    expect(() => databaseFeatures({ ...given, images: [floats] })).toThrow('"c.jpg": descriptors[0] is NaN');
+  });
+
+  it("knows the cameras of COLMAP 4", () => {
+    for (const [model, params] of [
+      ["SIMPLE_DIVISION", [120, 50, 25, 0]],
+      ["DIVISION", [120, 120, 50, 25, 0]],
+      ["SIMPLE_FISHEYE", [120, 50, 25]],
+      ["FISHEYE", [120, 120, 50, 25]],
+      ["EUCM", [120, 120, 50, 25, 0, 1]],
+      ["EQUIRECTANGULAR", [100, 50]],
+    ] as const) {
+      expect([...makeCamera(1, [100, 50], { model }).params], model).toEqual(params);
+    }
+    const equirectangular = makeCamera(7, [640, 480], { model: "EQUIRECTANGULAR" });
+    const database = { ...everything(), cameras: [equirectangular, everything().cameras[1]] };
+    expect(readColmapDatabase(sql, writeColmapDatabase(sql, database)).cameras[0]).toEqual(equirectangular);
   });
 
   it("inverts a geometry with all that belongs to it", () => {
@@ -279,7 +355,7 @@ describe("what is no sound COLMAP database is not read", () => {
       ["UPDATE matches SET pair_id = 5 * 2147483647 + 3", "numbered the wrong way round"],
       ["UPDATE two_view_geometries SET config = 77", "the kind 77 is not known here"],
       ["UPDATE two_view_geometries SET H = zeroblob(8)", "H: 8 bytes, expected 72 bytes (9 float64)"],
-      ["UPDATE cameras SET model = 99", "has the model 99, not known here"],
+      ["UPDATE cameras SET model = -1", "model is -1, expected a whole number"],
       ["UPDATE cameras SET params = zeroblob(8)", "params: 8 bytes, expected"],
       ["UPDATE cameras SET width = 0", "width is 0, expected a whole number of at least 1"],
       ["DELETE FROM cameras WHERE camera_id = 9", "has no camera 9"],
@@ -288,6 +364,20 @@ describe("what is no sound COLMAP database is not read", () => {
       // Sample rows are few, so an update that hits several of them at once is narrowed by what may be doubled.
       const one = statements.includes("images SET name") ? `${statements} WHERE image_id = 5` : statements;
       expect(read(changed(`PRAGMA foreign_keys = OFF; ${one}`)), one).toThrow(message);
+    }
+  });
+
+  it("descriptors that cannot be told, unless nobody asks for them", () => {
+    for (const [change, message] of [
+      ["ALTER TABLE descriptors ADD COLUMN type INTEGER NOT NULL DEFAULT 3", null],
+      ["ALTER TABLE descriptors ADD COLUMN type INTEGER NOT NULL DEFAULT -2", "type is -2"],
+      ["ALTER TABLE descriptors ADD COLUMN type TEXT NOT NULL DEFAULT 'sift'", "type is sift"],
+      ["UPDATE descriptors SET cols = 64, data = zeroblob(128)", "64 bytes each, 128 are read"],
+      ["UPDATE descriptors SET data = zeroblob(1024)", "1024 bytes, expected 256 bytes"],
+    ] as const) {
+      if (message) expect(read(changed(change)), change).toThrow(message);
+      else expect(read(changed(change))).not.toThrow();
+      expect(readColmapDatabase(sql, changed(change), { descriptors: false }).images).toHaveLength(3);
     }
   });
 

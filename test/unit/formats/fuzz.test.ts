@@ -1,5 +1,6 @@
 import { zlibSync } from "fflate";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Features } from "../../../src/features.js";
 import {
   readColmapFeatures,
   readColmapMatches,
@@ -119,7 +120,7 @@ describe("damaged bytes give sound data or a StrataError", () => {
     ]);
     const pairs = await writeHlocMatches([{ name0: "a", name1: "b", count0: 5, matches }]);
     vi.useRealTimers();
-    const check = (images: Map<string, ReturnType<typeof sampleFeatures>>): void => images.forEach(expectSound);
+    const check = (images: Map<string, Features>): void => images.forEach(expectSound);
     const { refused } = await fuzz(good, (bytes) => readHlocFeatures(bytes), check, { rounds: ROUNDS });
     expect(refused).toBeGreaterThan(ROUNDS / 10);
     await fuzz(

@@ -100,8 +100,14 @@ describe("hloc's features", () => {
         for (const [name, array] of Object.entries(arrays)) file.write(`x/${name}`, array);
       });
     const keypoints = sampleArray("float32", [3, 2]);
-    await expect(readHlocFeatures(await group({ keypoints }))).rejects.toThrow('"x": no array "descriptors"');
-    const turned = { keypoints, scores: sampleArray("float32", [3]), descriptors: sampleArray("float32", [3, 64]) };
+    await expect(readHlocFeatures(await group({ keypoints }))).rejects.toThrow("does not say the image's size");
+    const image_size: NdArray = { dtype: "int32", shape: [2], data: Int32Array.of(9, 9) };
+    const turned = {
+      image_size,
+      keypoints,
+      scores: sampleArray("float32", [3]),
+      descriptors: sampleArray("float32", [3, 64]),
+    };
     await expect(readHlocFeatures(await group(turned))).rejects.toThrow("descriptors must be [3, D], got [64,3]");
     // Other groups are none of our business.
     expect((await readHlocFeatures(await group({ depth: sampleArray("float64", [2, 2]) }))).size).toBe(0);

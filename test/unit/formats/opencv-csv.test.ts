@@ -61,7 +61,8 @@ describe("OpenCV's JSON", () => {
       imageSize: [10, 20],
       keypoints: Float32Array.of(3, 4),
       scores: Float32Array.of(0.001),
-      descriptors: Float32Array.of(0, 255, 7, 9),
+      kind: "binary",
+      descriptors: Uint8Array.of(0, 255, 7, 9),
     });
     expect(() => readOpenCvFeatures(bytes)).toThrow(OptionError);
     const pairs = [{ name0: "a", name1: "b", matches: [[1, 2, 0, 1]] }];
@@ -121,21 +122,22 @@ describe("comma-separated values", () => {
   });
 
   it("of other programs are read: columns in any order, quotes, a byte order mark, bare line ends", () => {
-    const csv = '\uFEFF"d1",y,x,note,d0,score\n0.5,2,1,"a ""b"", c",-1,7\n\n';
+    const csv = '\uFEFF"d1",y,x,note,d0,score\n1.6,2,1,"a ""b"", c",-1.2,7\n\n';
     expect(readFeaturesCsv(encodeUtf8(csv), [9, 9])).toEqual({
       count: 1,
       dim: 2,
       imageSize: [9, 9],
       keypoints: Float32Array.of(1, 2),
       scores: Float32Array.of(7),
-      descriptors: Float32Array.of(-1, 0.5),
+      descriptors: Float32Array.of(-0.6, 0.8),
     });
   });
 
   it("are refused where they do not fit", () => {
     const read = (csv: string) => () => readFeaturesCsv(encodeUtf8(csv), [9, 9]);
     expect(read("")).toThrow("no line that names the columns");
-    expect(read("x,y,d0\n1,2,3")).toThrow("must name the columns x, y, score, d0");
+    expect(read("x,score,d0\n1,2,3")).toThrow("must name the columns x, y, score, d0");
+    expect(read("x,y,score,d0,d2\n1,2,3,4,5")).toThrow("must name the columns x, y, score, d0");
     expect(read("x,y,score,d0\n1,2,3")).toThrow("row 1 has 3 fields, expected 4");
     expect(read("x,y,score,d0\n1,2,,4")).toThrow('row 1: score is ""');
     expect(read("x,y,score,d0\n1,2,3,4\n1,NaN,3,4")).toThrow('row 2: x or y is "NaN"');

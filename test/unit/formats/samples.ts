@@ -1,6 +1,6 @@
 /** Arrays and features made by code, shared by the tests of formats. */
 import { expect } from "vitest";
-import { checkFeatures, type Features } from "../../../src/features.js";
+import { checkFeatures, type Features, type FloatFeatures } from "../../../src/features.js";
 import { countOf, type DType, type NdArray, type TypedArray, zerosOf } from "../../../src/formats/ndarray.js";
 import { Random } from "../../../src/random.js";
 
@@ -20,7 +20,7 @@ export function sampleArray(dtype: DType, shape: number[], seed = 1): NdArray {
 }
 
 /** Features with unit descriptors and levels. */
-export function sampleFeatures(count: number, { dim = 64, levels = true, seed = 1 } = {}): Features {
+export function sampleFeatures(count: number, { dim = 64, levels = true, seed = 1 } = {}): FloatFeatures {
   const random = new Random(seed);
   const keypoints = Float32Array.from({ length: 2 * count }, () => random.uniform(0, 480));
   const scores = Float32Array.from({ length: count }, () => random.uniform()).sort((a, b) => b - a);
@@ -30,7 +30,7 @@ export function sampleFeatures(count: number, { dim = 64, levels = true, seed = 
     const norm = Math.hypot(...row);
     for (let k = 0; k < dim; k++) row[k] /= norm;
   }
-  const features: Features = { count, dim, imageSize: [640, 480], keypoints, scores, descriptors };
+  const features: FloatFeatures = { count, dim, imageSize: [640, 480], keypoints, scores, descriptors };
   return levels ? { ...features, levels: Uint8Array.from({ length: count }, (_, i) => i % 3) } : features;
 }
 

@@ -217,7 +217,7 @@ describe("matchFeatures", () => {
   it("refuses what does not fit, and says what", async () => {
     const [a, b] = [features([[1, 0]]), features([[1, 0, 0]])];
     await expect(matchFeatures(a, b)).rejects.toThrow(ShapeError);
-    await expect(matchFeatures(a, b)).rejects.toThrow(/2 values.*b 3/);
+    await expect(matchFeatures(a, b)).rejects.toThrow(/2 floats.*b 3 floats/);
     await expect(matchFeatures({ ...a, count: 2 }, a)).rejects.toThrow(ShapeError);
     for (const [options, word] of [
       [{ ratio: 1.5 }, "ratio"],

@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FormatError, IoError, OptionError } from "../../../../src/errors.js";
+import { normalizeRows } from "../../../../src/extract/describe.js";
 import type { Features } from "../../../../src/features.js";
 import { writeHlocFeatures } from "../../../../src/formats/hloc.js";
 import { writeNpz } from "../../../../src/formats/npz.js";
@@ -57,11 +58,15 @@ describe("features beside the images", () => {
     ["NaN keypoints", { ...GOOD, keypoints: floats([2, 2], [1, Number.NaN, 3, 4]) }, /keypoints\[1\] is NaN/],
     ["infinite descriptors", { ...GOOD, descriptors: floats([2, 1], [1, Infinity]) }, /descriptors\[1\] is Infinity/],
     ["NaN scores", { ...GOOD, scores: floats([2], [Number.NaN, 1]) }, /scores\[0\] is NaN/],
-    ["four columns", { ...GOOD, keypoints: floats([1, 4], [1, 2, 3, 4]) }, /keypoints must be \[N, 2\] or \[N, 3\]/],
+    ["one column", { ...GOOD, keypoints: floats([2, 1], [1, 2]) }, /keypoints must be \[N, 2\]/],
     ["too few descriptors", { ...GOOD, descriptors: floats([1, 4], [1, 2, 3, 4]) }, /descriptors must be \[2, D\]/],
     ["too many scores", { ...GOOD, scores: floats([3], [1, 2, 3]) }, /scores must be \[2\]/],
     ["no keypoints", { scores: GOOD.scores, descriptors: GOOD.descriptors }, /no array "keypoints"/],
-    ["no descriptors", { scores: GOOD.scores, keypoints: GOOD.keypoints }, /no array "descriptors"/],
+    [
+      "no descriptors",
+      { scores: GOOD.scores, keypoints: GOOD.keypoints },
+      /it has no descriptors, which matching needs/,
+    ],
   ])("%s: a FormatError that names the file", async (_, arrays, message) => {
     write(1, arrays);
     const error = await read(1).catch((reason: unknown) => reason);
@@ -87,7 +92,31 @@ describe("features beside the images", () => {
     write(3, { ...GOOD, descriptors: floats([2, 3], [1, 0, 0, 1, 0, 0]) });
     await files.read(image(1), load);
     await files.read(image(2), load);
-    await expect(files.read(image(3), load)).rejects.toThrow(/3\.png\.x.* have 3 values, those of .*2\.png\.x 2/);
+    await expect(files.read(image(3), load)).rejects.toThrow(/3\.png\.x.* are 3 floats, those of .*2\.png\.x 2 floats/);
+  });
+
+  it("of bits stay bits, and are not mixed with floats", async () => {
+    const files = featureFiles(".x");
+    const bits: Arrays = { ...GOOD, descriptors: { dtype: "uint8", shape: [2, 2], data: Uint8Array.of(3, 255, 0, 9) } };
+    write(1, bits);
+    write(2, GOOD);
+    expect(await files.read(image(1), load)).toMatchObject({
+      kind: "binary",
+      descriptors: Uint8Array.of(3, 255, 0, 9),
+    });
+    await expect(files.read(image(2), load)).rejects.toThrow(
+      /2\.png\.x.* are 2 floats, those of .*1\.png\.x 2 bytes of bits/,
+    );
+  });
+
+  it("have unit vectors to the last bit, however they come", async () => {
+    // What reading does to rows that are no unit vectors, and what is done here to all, must not add up to more.
+    const values = Array.from({ length: 2 * 128 }, (_, i) => ((i * 37) % 91) / 7);
+    const once = normalizeRows(Float32Array.from(values), 128);
+    write(1, { ...GOOD, descriptors: floats([2, 128], values) });
+    expect((await read(1)).descriptors).toEqual(once);
+    write(1, { ...GOOD, descriptors: floats([2, 128], [...once]) });
+    expect((await read(1)).descriptors).toEqual(once);
   });
 
   it("have a digest of all files, missing ones too", async () => {

@@ -2,12 +2,14 @@
  * One process at a time where two would spoil each other's files. The lock is a small file that names its owner (owner.ts). A
  * lock whose owner is gone is taken over; so is an empty one, which a full disk or a crash leaves.
  */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { link, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { IoError } from "../errors.js";
 import { ioError } from "./atomic.js";
+import { followLinks } from "./links.js";
 import { ownerLine, parseOwner, standingOf } from "./owner.js";
+import { temporaryFor } from "./temporary.js";
 
 export interface Lock {
   /** Gives the place free again; the second call does nothing. */
@@ -19,11 +21,11 @@ const NAME = ".strata.lock";
 /** The lock file of a folder. */
 export const lockPath = (folder: string): string => join(folder, NAME);
 
-/** Longest part of a file's name in the name of what lies beside it, bytes. */
-const MAX_NAME = 150;
+/** Bytes up to which a file's name is part of its lock's, which then no folder finds too long. */
+const MAX_NAME = 50;
 
-/** A file's name, or one that stands for it where with what is added to it it might be too long. */
-export function shortName(name: string): string {
+/** A file's name, or a digest of a long one: cut off, two names could become one. */
+function shortName(name: string): string {
   if (Buffer.byteLength(name) <= MAX_NAME) return name;
   return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }
@@ -34,9 +36,10 @@ export function shortName(name: string): string {
  */
 export async function lockBeside(path: string): Promise<string> {
   const plain = resolve(path);
-  const folder = await realpath(dirname(plain)).catch(() => dirname(plain));
-  const real = await realpath(plain).catch(() => join(folder, basename(plain)));
-  return join(dirname(real), `.${shortName(basename(real))}${NAME}`);
+  const target = await followLinks(plain).catch(() => plain);
+  // By one path, whatever links are on the way.
+  const folder = await realpath(dirname(target)).catch(() => dirname(target));
+  return join(folder, `.${shortName(basename(target))}${NAME}`);
 }
 
 /** Runs `work` while nobody else holds the lock file `path`; see `takeLock`. */
@@ -71,7 +74,7 @@ export async function takeLock(path: string, place: string): Promise<Lock> {
 
 /** Makes the lock with its content in one step, so that nobody ever reads half of it. False where there is one. */
 async function create(path: string, content: string): Promise<boolean> {
-  const temporary = temporaryOf(path);
+  const temporary = await temporaryFor(path);
   try {
     await write(temporary, content);
     try {
@@ -129,7 +132,7 @@ async function takeOver(path: string, mine: string): Promise<boolean> {
     if (other !== null && (await isStale(guard, other))) await removeStale(guard, other);
     return false;
   }
-  const temporary = temporaryOf(path);
+  const temporary = await temporaryFor(path);
   try {
     const holder = await read(path);
     if (holder === null || !(await isStale(path, holder))) return false;
@@ -146,7 +149,7 @@ async function takeOver(path: string, mine: string): Promise<boolean> {
 
 /** Removes the guard of somebody who was killed within a take-over; one that took its place meanwhile goes back. */
 async function removeStale(path: string, holder: string): Promise<void> {
-  const aside = temporaryOf(path);
+  const aside = await temporaryFor(path);
   try {
     await rename(path, aside);
   } catch (cause) {
@@ -181,9 +184,6 @@ async function heldError(path: string, place: string, holder: string): Promise<I
 export function isLocked(error: unknown): boolean {
   return error instanceof IoError && codeOf(error.cause) === "ELOCKED";
 }
-
-const temporaryOf = (path: string): string =>
-  join(dirname(path), `.strata.${process.pid}.${randomBytes(8).toString("hex")}.tmp`);
 
 /** null: not there. */
 const read = (path: string): Promise<string | null> => readFile(path, "utf8").catch(() => null);

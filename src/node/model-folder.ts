@@ -70,10 +70,10 @@ export async function writeModelFolder(
     await write(folder);
     return sha256;
   }
-  return withScratch(folder, async (temporary) => {
+  return withScratch(folder, async (temporary, target) => {
     await write(temporary);
-    await rmdir(folder).catch(() => {});
-    await rename(temporary, folder).catch((cause) => {
+    await rmdir(target).catch(() => {});
+    await rename(temporary, target).catch((cause) => {
       throw ioError("write a model into", folder, cause);
     });
     return sha256;

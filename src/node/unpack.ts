@@ -4,7 +4,7 @@
  * claims before anything of it is written. The files appear all at once, by renaming a finished folder.
  */
 import { createReadStream } from "node:fs";
-import { type FileHandle, open, readdir, realpath, rename, rmdir, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
@@ -67,9 +67,8 @@ export async function unpackTar(path: string, folder: string, options: UnpackOpt
   settings.signal?.throwIfAborted();
   const { compressed, size } = await sniff(path);
   await checkFree(folder);
-  const target = await realpath(folder).catch(() => folder);
   try {
-    return await withScratch(target, async (unpacking) => {
+    return await withScratch(folder, async (unpacking, target) => {
       const done = await unpackInto(unpacking, { path, compressed, size }, settings);
       await rmdir(target).catch(() => {});
       const [only, ...others] = await readdir(unpacking, { withFileTypes: true });

@@ -100,7 +100,7 @@ describe("one process at a time", () => {
     );
     expect(both.map(({ code }) => code).sort()).not.toEqual([0, 0]);
     expect(tree("two")).toEqual(["config.json", "model.safetensors"]);
-    expect(tree("").filter((name) => `${name}`.includes("strata-scratch") || `${name}`.includes("lock"))).toEqual([
+    expect(tree("").filter((name) => `${name}`.includes(".tmp") || `${name}`.includes("lock"))).toEqual([
       "own/.strata.lock",
     ]);
   });

@@ -235,11 +235,11 @@ describe("unpackTar", () => {
   it("does not write over what is there, nor take away what is not its own; an empty folder may be", async () => {
     const bytes = await tar(["a", "x"]);
     mkdirSync(`${out}.unpacking/old`, { recursive: true });
-    mkdirSync(folder.path("out", ".set.photos.strata-scratch"));
+    mkdirSync(folder.path("out", ".set.photos.tmp"));
     mkdirSync(out);
     await unpack(bytes);
     expect(readdirSync(out)).toEqual(["a"]);
-    expect(readdirSync(folder.path("out")).sort()).toEqual([".set.photos.strata-scratch", "set", "set.unpacking"]);
+    expect(readdirSync(folder.path("out")).sort()).toEqual([".set.photos.tmp", "set", "set.unpacking"]);
     await expect(unpack(bytes)).rejects.toThrow(/cannot unpack into .*set: it is there and not empty/);
     expect(read("a")).toBe("x");
     rmSync(out, { recursive: true });

@@ -12,7 +12,7 @@ import { basename, dirname, join } from "node:path";
 import { OptionError } from "../errors.js";
 import { canonicalJson } from "../formats/record.js";
 import { checkWritable } from "./folders.js";
-import { lockBeside, takeLock } from "./lock.js";
+import { lockBeside, shortName, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
 export type Existing = "refuse" | "resume" | "overwrite";
@@ -50,16 +50,7 @@ export interface PartsOptions {
 }
 
 /** Folder of the finished pieces of a file. */
-export const partsFolder = (file: string): string => beside(file, ".parts");
-
-/** Bytes of a file's name that leave room for what is added to it, within the 255 that file systems give. */
-const LONGEST = 200;
-
-/** The path of something that belongs to a file: its name and an ending, or its name's digest where that is too long. */
-function beside(file: string, ending: string): string {
-  const name = basename(file);
-  return join(dirname(file), (Buffer.byteLength(name) > LONGEST ? partDigest(name) : name) + ending);
-}
+export const partsFolder = (file: string): string => join(dirname(file), `${shortName(basename(file))}.parts`);
 
 /** Digest of a piece's name, or of how pieces are made, as it stands in their files' names. */
 export function partDigest(value: unknown): string {

@@ -7,11 +7,13 @@
  * it goes on with it or begins anew.
  */
 import { createHash } from "node:crypto";
-import { readdir, realpath, rm, rmdir, stat } from "node:fs/promises";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OptionError } from "../errors.js";
 import { canonicalJson } from "../formats/record.js";
+import { ioError } from "./atomic.js";
 import { checkWritable } from "./folders.js";
+import { followLinks } from "./links.js";
 import { lockBeside, shortName, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
@@ -62,9 +64,9 @@ export function partDigest(value: unknown): string {
  * OptionError that names --resume and --force where something is there and `existing` is "refuse".
  */
 export async function openParts(given: string, { existing, unit, ending }: PartsOptions): Promise<Parts> {
-  const file = await realpath(given).catch(() => given);
+  await checkWritable([given]);
+  const file = await followLinks(given);
   const folder = partsFolder(file);
-  await checkWritable([file]);
   const lock = await takeLock(await lockBeside(file), given);
   try {
     const isThere = await stat(file).then(
@@ -84,7 +86,11 @@ export async function openParts(given: string, { existing, unit, ending }: Parts
     }
     await checkWritable([join(folder, "part")]);
     const remove = async (paths: readonly string[]) => {
-      for (const path of paths) await rm(path, { force: true });
+      for (const path of paths) {
+        await rm(path, { force: true }).catch((cause) => {
+          throw ioError("remove", path, cause);
+        });
+      }
     };
     if (existing === "overwrite") await remove(earlier.map(({ path }) => path));
     return {

@@ -191,10 +191,11 @@ export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureS
         for (const [name, features] of old) if (!taken.has(name)) yield [name, features, stored.get(name)];
       }
       await writeFileAtomic(parts.file, await writeHlocFeatures(entries()));
-      await rm(manifestPath(parts.file), { force: true });
+      // The file is right by now: what cannot be removed is no failure, and is looked at again by the next run.
+      await rm(manifestPath(parts.file), { force: true }).catch(() => {});
       const inFile = new Set([...finished.keys()].map(partDigest));
       const replaced = parts.earlier.filter(({ id }) => id !== null && inFile.has(id)).map(({ path }) => path);
-      await parts.remove([...own, ...merged, ...replaced]);
+      await parts.remove([...own, ...merged, ...replaced]).catch(() => {});
       return [given];
     },
     async close() {

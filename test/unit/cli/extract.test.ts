@@ -68,6 +68,20 @@ describe("strata extract: where things go", () => {
     rmSync(at("in/a.png.png"));
   });
 
+  it("takes the longest names that a folder takes, as outputs and for an h5", async () => {
+    const image = `${"ä".repeat(120)}.png`;
+    await savePlain(at("in", image), 30);
+    const { code } = await run(at("in", image), "--out", at("out"), "--output-extension", ".strata.npz");
+    expect([code, x(at("out", `${image}.strata.npz`))]).toEqual([0, 30]);
+    const h5 = at(`${"l".repeat(252)}.h5`);
+    fake.interruptAfter = 1;
+    expect((await run(at("in"), "--format", "h5", "--out", h5)).code).toBe(130);
+    fake.interruptAfter = Infinity;
+    const again = await run(at("in"), "--format", "h5", "--out", h5, "--resume");
+    expect([again.err, again.json?.skipped]).toEqual(["", 1]);
+    expect(readdirSync(at(".")).sort()).toEqual(["in", `${"l".repeat(252)}.h5`, "out"]);
+  });
+
   it("smart names say model, sums and scaling", async () => {
     await run(at("in/a.png"), "--smart-name", "--model", "m", "--sum-descriptors", "--scale");
     expect(existsSync(at("in/a.png.m_SUM_SCALE"))).toBe(true);

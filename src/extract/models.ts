@@ -2,7 +2,7 @@
 import { FormatError, OptionError } from "../errors.js";
 import { ATTENTION_KINDS, type AttentionKind } from "../model/attention.js";
 import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
-import { parseStrataConfig } from "../model/config.js";
+import { checkKeys, checkModelName, parseStrataConfig } from "../model/config.js";
 import { unpackTensors } from "../model/pack.js";
 import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
@@ -127,10 +127,17 @@ export interface TrunkFacts {
   preprocessing: (typeof PREPROCESSINGS)[number] | null;
 }
 
+/** What these configurations may hold: what is read, and what training and import note. */
+const TRUNK_FIELDS = [
+  ...["kind", "name", "preprocessing", "backbone", "attention", "descriptorDim"],
+  ...["sha256", "parameters", "recipe", "training", "source"],
+] as const;
+
 /** Reads them; a FormatError for what is missing or not known, and for a checksum that is not the weights'. */
 export function trunkFacts(where: string, config: Record<string, unknown>, sha256: string): TrunkFacts {
-  const { name, preprocessing, sha256: expected } = config;
-  if (typeof name !== "string" || name === "") throw new FormatError(`${where}, its configuration: "name" is missing`);
+  const { preprocessing, sha256: expected } = config;
+  checkKeys(`${where}, its configuration`, "", config, TRUNK_FIELDS);
+  const name = checkModelName(`${where}, its configuration`, config.name);
   const own = PREPROCESSINGS.find((known) => known === preprocessing) ?? null;
   if (own === null && !(preprocessing === undefined && isBackboneConfig(config))) {
     throw new FormatError(
@@ -162,6 +169,15 @@ export function openTrained(
     { ...choices, preprocessing: choices.preprocessing ?? preprocessing ?? undefined },
     sha256,
   );
+  // A configuration says what the tensors are; where it says something else, one of the two is another model's.
+  for (const key of ["backbone", "attention", "descriptorDim"] as const) {
+    const chosen = key === "attention" && choices.attentionModel !== undefined;
+    if (config[key] === undefined || chosen || config[key] === opened.config[key]) continue;
+    throw new FormatError(
+      `${where}, its configuration: "${key}" is ${JSON.stringify(config[key])}, by the tensors it is ` +
+        JSON.stringify(opened.config[key]),
+    );
+  }
   const facts = ["recipe", "training", "source"].filter((key) => config[key] !== undefined);
   return { ...opened, config: { ...opened.config, ...Object.fromEntries(facts.map((key) => [key, config[key]])) } };
 }

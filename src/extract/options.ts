@@ -1,5 +1,6 @@
 /** Options of extraction, as every door and the command line have them. */
 import { OptionError } from "../errors.js";
+import { MOST_SCALES } from "../model/config.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 
 export const REFINEMENTS = ["subpixel", "grid"] as const;
@@ -54,8 +55,6 @@ export function extractOptions(given: Partial<ExtractOptions>, model: Partial<Ex
   checkScales("extract", options.scales);
   return options;
 }
-
-const MOST_SCALES = 16;
 
 function checkScales(where: string, scales: unknown): void {
   const fits =

@@ -138,6 +138,8 @@ export function parseVerdictModel(where: string, value: unknown): VerdictModel {
   };
   const root = object(value, "verdict");
   const given = object(root.weights, "verdict.weights");
+  const stranger = Object.keys(given).find((name) => !(EVIDENCE as readonly string[]).includes(name));
+  if (stranger !== undefined) throw fail("verdict.weights", `numbers for ${EVIDENCE.join(", ")} only`, stranger);
   const weights = Object.fromEntries(EVIDENCE.map((name) => [name, number(given[name], `verdict.weights.${name}`)]));
   const [same, different] = (["same", "different"] as const).map((name) => {
     const threshold = number(root[name], `verdict.${name}`);

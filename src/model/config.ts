@@ -60,7 +60,46 @@ const LEVELS = 5;
 /** Four halvings lie between the first level and the last. */
 const STRIDE = 16;
 
-/** Reads and checks a configuration; FormatError names the first field that does not fit. */
+/** Fields of a configuration, by the object they are in. What training and import note beside the network is theirs. */
+const FIELDS = {
+  "": [
+    ...["name", "input", "widths", "innerWidths", "stem", "descriptorLevels", "scoreLevels", "descriptorDim"],
+    ...["attentionWidth", "join", "bnEps", "detection", "verdict", "sha256", "parameters"],
+    ...["recipe", "training", "source"],
+  ],
+  // Of the first model's file, which says what is always so.
+  input: ["mean", "std", "padMultiple", "range", "padding"],
+  detection: ["nmsRadius", "border", "maxKeypoints", "threshold", "scales"],
+  verdict: ["weights", "bias", "same", "different", "fitted"],
+} as const;
+
+/** What "range" and "padding" of the input must be where they are given. */
+const ALWAYS = { range: [0, 1], padding: "replicate, right and bottom" } as const;
+
+/** Longest name of a model, characters. */
+export const MAX_NAME = 200;
+/** Scales at which one image is looked at. */
+export const MOST_SCALES = 16;
+
+/** A FormatError that names the first key of `object` that nobody reads: a misspelt one would be passed over. */
+export function checkKeys(where: string, path: string, object: object, known: readonly string[]): void {
+  const stranger = Object.keys(object).find((key) => !known.includes(key));
+  if (stranger === undefined) return;
+  const full = path ? `${path}.${stranger}` : stranger;
+  throw new FormatError(`${where}: unknown key ${quoted(full)}; known: ${known.join(", ")}`);
+}
+
+/** Whether it is a name that can be shown on a line. */
+export const isModelName = (name: unknown): name is string =>
+  typeof name === "string" && name.trim() !== "" && name.length <= MAX_NAME && !/\p{Cc}/u.test(name);
+
+/** A model's name that can be shown on a line; a FormatError otherwise. */
+export function checkModelName(where: string, name: unknown): string {
+  if (isModelName(name)) return name;
+  throw wrong(where, "name", `a text of 1 to ${MAX_NAME} printable characters`, name);
+}
+
+/** Reads and checks a configuration; FormatError names the first field that is unknown or does not fit. */
 export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   const object = (v: unknown, path: string): Record<string, unknown> => {
     if (typeof v !== "object" || v === null || Array.isArray(v)) throw wrong(where, path, "an object", v);
@@ -82,10 +121,21 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
     if (!fits) throw wrong(where, path, `${length} numbers`, v);
     return v as number[];
   };
-  const root = object(value, "");
-  if (typeof root.name !== "string" || !root.name) throw wrong(where, "name", "a text", root.name);
-  const input = object(root.input, "input");
-  const detection = object(root.detection, "detection");
+  const known = (v: unknown, path: keyof typeof FIELDS): Record<string, unknown> => {
+    const found = object(v, path);
+    checkKeys(where, path, found, FIELDS[path]);
+    return found;
+  };
+  const root = known(value, "");
+  const name = checkModelName(where, root.name);
+  const input = known(root.input, "input");
+  const detection = known(root.detection, "detection");
+  for (const [key, only] of Object.entries(ALWAYS)) {
+    const got = input[key];
+    if (got !== undefined && JSON.stringify(got) !== JSON.stringify(only))
+      throw wrong(where, `input.${key}`, JSON.stringify(only), got);
+  }
+  for (const note of ["recipe", "training", "source"]) if (root[note] !== undefined) object(root[note], note);
   const { threshold } = detection;
   if (typeof threshold !== "number" || !(threshold >= 0 && threshold < Infinity))
     throw wrong(where, "detection.threshold", "a number ≥ 0", threshold);
@@ -105,12 +155,23 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
     numbers(root[name], name, LEVELS).map((w, i) => whole(w, `${name}.${i}`, 1));
   const { scales } = detection;
   const fits =
-    scales === undefined || (Array.isArray(scales) && scales.length > 0 && scales.every((s) => s > 0 && s <= 1));
-  if (!fits) throw wrong(where, "detection.scales", "a list of numbers above 0 and at most 1", scales);
+    Array.isArray(scales) &&
+    scales.length > 0 &&
+    scales.length <= MOST_SCALES &&
+    new Set(scales).size === scales.length &&
+    scales.every((s) => typeof s === "number" && s > 0 && s <= 1);
+  if (scales !== undefined && !fits) {
+    const wanted = `a list of 1 to ${MOST_SCALES} different numbers above 0 and at most 1`;
+    throw wrong(where, "detection.scales", wanted, scales);
+  }
   const eps = root.bnEps;
-  if (typeof eps !== "number" || !(eps > 0 && eps < Infinity)) throw wrong(where, "bnEps", "a number > 0", eps);
+  if (typeof eps !== "number" || !(eps > 0 && eps <= 1))
+    throw wrong(where, "bnEps", "a number above 0 and at most 1", eps);
+  // Of pixels that were scaled to 0..1.
+  const mean = numbers(input.mean, "input.mean", 3);
+  if (!mean.every((m) => m >= 0 && m <= 1)) throw wrong(where, "input.mean", "numbers from 0 to 1", mean);
   const std = numbers(input.std, "input.std", 3);
-  if (!std.every((s) => s > 0)) throw wrong(where, "input.std", "numbers > 0", std);
+  if (!std.every((s) => s > 0 && s <= 1)) throw wrong(where, "input.std", "numbers above 0 and at most 1", std);
   const padMultiple = whole(input.padMultiple, "input.padMultiple", STRIDE, LARGEST.padMultiple);
   if (padMultiple % STRIDE !== 0) throw wrong(where, "input.padMultiple", `a multiple of ${STRIDE}`, padMultiple);
   const { sha256, parameters } = root;
@@ -124,8 +185,8 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
   if (sha256 !== undefined && !(typeof sha256 === "string" && /^[0-9a-f]{64}$/i.test(sha256)))
     throw wrong(where, "sha256", "64 hexadecimal digits", sha256);
   return {
-    name: root.name,
-    input: { mean: numbers(input.mean, "input.mean", 3), std, padMultiple },
+    name,
+    input: { mean, std, padMultiple },
     widths: widths("widths"),
     descriptorDim: whole(root.descriptorDim, "descriptorDim", 1),
     attentionWidth: whole(root.attentionWidth, "attentionWidth", 1),
@@ -138,11 +199,14 @@ export function parseStrataConfig(where: string, value: unknown): StrataConfig {
       threshold,
       ...(scales === undefined ? {} : { scales: scales as number[] }),
     },
-    ...(root.verdict === undefined ? {} : { verdict: object(root.verdict, "verdict") }),
+    ...(root.verdict === undefined ? {} : { verdict: known(root.verdict, "verdict") }),
     ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
     ...(parameters === undefined ? {} : { parameters: whole(parameters, "parameters", 1) }),
   };
 }
+
+/** A key as JSON writes it: an untrusted one may hold control characters. */
+const quoted = (key: string): string => JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key);
 
 function wrong(where: string, path: string, wanted: string, got: unknown): FormatError {
   const text = JSON.stringify(got) ?? "nothing";

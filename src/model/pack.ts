@@ -15,6 +15,9 @@ const LEAST_KERNEL = 256;
 const LARGEST = 127;
 const SCALE = ".scale";
 
+/** The tensor with the scales of an 8-bit kernel. */
+export const scaleOf = (name: string): string => name + SCALE;
+
 /** The tensors of a model as they are to be stored. OptionError for numbers that half floats cannot hold. */
 export function packTensors(tensors: ReadonlyMap<string, NdArray>, packing: Packing): Map<string, NdArray> {
   const packed = new Map<string, NdArray>();
@@ -26,7 +29,7 @@ export function packTensors(tensors: ReadonlyMap<string, NdArray>, packing: Pack
     } else if (packing === "int8" && shape.length > 1 && values.length >= LEAST_KERNEL) {
       const { data, scale } = quantized(values, shape[0]);
       packed.set(name, { dtype: "int8", shape, data });
-      packed.set(name + SCALE, ndarray(scale));
+      packed.set(scaleOf(name), ndarray(scale));
     } else {
       packed.set(name, ndarray(values, [...shape]));
     }
@@ -69,12 +72,12 @@ export function unpackTensors(where: string, tensors: ReadonlyMap<string, NdArra
       unpacked.set(name, tensor);
       continue;
     }
-    const scale = tensors.get(name + SCALE);
+    const scale = tensors.get(scaleOf(name));
     const [rows = 0] = tensor.shape;
     if (scale?.shape.length !== 1 || scale.shape[0] !== rows) {
       const found = scale ? `shape [${scale.shape}]` : "none";
       throw new FormatError(
-        `${where}: tensor "${name}" of 8 bits needs "${name}${SCALE}" of shape [${rows}], found ${found}`,
+        `${where}: tensor "${name}" of 8 bits needs "${scaleOf(name)}" of shape [${rows}], found ${found}`,
       );
     }
     const units = toFloat32(scale);

@@ -26,6 +26,7 @@ import { type ExtractOptions, extractOptions } from "../extract/options.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { readTorchCheckpoint } from "../formats/torch.js";
+import { parseVerdictModel } from "../geometry/verdict.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
 import { readFileChecked } from "./atomic.js";
@@ -207,7 +208,10 @@ function openModel({ path, tensors, json, digest, bytes }: ReadModel, choices: R
   if (isReferenceConfig(json))
     return { opened: openTrained(path, tensors, json, choices, digest), tensors, path, bytes };
   if (!isBackboneConfig(json)) refuseReferenceChoices(path, choices);
-  return { opened: openStrata(path, tensors, json, digest), tensors, path, bytes };
+  const opened = openStrata(path, tensors, json, digest);
+  const { verdict } = opened.model;
+  if (verdict) parseVerdictModel(`${path}, its configuration`, verdict);
+  return { opened, tensors, path, bytes };
 }
 
 /** Tensors of a safetensors file; what is wrong with it is said with its path. */

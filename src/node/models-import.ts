@@ -6,6 +6,7 @@ import { openStrata, openTrained, trunkFacts } from "../extract/models.js";
 import { PREPROCESSINGS } from "../extract/preprocess.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { BACKBONE_PREFIX } from "../model/checkpoint.js";
+import { isModelName, MAX_NAME } from "../model/config.js";
 import { depthUnder } from "../model/import/detect.js";
 import { type ImportedWeights, type ImportKind, importWeights } from "../model/import/index.js";
 import { readResnetParams } from "../model/resnet.js";
@@ -51,9 +52,6 @@ export interface ImportReport extends Omit<ImportedWeights, "tensors" | "config"
   /** What else the source held that is no tensor, by name. */
   other: string[];
 }
-
-/** Longest name of a model, characters. */
-const MAX_NAME = 200;
 
 /**
  * Imports `source` into the model folder `out`. Throws an OptionError for requests that cannot be met, an ImportError
@@ -110,10 +108,8 @@ async function importLocked(source: string, options: ImportOptions): Promise<Imp
 
 /** A name that can be shown on a line; undefined stays so. */
 function checkName(name: string | undefined): string | undefined {
-  if (name === undefined) return undefined;
-  const fits = name.trim() !== "" && name.length <= MAX_NAME && !/\p{Cc}/u.test(name);
-  if (!fits) throw new OptionError(`import: --name must be 1 to ${MAX_NAME} printable characters`);
-  return name;
+  if (name === undefined || isModelName(name)) return name;
+  throw new OptionError(`import: --name must be 1 to ${MAX_NAME} printable characters`);
 }
 
 /** A model of strata says its checksum itself. */

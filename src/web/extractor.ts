@@ -6,6 +6,7 @@ import { openStrata } from "../extract/models.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
+import { parseVerdictModel } from "../geometry/verdict.js";
 import type { Runtime, SessionOptions } from "../graph/session.js";
 import { webRuntime } from "./runtime.js";
 
@@ -27,6 +28,8 @@ export async function openExtractor({ model, runtime, backend, threads, ...extra
   const { tensors } = readSafetensors(files.weights);
   const json = parseJson(`${files.where}: config.json`, files.config);
   const opened = openStrata(files.where, tensors, json, await sha256(files.weights));
+  const { verdict } = opened.model;
+  if (verdict) parseVerdictModel(`${files.where}, its configuration`, verdict);
   return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {
     runtime: runtime ?? webRuntime,
     backend,

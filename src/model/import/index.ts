@@ -6,6 +6,7 @@ import { FormatError, OptionError } from "../../errors.js";
 import type { NdArray } from "../../formats/ndarray.js";
 import { attentionKinds, BACKBONE_PREFIX, firstEncoder, hasBackbone, type Tensors, withHeads } from "../checkpoint.js";
 import { parseStrataConfig } from "../config.js";
+import { scaleOf, unpackTensors } from "../pack.js";
 import { ENCODER_DIMS } from "../reference.js";
 import type { Depth } from "../resnet.js";
 import { delgPlaces, delgScope } from "./delg.js";
@@ -188,12 +189,21 @@ function importOwn(request: ImportRequest): ImportedWeights {
   if (preprocessing !== undefined) {
     throw new OptionError(`${where}: --preprocessing is for networks of the reference; this model has its own`);
   }
-  const fitted = fillPlaces(
-    where,
-    tensors,
-    placesOf(strataLayout(parseStrataConfig(`${where}, its configuration`, config))),
-  );
-  return { kind: "strata", model: "strata", name, config: { ...kept, name }, ...told(fitted) };
+  const layout = strataLayout(parseStrataConfig(`${where}, its configuration`, config));
+  const fitted = fillPlaces(where, unpackTensors(where, tensors), placesOf(layout));
+  return { kind: "strata", model: "strata", name, config: { ...kept, name }, ...told(packedAs(tensors, fitted)) };
+}
+
+/** Kernels of 8 bits were checked as the numbers they stand for, and stay as they are stored. */
+function packedAs(stored: Tensors, fitted: Fitted): Fitted {
+  const tensors = new Map<string, NdArray>();
+  for (const [name, tensor] of fitted.tensors) {
+    const own = stored.get(name);
+    const scale = stored.get(scaleOf(name));
+    if (own?.dtype === "int8" && scale) tensors.set(name, own).set(scaleOf(name), scale);
+    else tensors.set(name, tensor);
+  }
+  return { ...fitted, tensors };
 }
 
 /** What was fitted, with everything left over told to be the source's. */

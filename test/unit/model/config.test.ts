@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
+import { parseVerdictModel } from "../../../src/geometry/verdict.js";
 import { parseStrataConfig } from "../../../src/model/config.js";
 import { SLIM, TINY } from "../../models.js";
 
@@ -17,16 +18,40 @@ function changed(path: string, value: unknown): unknown {
 
 describe("parseStrataConfig", () => {
   it("reads what it should, and keeps nothing else", () => {
-    expect(parseStrataConfig("c", { ...TINY, note: "x" })).toEqual(TINY);
+    const noted = { ...TINY, recipe: {}, training: {}, source: {} };
+    expect(parseStrataConfig("c", noted)).toEqual(TINY);
     const sha256 = "A".repeat(64);
     const whole = parseStrataConfig("c", { ...TINY, sha256, parameters: 12 });
     expect(whole).toEqual({ ...TINY, sha256: "a".repeat(64), parameters: 12 });
   });
 
-  it("reads the shipped model's", () => {
-    const path = new URL("../../../models/strata-s0/config.json", import.meta.url);
+  it.each(["strata-s", "strata-s0", "strata-xs"])("reads the shipped model's: %s", (name) => {
+    const path = new URL(`../../../models/${name}/config.json`, import.meta.url);
     const config = parseStrataConfig("c", JSON.parse(readFileSync(path, "utf8")));
-    expect(config).toMatchObject({ name: "strata-s0", descriptorDim: 64, widths: [16, 32, 64, 128, 128] });
+    expect(config).toMatchObject({ name, descriptorDim: 64, widths: [16, 32, 64, 128, 128] });
+    if (config.verdict) expect(parseVerdictModel("c", config.verdict)).toMatchObject({ same: 0.9, different: 0.05 });
+  });
+
+  it.each([
+    "note",
+    "nmsRadius",
+    "input.maen",
+    "input.toString",
+    "detection.treshold",
+    "detection.max_keypoints",
+    "verdict.weigths",
+    "__proto",
+  ])("refuses the unknown key %s by its name", (path) => {
+    const whole = { ...TINY, verdict: {} };
+    const [first, second] = path.split(".");
+    const part = second ? { [first]: { ...(whole[first as never] as object), [second]: 1 } } : { [first]: 1 };
+    expect(() => parseStrataConfig("c", { ...whole, ...part })).toThrow(FormatError);
+    expect(() => parseStrataConfig("c", { ...whole, ...part })).toThrow(`c: unknown key "${path}"; known: `);
+  });
+
+  it("names an unknown key in short and without control characters", () => {
+    const attempt = () => parseStrataConfig("c", { ...TINY, [`\u001b[2J${"x".repeat(500)}`]: 1 });
+    expect(attempt).toThrow(/unknown key "\\u001b\[2Jx+…"/);
   });
 
   it("reads scales and how taps are joined, and refuses others", () => {
@@ -37,7 +62,18 @@ describe("parseStrataConfig", () => {
       detection,
     });
     expect(() => parseStrataConfig("c", { ...TINY, join: "sum" })).toThrow(/"join" must be "direct" or "cascade"/);
-    for (const scales of [[], [0], [2], "1", [null]]) {
+    for (const scales of [
+      [],
+      [0],
+      [2],
+      "1",
+      [null],
+      ["0.5"],
+      [1, 1],
+      Array(17)
+        .fill(0)
+        .map((_, i) => 1 / (i + 1)),
+    ]) {
       expect(() => parseStrataConfig("c", changed("detection.scales", scales))).toThrow(/"detection.scales" must be/);
     }
   });
@@ -85,7 +121,11 @@ describe("parseStrataConfig", () => {
   it.each<[string, unknown, string]>([
     ["input.mean", [1, 2], "3 numbers"],
     ["input.mean", [1, 2, Number.NaN], "3 numbers"],
-    ["input.std", [1, 0, 1], "numbers > 0"],
+    ["input.std", [1, 0, 1], "numbers above 0"],
+    ["input.std", [58.4, 57.1, 57.4], "at most 1"],
+    ["input.mean", [123.7, 116.3, 103.5], "numbers from 0 to 1"],
+    ["input.range", [0, 255], "must be [0,1], got [0,255]"],
+    ["input.padding", "zeros", "replicate, right and bottom"],
     ["input.padMultiple", 24, "a multiple of 16"],
     ["input.padMultiple", 1 << 20, "from 16 to 1024"],
     ["widths", [4, 4, 4, 4], "5 numbers"],
@@ -103,8 +143,12 @@ describe("parseStrataConfig", () => {
     ["scoreLevels", [0, "1"], "rising levels"],
     ["descriptorDim", 0, "≥ 1"],
     ["descriptorDim", 1e300, "≥ 1"],
-    ["bnEps", 0, "> 0"],
-    ["bnEps", Infinity, "> 0"],
+    ["bnEps", 0, "above 0"],
+    ["bnEps", Infinity, "at most 1"],
+    ["name", "a\u001b[31mb", "printable"],
+    ["name", "a".repeat(201), "1 to 200"],
+    ["recipe", "strata-s", "an object"],
+    ["verdict", 3, "an object"],
     ["detection.nmsRadius", 0, "from 1 to 32"],
     ["detection.nmsRadius", 1e9, "from 1 to 32"],
     ["detection.maxKeypoints", 0, "≥ 1"],

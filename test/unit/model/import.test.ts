@@ -1,6 +1,7 @@
 /** Whose tensors become what: every name of every source, against weights written down in another way. */
 import { describe, expect, it } from "vitest";
 import { OptionError, type StrataError } from "../../../src/errors.js";
+import { openTrained } from "../../../src/extract/models.js";
 import { type NdArray, ndarray } from "../../../src/formats/ndarray.js";
 import type { AttentionKind } from "../../../src/model/attention.js";
 import { BACKBONE_PREFIX } from "../../../src/model/checkpoint.js";
@@ -8,6 +9,7 @@ import { depthUnder, type ImportSource, kindOf } from "../../../src/model/import
 import { ImportError, type ImportRequest, importWeights } from "../../../src/model/import/index.js";
 import { backboneLayout, referenceLayout } from "../../../src/model/import/layout.js";
 import { partsOfName } from "../../../src/model/import/reference-name.js";
+import { PACKINGS, packTensors } from "../../../src/model/pack.js";
 import { DEPTHS, type Depth } from "../../../src/model/resnet.js";
 import { parseRecipe, REFERENCE_RECIPES } from "../../../src/train/recipes.js";
 import { referenceTensors, type StateDict, strataTensors, TINY } from "../../models.js";
@@ -324,10 +326,12 @@ describe("heads on a backbone", () => {
 
 describe("strata's own", () => {
   it("models of every kind keep what their configuration says", () => {
-    const tiny = source(strataTensors(), { config: { ...TINY, sha256: "a".repeat(64), parameters: 1, note: "kept" } });
+    const tiny = source(strataTensors(), {
+      config: { ...TINY, sha256: "a".repeat(64), parameters: 1, recipe: { n: 1 } },
+    });
     const own = importWeights({ source: tiny });
     expect([own.kind, own.model, own.name, own.unused, own.missing]).toEqual(["strata", "strata", "tiny", [], []]);
-    expect(own.config).toEqual({ ...TINY, note: "kept" });
+    expect(own.config).toEqual({ ...TINY, recipe: { n: 1 } });
     expect(importWeights({ source: tiny, name: "other" }).config).toMatchObject({ name: "other", widths: TINY.widths });
     expectSame(own.tensors, tiny.tensors);
     const trained = {
@@ -345,6 +349,41 @@ describe("strata's own", () => {
     const backbone = importWeights({ source: source(tensors, { config: trunk }), preprocessing: "caffe" });
     expect(backbone.config).toEqual({ ...trunk, preprocessing: "caffe" });
     expectSame(backbone.tensors, tensors);
+  });
+
+  it("with kernels of 8 bits or half floats are checked as numbers and stay as they are stored", () => {
+    for (const packing of PACKINGS) {
+      const stored = packTensors(strataTensors(), packing);
+      const { tensors, unused } = importWeights({ source: source(stored, { config: { ...TINY } }) });
+      expect(unused).toEqual([]);
+      expectSame(tensors, stored);
+      expect([...tensors.values()].some(({ dtype }) => dtype === "int8")).toBe(packing === "int8");
+    }
+    const changed = (change: (tensors: StateDict, name: string) => void) => {
+      const stored = packTensors(strataTensors(), "int8");
+      const [name] = [...stored].find(([, { dtype }]) => dtype === "int8") as [string, unknown];
+      change(stored, name);
+      return () => importWeights({ source: source(stored, { config: { ...TINY } }) });
+    };
+    expect(changed((stored, name) => stored.delete(`${name}.scale`))).toThrow(/of 8 bits needs ".*\.scale" of shape/);
+    expect(
+      changed((stored, name) => {
+        (stored.get(`${name}.scale`)?.data as Float32Array)[0] = Number.NaN;
+      }),
+    ).toThrow(/infinite or not a number/);
+    const more = changed((stored) => stored.set("levels.9.scale", ndarray(new Float32Array(2))))();
+    expect(more.unused.map(({ name }) => name)).toEqual(["levels.9.scale"]);
+  });
+
+  it("of the reference whose configuration says another network than the tensors are refused", () => {
+    const config = { kind: "reference", name: "r", preprocessing: "torch" };
+    const open = (more: object) => openTrained("file", referenceTensors(), { ...config, ...more }, {}, "");
+    expect(open({ descriptorDim: open({}).model.dim }).kind).toBe("reference");
+    expect(() => open({ descriptorDim: 999 })).toThrow(/"descriptorDim" is 999, by the tensors it is \d+/);
+    expect(() => open({ backbone: "resnet101" })).toThrow(/"backbone" is "resnet101", by the tensors/);
+    expect(() => open({ attention: "attention_model" })).toThrow(/"attention" is "attention_model"/);
+    expect(() => open({ preprocesing: "torch" })).toThrow(/unknown key "preprocesing"; known: kind, name/);
+    expect(() => open({ name: "a\nb" })).toThrow(/"name" must be a text of 1 to 200 printable characters/);
   });
 
   it("with tensors left over list them, and without a configuration are refused", () => {

@@ -169,19 +169,26 @@ export function fromColmapDescriptors(bytes: Uint8Array): Float32Array {
   return out;
 }
 
-/** A matches file. OptionError for names with white space, which the format cannot hold. */
+/** A matches file. OptionError for names that the format cannot hold. */
 export function writeColmapMatches(pairs: Iterable<ImagePair>): Uint8Array {
-  const parts: string[] = [];
+  return encodeUtf8([...colmapMatchText(pairs)].join(""));
+}
+
+/** The text of a matches file, pair by pair. */
+export function* colmapMatchText(pairs: Iterable<ImagePair>): Generator<string> {
   for (const { name0, name1, matches } of pairs) {
-    for (const name of [name0, name1]) {
-      if (!/^\S+$/.test(name))
-        throw new OptionError(`writeColmapMatches: the name "${name}" is empty or has white space`);
-    }
-    parts.push(`${name0} ${name1}\n`);
-    for (let i = 0; i < matches.count; i++) parts.push(`${matches.pairs[2 * i]} ${matches.pairs[2 * i + 1]}\n`);
-    parts.push("\n");
+    checkColmapName("writeColmapMatches", name0);
+    checkColmapName("writeColmapMatches", name1);
+    const lines = [`${name0} ${name1}\n`];
+    for (let i = 0; i < matches.count; i++) lines.push(`${matches.pairs[2 * i]} ${matches.pairs[2 * i + 1]}\n`);
+    yield `${lines.join("")}\n`;
   }
-  return encodeUtf8(parts.join(""));
+}
+
+/** An OptionError for a name that COLMAP's lists cannot hold: it ends at white space, and lines with # are comments. */
+export function checkColmapName(where: string, name: string): void {
+  if (/^[^\s#]\S*$/.test(name)) return;
+  throw new OptionError(`${where}: the name "${name}" is empty, has white space or begins with #`);
 }
 
 /** The pairs of a matches file; it has no scores, so they are 1. FormatError that names the line for damage. */

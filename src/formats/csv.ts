@@ -77,14 +77,24 @@ function descriptorColumns(kind: DescriptorKind = "float", dim: number): string[
  * verified, empty where not (the column is left out when none was). ShapeError for a match of a keypoint that is not there.
  */
 export function writeMatchesCsv(pairs: Iterable<OpenCvPair>, features: ReadonlyMap<string, Features>): Uint8Array {
-  const where = "writeMatchesCsv";
   const listed = [...pairs];
   const anyVerified = listed.some(({ homography }) => homography);
-  const lines = [[...MATCH_COLUMNS, ...(anyVerified ? ["inlier"] : [])].join(",")];
-  for (const { name0, name1, matches, homography } of listed) {
+  return encodeUtf8([...matchesCsvText(listed, features, anyVerified)].join(""));
+}
+
+/** The text of such a file, pair by pair; `anyVerified`: with the column `inlier`. */
+export function* matchesCsvText(
+  pairs: Iterable<OpenCvPair>,
+  features: ReadonlyMap<string, Features>,
+  anyVerified = false,
+): Generator<string> {
+  const where = "writeMatchesCsv";
+  yield `${[...MATCH_COLUMNS, ...(anyVerified ? ["inlier"] : [])].join(",")}\r\n`;
+  for (const { name0, name1, matches, homography } of pairs) {
     const [a, b] = [features.get(name0), features.get(name1)];
     if (!a || !b) throw new ShapeError(`${where}: there are no features of "${a ? name1 : name0}"`);
     const inliers = new Set(homography?.inliers);
+    const lines: string[] = [];
     for (let m = 0; m < matches.count; m++) {
       const [i, j] = [matches.pairs[2 * m], matches.pairs[2 * m + 1]];
       if (i >= a.count || j >= b.count) {
@@ -95,10 +105,10 @@ export function writeMatchesCsv(pairs: Iterable<OpenCvPair>, features: ReadonlyM
       const [x0, y0, x1, y1] = [...point(a, i), ...point(b, j)];
       const row = [csvField(name0), csvField(name1), i, j, x0, y0, x1, y1, short(matches.scores[m])];
       if (anyVerified) row.push(homography ? Number(inliers.has(m)) : "");
-      lines.push(row.join(","));
+      lines.push(`${row.join(",")}\r\n`);
     }
+    yield lines.join("");
   }
-  return text(lines);
 }
 
 /** The pairs of such a file, in the order of their first lines; of the columns names, indices and score are read. */

@@ -56,6 +56,11 @@ async function load(): Promise<Loaded> {
   return loading;
 }
 
+/** Whether these are an HDF5 file's first bytes. */
+export function isHdf5(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(0, 8)) === "\x89HDF\r\n\x1a\n";
+}
+
 /** Makes an HDF5 file: `fill` gets it, open for writing; the result is its bytes. `base` is a file to add to. */
 export async function createHdf5(
   where: string,
@@ -80,6 +85,20 @@ export async function openHdf5<T>(
   return withFile(where, await load(), bytes, "r", limit, async (file) => read(file));
 }
 
+/**
+ * The library notes when it made each object, and has no switch for that in JavaScript: the clock stands still for it, so that
+ * the same content gives the same bytes.
+ */
+function atFixedTime<T>(work: () => T): T {
+  const { now } = Date;
+  Date.now = () => 0;
+  try {
+    return work();
+  } finally {
+    Date.now = now;
+  }
+}
+
 /** Opens, uses and in any case closes and removes the file in memory. */
 async function withFile<T>(
   where: string,
@@ -99,7 +118,8 @@ async function withFile<T>(
   try {
     if (bytes) await withinLimits(() => module.FS.writeFile(path, bytes), { what: where });
     // Format of HDF5 1.8 (2008): compact groups, read by everything in use.
-    const opened = new library.File(path, mode, mode === "r" ? {} : { libver: ["v108", "latest"] });
+    const options = mode === "r" ? {} : { libver: ["v108", "latest"] as ["v108", "latest"] };
+    const opened = atFixedTime(() => new library.File(path, mode, options));
     if (opened.file_id < 0) throw new Error("cannot be opened");
     file = new Hdf5File(where, loaded, opened, limit, bytes?.length ?? 0);
     return await use(file, path);
@@ -142,7 +162,7 @@ export class Hdf5File {
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.file.close();
+    atFixedTime(() => this.file.close());
   }
 
   /** Whether there is a dataset at `path`. */
@@ -160,7 +180,7 @@ export class Hdf5File {
     let at = "";
     for (const part of path.split("/")) {
       at = at === "" ? part : `${at}/${part}`;
-      const group = this.file.get(at) ?? this.file.create_group(at);
+      const group = this.file.get(at) ?? atFixedTime(() => this.file.create_group(at));
       if (!(group instanceof this.loaded.library.Group)) {
         throw new OptionError(`${this.where}: "${at}" cannot be a group, the file has something else there`);
       }
@@ -174,7 +194,7 @@ export class Hdf5File {
       throw new UnsupportedError(`${this.where}: "${path}": ${dtype} cannot be written; convert it first`);
     }
     // The library reports a failure on its standard error only, so look whether it is there.
-    this.file.create_dataset({ name: path, data, shape });
+    atFixedTime(() => this.file.create_dataset({ name: path, data, shape }));
     if (!this.hasDataset(path)) throw new OptionError(`${this.where}: "${path}" cannot be written (${reason(null)})`);
   }
 
@@ -183,7 +203,9 @@ export class Hdf5File {
     const bytes = encodeUtf8(text).length;
     if (bytes > MAX_TEXT) throw new LimitError(`${this.where}: ${bytes} bytes are too many for an attribute`);
     const group = this.file.get(path);
-    if (group instanceof this.loaded.library.Group) group.create_attribute(name, text, [], `S${Math.max(1, bytes)}`);
+    if (group instanceof this.loaded.library.Group) {
+      atFixedTime(() => group.create_attribute(name, text, [], `S${Math.max(1, bytes)}`));
+    }
     if (this.readText(path, name) !== text) {
       throw new OptionError(`${this.where}: "${path}": the attribute "${name}" cannot be written (${reason(null)})`);
     }

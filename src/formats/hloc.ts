@@ -137,6 +137,30 @@ export async function listHlocImages(bytes: Uint8Array): Promise<string[]> {
   });
 }
 
+/** What an image is called in a file of matches, where a slash parts the two names of a pair. */
+const storedName = (name: string): string => name.replaceAll("/", "-");
+
+/**
+ * An OptionError where matches of the images `used` could not be told apart in such a file: names may differ in "/" and
+ * "-" only ("a-b" and "a/b"). `names` are all images that the file's readers know, those of its features.
+ */
+export function checkHlocMatchNames(where: string, names: Iterable<string>, used: Iterable<string>): void {
+  const owners = new Map<string, string[]>();
+  for (const name of names) {
+    const stored = storedName(name);
+    owners.set(stored, [...(owners.get(stored) ?? []), name]);
+  }
+  for (const name of used) {
+    checkImageName(where, name);
+    const other = owners.get(storedName(name))?.find((owner) => owner !== name);
+    if (other === undefined) continue;
+    throw new OptionError(
+      `${where}: the images "${name}" and "${other}" would both be called "${storedName(name)}" in hloc's layout of ` +
+        'matches, which has "-" for "/"; rename one, or write .txt, .json or .csv',
+    );
+  }
+}
+
 /** An HDF5 file of matches. ShapeError when an index does not fit or a keypoint of image 0 has two matches. */
 export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8Array> {
   const where = "writeHlocMatches";
@@ -144,7 +168,7 @@ export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8
     for (const { name0, name1, count0, matches } of pairs) {
       checkImageName(where, name0);
       checkImageName(where, name1);
-      const name = `${name0.replaceAll("/", "-")}/${name1.replaceAll("/", "-")}`;
+      const name = `${storedName(name0)}/${storedName(name1)}`;
       const partner = new Int32Array(count0).fill(-1);
       const scores = new Float32Array(count0);
       for (let k = 0; k < matches.count; k++) {
@@ -205,7 +229,7 @@ function knownNames(where: string, names: Iterable<string>): NamesOf {
   const whole = new Map<string, string>();
   const twice = new Set<string>();
   for (const name of names) {
-    const stored = name.replaceAll("/", "-");
+    const stored = storedName(name);
     if (whole.has(stored)) twice.add(stored);
     whole.set(stored, name);
   }

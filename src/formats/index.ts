@@ -77,6 +77,7 @@ export {
   writeOpenCvFeatures,
   writeOpenCvMatches,
 } from "./opencv-json.js";
+export { readPairList } from "./pair-list.js";
 export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
 export type { ByteSource, Bytes } from "./source.js";
 export { isSqlite, type SqlDatabase, type SqlEngine, type SqlStatement, type SqlValue } from "./sqlite.js";

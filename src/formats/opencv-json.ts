@@ -111,27 +111,35 @@ function readKeypoints(where: string, value: unknown): NdArray {
  * `homography` (3×3, CV_64F, image 0 to image 1) and `inliers` (indices of matches).
  */
 export function writeOpenCvMatches(pairs: Iterable<OpenCvPair>): Uint8Array {
-  const listed = Array.from(
-    pairs,
-    ({ name0, name1, matches: { count, pairs: indices, scores }, homography, bits }) => ({
-      name0,
-      name1,
-      matches: Array.from({ length: count }, (_, m) => [
-        indices[2 * m],
-        indices[2 * m + 1],
-        0,
-        bits === undefined
-          ? short(Math.sqrt(Math.max(0, 2 - 2 * scores[m])))
-          : Math.round((bits * (1 - scores[m])) / 2),
-      ]),
-      scores: Array.from(scores, short),
-      ...(homography?.matrix && {
-        homography: matrix(3, 3, "d", [...homography.matrix]),
-        inliers: [...homography.inliers],
-      }),
+  return encodeUtf8([...openCvMatchesText(pairs)].join(""));
+}
+
+/** The text of such a file, pair by pair. */
+export function* openCvMatchesText(pairs: Iterable<OpenCvPair>): Generator<string> {
+  let before = '{"pairs":[';
+  for (const pair of pairs) {
+    yield `${before}${JSON.stringify(pairJson(pair))}`;
+    before = ",";
+  }
+  yield before === "," ? "]}\n" : `${before}]}\n`;
+}
+
+function pairJson({ name0, name1, matches: { count, pairs: indices, scores }, homography, bits }: OpenCvPair) {
+  return {
+    name0,
+    name1,
+    matches: Array.from({ length: count }, (_, m) => [
+      indices[2 * m],
+      indices[2 * m + 1],
+      0,
+      bits === undefined ? short(Math.sqrt(Math.max(0, 2 - 2 * scores[m]))) : Math.round((bits * (1 - scores[m])) / 2),
+    ]),
+    scores: Array.from(scores, short),
+    ...(homography?.matrix && {
+      homography: matrix(3, 3, "d", [...homography.matrix]),
+      inliers: [...homography.inliers],
     }),
-  );
-  return encodeUtf8(`${JSON.stringify({ pairs: listed })}\n`);
+  };
 }
 
 /** The pairs of such a file; scores from the distances where it has no `scores`. FormatError for what does not fit. */

@@ -33,18 +33,22 @@ const REASONS: Record<string, string> = {
 /**
  * Writes the file so that at every moment the old or the new content is there, whole. A link stays one and its target is
  * written; a device or a pipe takes the content as it comes. An IoError names path and reason, and the temporary file is gone.
+ * Content may come in pieces; an error of ours in making them is passed on.
  */
-export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(path: string, content: Content): Promise<void> {
   checkPath("write", path);
   try {
     if (await isDevice(path)) await writeNow(path, constants.O_WRONLY, content);
     else await replace(await followLinks(path), content);
   } catch (cause) {
+    if (cause instanceof StrataError) throw cause;
     throw ioError("write", path, cause, codeOf(cause) === "ENOENT" ? "its folder does not exist" : undefined);
   }
 }
 
-async function replace(path: string, content: Uint8Array | string): Promise<void> {
+type Content = Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+async function replace(path: string, content: Content): Promise<void> {
   const temporary = await temporaryFor(path);
   try {
     await writeNow(temporary, "wx", content);
@@ -55,10 +59,12 @@ async function replace(path: string, content: Uint8Array | string): Promise<void
   }
 }
 
-async function writeNow(path: string, flags: "wx" | number, content: Uint8Array | string): Promise<void> {
+async function writeNow(path: string, flags: "wx" | number, content: Content): Promise<void> {
   const file = await open(path, flags);
   try {
-    await file.writeFile(content);
+    // Each piece goes on where the last one ended.
+    const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+    for await (const piece of pieces) await file.writeFile(piece);
     if (flags === "wx") await file.sync();
   } finally {
     await file.close();

@@ -19,6 +19,7 @@ export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, 
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
 export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
 export { MATCH_FILES, type MatchReport, matchJson, saveMatches } from "./match-files.js";
+export { type MatchManyOptions, type MatchManyResult, type MatchProgress, matchMany } from "./match-many.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
 export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";

@@ -45,14 +45,18 @@ export interface Part {
 
 export interface PartsOptions {
   existing: Existing;
-  /** What errors call the pieces: "images". */
-  unit: string;
+  /** What errors call that many pieces: "3 finished images". */
+  describe(count: number): string;
   /** Ending of the pieces' files: ".npz". */
   ending: string;
 }
 
 /** Folder of the finished pieces of a file. */
-export const partsFolder = (file: string): string => join(dirname(file), `${shortName(basename(file))}.parts`);
+export const partsFolder = (file: string): string => beside(file, ".parts");
+
+/** The path of something that belongs to a file: its name and an ending, or its name's digest where that is too long. */
+export const beside = (file: string, ending: string): string =>
+  join(dirname(file), `${shortName(basename(file))}${ending}`);
 
 /** Digest of a piece's name, or of how pieces are made, as it stands in their files' names. */
 export function partDigest(value: unknown): string {
@@ -63,7 +67,7 @@ export function partDigest(value: unknown): string {
  * Opens the place where `given` is made of pieces. An IoError where it cannot be written or another process is at work, an
  * OptionError that names --resume and --force where something is there and `existing` is "refuse".
  */
-export async function openParts(given: string, { existing, unit, ending }: PartsOptions): Promise<Parts> {
+export async function openParts(given: string, { existing, describe, ending }: PartsOptions): Promise<Parts> {
   await checkWritable([given]);
   const file = await followLinks(given);
   const folder = partsFolder(file);
@@ -80,7 +84,7 @@ export async function openParts(given: string, { existing, unit, ending }: Parts
     }
     if (existing === "refuse" && earlier.length > 0) {
       throw new OptionError(
-        `${partsFolder(given)} keeps ${earlier.length} finished ${unit} of a run that was stopped: --resume goes on with ` +
+        `${partsFolder(given)} keeps ${describe(earlier.length)} of a run that was stopped: --resume goes on with ` +
           "them, --force begins anew",
       );
     }

@@ -32,7 +32,7 @@ function addMatchFeatures(program: Command, context: Context, done: Done): void 
     .optionsGroup("Matching:")
     .option(
       "--pairs <what>",
-      "exhaustive, folders (images of one folder), sequential, or a file with two names a line",
+      "exhaustive, folders (images of one folder), sequential, or a file with two names a line (in quotes, or a tab between)",
       "exhaustive",
     )
     .option(
@@ -53,7 +53,8 @@ function addMatchFeatures(program: Command, context: Context, done: Done): void 
     )
     .optionsGroup("Input and output:")
     .option("--images <folder>", "the images, for features that do not say how large theirs are")
-    .addOption(descriptorKind());
+    .addOption(descriptorKind())
+    .option("--resume", "keep pairs that are matched: those of a run that was stopped, or of a finished file");
   addCommon(command)
     .addHelpText(
       "after",
@@ -61,8 +62,12 @@ function addMatchFeatures(program: Command, context: Context, done: Done): void 
 Examples:
   strata extract photos/ --format h5 --out features.h5
   strata match-features features.h5 --out matches.h5
+  strata match-features features.h5 --out matches.h5 --resume
   strata match-features features.h5 --pairs pairs.txt --ratio 0.9 --out matches.h5
-  strata match-features features.h5 --pairs sequential --overlap 5 --out matches.csv`,
+  strata match-features features.h5 --pairs sequential --overlap 5 --out matches.csv
+
+A run that was interrupted keeps the pairs that are matched in FILE.parts/; the same command with --resume goes on. Over a
+finished file --resume matches what is new: pairs, and images whose features have changed.`,
     )
     .action(async (input: string, flags: MatchFeaturesFlags) => {
       const { matchFeaturesCommand } = await import("./match-features.js");

@@ -2,14 +2,16 @@
 
 import { OptionError } from "../../errors.js";
 import type { DescriptorKind, Features } from "../../features.js";
+import type { ImagePair } from "../../formats/colmap.js";
 import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
 import { pathBelow } from "../../node/names.js";
+import { checkPairFile, checkPairs, savePairs } from "../../node/pair-files.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, openProgress } from "../progress.js";
 import type { TARGETS } from "./choices.js";
 import { readMatches, readResults } from "./read.js";
-import { checkMatchFile, encodeMatches, refuseExisting, writeBelow } from "./write.js";
+import { refuseExisting, writeBelow } from "./write.js";
 
 export interface ConvertFlags {
   to?: (typeof TARGETS)[number];
@@ -36,7 +38,7 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   }
   if (to === "h5" && !/\.(h5|hdf5)$/i.test(out ?? ""))
     throw new OptionError(`--to h5 writes one file: give --out FILE.h5, got ${out}`);
-  if (matchesOut !== undefined) checkMatchFile("--matches-out", matchesOut);
+  if (matchesOut !== undefined) checkPairFile("--matches-out", matchesOut);
   for (const path of [out, matchesOut]) if (path !== undefined) await refuseExisting(path, force);
 
   const started = performance.now();
@@ -48,13 +50,16 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   if (matchesOut !== undefined && pairs === null)
     throw new OptionError(`--matches-out: ${input} has no matches; give --matches FILE`);
   await checkWritable([matchesOut, to === "h5" ? out : out && `${out}/x`].filter((path) => path !== undefined));
+  if (matchesOut !== undefined && pairs !== null) {
+    await checkPairs(matchesOut, namesOf(pairs), features);
+  }
   const outputs: string[] = [];
   if (to !== undefined && out !== undefined) {
     await writeAll(to, out, features, quiet, context);
     outputs.push(out);
   }
   if (matchesOut !== undefined && pairs !== null) {
-    await writeFileAtomic(matchesOut, await encodeMatches(matchesOut, pairs, features));
+    await savePairs(matchesOut, pairs, features);
     outputs.push(matchesOut);
   }
   const left = matchesOut === undefined && pairs !== null ? pairs.length : 0;
@@ -69,6 +74,10 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
     );
   }
   return EXIT.ok;
+}
+
+function* namesOf(pairs: readonly ImagePair[]): Generator<[string, string]> {
+  for (const { name0, name1 } of pairs) yield [name0, name1];
 }
 
 async function writeAll(

@@ -1,14 +1,16 @@
 /** `strata match-features`: features of many images to the matches of many pairs. */
 import { OptionError } from "../../errors.js";
 import type { DescriptorKind } from "../../features.js";
-import type { ImagePair } from "../../formats/colmap.js";
-import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
+import type { MatchManyResult, MatchProgress } from "../../node/match-many.js";
+import { refuseOverwriting } from "../../node/overwriting.js";
+import { checkPairFile } from "../../node/pair-files.js";
+import { partsFolder } from "../../node/parts.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeRate, describeSeconds, openProgress } from "../progress.js";
 import { listPairs } from "./pairs.js";
 import { readResults } from "./read.js";
-import { checkMatchFile, encodeMatches, refuseExisting } from "./write.js";
+import { refuseExisting } from "./write.js";
 
 export interface MatchFeaturesFlags {
   out: string;
@@ -20,6 +22,7 @@ export interface MatchFeaturesFlags {
   images?: string;
   descriptorKind?: DescriptorKind;
   threads?: number;
+  resume?: boolean;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -33,60 +36,73 @@ export async function matchFeaturesCommand(
   flags: MatchFeaturesFlags,
   context: Context,
 ): Promise<number> {
-  const { out, ratio = null, minSimilarity = null, mutual, quiet = false } = flags;
-  checkMatchFile("--out", out);
-  await refuseExisting(out, flags.force);
+  const { out, ratio = null, minSimilarity = null, mutual, quiet = false, resume = false, force = false } = flags;
+  if (resume && force) throw new OptionError("--resume goes on and --force begins anew: give one of them");
+  checkPairFile("--out", out);
+  await refuseOverwriting([input, flags.pairs], [out], "what is read");
+  await refuseExisting(out, resume || force, "--resume goes on with it, --force makes it anew");
   const started = performance.now();
   const { features } = await readResults(input, { ...flags, descriptors: "needed" });
+  const { pairs, count } = await listPairs(flags.pairs, new Set(features.keys()), flags.overlap);
   await checkWritable([out]);
-  const names = await listPairs(flags.pairs, [...features.keys()], flags.overlap);
-  const { matchFeatures } = await import("../../match/index.js");
-  const { nodeRuntime } = await import("../../node/runtime.js");
+  const { matchMany } = await import("../../node/match-many.js");
   const progress = await openProgress({
-    total: names.length,
+    total: count,
     unit: PAIRS,
     terminal: context.terminal,
     quiet,
     write: context.err,
   });
   const interrupt = context.listenForInterrupt();
-  const pairs: ImagePair[] = [];
   const matching = performance.now();
+  let last: MatchProgress | undefined;
   try {
-    for (const [name0, name1] of names) {
-      const [a, b] = [features.get(name0), features.get(name1)];
-      if (!a || !b) throw new OptionError(`there are no features of "${a ? name1 : name0}"`);
-      const matches = await interrupt.race(matchFeatures(a, b, { mutual, ratio, minSimilarity, runtime: nodeRuntime }));
-      pairs.push({ name0, name1, matches });
-      progress.update(pairs.length, pairs.length);
-    }
+    const result = await matchMany(features, pairs, out, {
+      mutual,
+      ratio,
+      minSimilarity,
+      existing: resume ? "resume" : force ? "overwrite" : "refuse",
+      signal: interrupt.signal,
+      onProgress(now) {
+        last = now;
+        progress.update(now.matched + now.skipped, now.matched);
+      },
+    });
+    progress.stop();
+    const rate = result.matched / ((performance.now() - matching) / 1000);
+    report(result, features.size, (performance.now() - started) / 1000, rate, flags, context);
+    return EXIT.ok;
   } catch (error) {
     progress.stop();
-    if (!(error instanceof Interrupted)) throw error;
-    context.err("strata: interrupted; nothing is written\n");
-    return EXIT.interrupted;
+    const done = last ? last.matched + last.skipped : 0;
+    const stopped = error instanceof Interrupted;
+    if (done > 0 && !(error instanceof OptionError)) {
+      const kept = `${done} of ${count} pairs are finished and kept in ${partsFolder(out)}`;
+      const next = `the same command with --resume${force ? " in place of --force" : ""} goes on from there`;
+      context.err(`strata: ${stopped ? "interrupted" : "stopped"}; ${kept}; ${next}\n`);
+    } else if (stopped) context.err("strata: interrupted before the first pair\n");
+    if (stopped) return EXIT.interrupted;
+    throw error;
   } finally {
     interrupt.release();
   }
-  progress.stop();
-  const rate = pairs.length / ((performance.now() - matching) / 1000);
-  await writeFileAtomic(out, await encodeMatches(out, pairs, features));
-  const count = pairs.reduce((sum, { matches }) => sum + matches.count, 0);
-  const seconds = (performance.now() - started) / 1000;
-  const result = {
-    images: features.size,
-    pairs: pairs.length,
-    matches: count,
-    mutual,
-    ratio,
-    minSimilarity,
-    output: out,
-    seconds,
-  };
-  if (flags.json) context.out(`${JSON.stringify(result)}\n`);
+}
+
+function report(
+  { total, matched, skipped, matches, output }: MatchManyResult,
+  images: number,
+  seconds: number,
+  rate: number,
+  { mutual, ratio, minSimilarity, json, quiet }: MatchFeaturesFlags,
+  { out }: Context,
+): void {
+  const options = { mutual, ratio: ratio ?? null, minSimilarity: minSimilarity ?? null };
+  const result = { images, pairs: total, matched, skipped, matches, ...options, output, seconds };
+  if (json) out(`${JSON.stringify(result)}\n`);
   else if (!quiet) {
-    context.out(`${pairs.length} pairs of ${features.size} images, ${count} matches in ${describeSeconds(seconds)}, `);
-    context.out(`${describeRate(rate, PAIRS)}\nwritten: ${out}\n`);
+    const speed = matched > 0 ? `, ${describeRate(rate, PAIRS)}` : "";
+    const before = skipped > 0 ? `; ${skipped} were finished before` : "";
+    out(`${total} pairs of ${images} images, ${matches} matches in ${describeSeconds(seconds)}${speed}${before}\n`);
+    out(`written: ${output}\n`);
   }
-  return EXIT.ok;
 }

@@ -9,9 +9,11 @@ import { type DescriptorKind, describeDescriptors, type Features } from "../../f
 import { parseJson } from "../../formats/bytes.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import { MissingImageSize } from "../../formats/feature-arrays.js";
+import { isHdf5 } from "../../formats/hdf5.js";
 import { isSqlite } from "../../formats/sqlite.js";
 import { ioError, readFileChecked } from "../../node/atomic.js";
 import { pathBelow } from "../../node/names.js";
+import { decodePairs } from "../../node/pair-files.js";
 
 export interface Results {
   /** By image name, in the order of the file. */
@@ -88,36 +90,16 @@ async function readAny(path: string, options: ReadOptions): Promise<Results> {
 /** The matches of these features in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
 export function readMatches(path: string, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
   return named(path, async () => {
-    const bytes = await readFileChecked(path);
-    return isHdf5(bytes) ? readHlocPairs(bytes, features) : readList(path, bytes);
-  });
-}
-
-async function readHlocPairs(bytes: Uint8Array, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
-  const { readHlocMatches } = await import("../../formats/hloc.js");
-  const pairs = await readHlocMatches(bytes, { names: features.keys() });
-  for (const { name0, name1, count0 } of pairs) {
-    const count = features.get(name0)?.count;
-    if (count !== count0) {
+    const pairs = await decodePairs(path, await readFileChecked(path), features.keys());
+    for (const { name0, name1, count0 } of pairs) {
+      const count = features.get(name0)?.count;
+      if (count0 === undefined || count === count0) continue;
       throw new ShapeError(
         `the matches of "${name0}" and "${name1}" are of ${count0} keypoints, its features have ${count}; were they made of these features?`,
       );
     }
-  }
-  return pairs;
-}
-
-async function readList(path: string, bytes: Uint8Array): Promise<ImagePair[]> {
-  switch (extname(path).toLowerCase()) {
-    case ".txt":
-      return (await import("../../formats/colmap.js")).readColmapMatches(bytes);
-    case ".json":
-      return (await import("../../formats/opencv-json.js")).readOpenCvMatches(bytes);
-    case ".csv":
-      return (await import("../../formats/csv.js")).readMatchesCsv(bytes);
-    default:
-      throw new UnsupportedError(`${path} is no file of matches: give HDF5 (hloc's layout), .txt, .json or .csv`);
-  }
+    return pairs;
+  });
 }
 
 async function readDatabase(path: string, { verified = false, descriptors }: ReadOptions): Promise<Results> {
@@ -242,8 +224,4 @@ async function sizeOf(path: string, name: string, { images }: ReadOptions): Prom
   });
   // EXIF's 5 to 8 turn the image by a quarter.
   return orientation >= 5 ? [height, width] : [width, height];
-}
-
-function isHdf5(bytes: Uint8Array): boolean {
-  return String.fromCharCode(...bytes.subarray(0, 8)) === "\x89HDF\r\n\x1a\n";
 }

@@ -89,7 +89,7 @@ export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureS
   return {
     waiting: partsFolder(given),
     async prepare() {
-      parts = await openParts(given, { existing, unit: "images", ending: ".npz" });
+      parts = await openParts(given, { existing, describe: (count) => `${count} finished images`, ending: ".npz" });
       if (!parts.isThere) return [];
       size.file = (await stat(parts.file)).size;
       stored = await readStored(parts.file);

@@ -14,7 +14,7 @@ import { canonicalJson } from "../formats/record.js";
 import { ioError } from "./atomic.js";
 import { checkWritable } from "./folders.js";
 import { followLinks } from "./links.js";
-import { lockBeside, shortName, takeLock } from "./lock.js";
+import { lockBeside, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
 export type Existing = "refuse" | "resume" | "overwrite";
@@ -54,9 +54,15 @@ export interface PartsOptions {
 /** Folder of the finished pieces of a file. */
 export const partsFolder = (file: string): string => beside(file, ".parts");
 
+/** Longest name in bytes that a folder takes. */
+const MAX_NAME = 255;
+
 /** The path of something that belongs to a file: its name and an ending, or its name's digest where that is too long. */
-export const beside = (file: string, ending: string): string =>
-  join(dirname(file), `${shortName(basename(file))}${ending}`);
+export function beside(file: string, ending: string): string {
+  const name = basename(file);
+  const fits = Buffer.byteLength(name + ending) <= MAX_NAME;
+  return join(dirname(file), (fits ? name : partDigest(name)) + ending);
+}
 
 /** Digest of a piece's name, or of how pieces are made, as it stands in their files' names. */
 export function partDigest(value: unknown): string {

@@ -1,14 +1,12 @@
 /** One image's Features to and from a file: npz and MAT (arrays as the reference names them) or JSON. */
 import { DESCRIPTOR_KINDS, type DescriptorKind, type Features } from "../features.js";
 import { checkChoice, withDefaults } from "../options.js";
-import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
-import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
-import { readMat, writeMat } from "./mat.js";
-import { readNpz, writeNpz } from "./npz.js";
+import { decodeRecord, encodeRecord, FILE_FORMATS, type FileFormat } from "./record.js";
 
 /** Formats that hold one image; HDF5 holds many, see `writeHlocFeatures`. */
-export const FEATURE_FORMATS = ["npz", "mat", "json"] as const;
-export type FeatureFormat = (typeof FEATURE_FORMATS)[number];
+export const FEATURE_FORMATS = FILE_FORMATS;
+/** Name of such a format. */
+export type FeatureFormat = FileFormat;
 
 export interface WriteFeaturesOptions {
   /** npz and mat: a third column of ones in `keypoints`; default false. */
@@ -37,14 +35,8 @@ export function writeFeatures(
 ): Uint8Array {
   const defaults: WriteFeaturesOptions = { append: false, compress: false, meta: {} };
   const { append, compress, meta } = withDefaults("writeFeatures", defaults, options);
-  switch (checkChoice("writeFeatures", "format", format, FEATURE_FORMATS)) {
-    case "npz":
-      return writeNpz(featuresToArrays(features, append), { compress });
-    case "mat":
-      return writeMat(featuresToArrays(features, append));
-    case "json":
-      return writeKeypointsJson(features, meta);
-  }
+  checkChoice("writeFeatures", "format", format, FEATURE_FORMATS);
+  return encodeRecord(format, features, format === "json" ? meta : undefined, append, compress);
 }
 
 /**
@@ -59,12 +51,6 @@ export function readFeatures(
   const defaults: ReadFeaturesOptions = { imageSize: null, kind: null };
   const { imageSize, kind } = withDefaults("readFeatures", defaults, options);
   if (kind !== null) checkChoice("readFeatures", "kind", kind, DESCRIPTOR_KINDS);
-  switch (checkChoice("readFeatures", "format", format, FEATURE_FORMATS)) {
-    case "npz":
-      return arraysToFeatures("readFeatures", readNpz(bytes), imageSize, kind);
-    case "mat":
-      return arraysToFeatures("readFeatures", readMat(bytes, { names: FEATURE_ARRAYS }), imageSize, kind);
-    case "json":
-      return readKeypointsJson(bytes).features;
-  }
+  checkChoice("readFeatures", "format", format, FEATURE_FORMATS);
+  return decodeRecord(format, bytes, { where: "readFeatures", imageSize, kind }).features;
 }

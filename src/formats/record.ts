@@ -3,55 +3,39 @@
  * bytes of a JSON text; JSON files carry the same as `meta`. `--resume` compares it, so that features made with other
  * options or another model are never taken for finished, and a file on its own still tells where it comes from.
  */
+import type { Features } from "../features.js";
+import { codec as json } from "./codecs/json.js";
+import { codec as mat } from "./codecs/mat.js";
+import { codec as npz } from "./codecs/npz.js";
+import type { FeatureCodec, FormatName, Provenance, ReadOptions } from "./feature-formats.js";
 
-import type { DescriptorKind, Features } from "../features.js";
-import { encodeUtf8, parseJson } from "./bytes.js";
-import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
-import { readKeypointsJson, writeKeypointsJson } from "./keypoints-json.js";
-import { readMat, writeMat } from "./mat.js";
-import type { NdArray } from "./ndarray.js";
-import { readNpz, writeNpz } from "./npz.js";
+export type { Provenance } from "./feature-formats.js";
 
-/** Formats of one file per image. */
-export const FILE_FORMATS = ["npz", "mat", "json"] as const;
-export type FileFormat = (typeof FILE_FORMATS)[number];
+/** Codecs that are there without waiting, of the formats that keep provenance. */
+const CODECS = { npz, mat, json } as const satisfies Partial<Record<FormatName, FeatureCodec>>;
 
-/** Plain JSON: model, checksum, options, image name, … */
-export type Provenance = Record<string, unknown>;
-
-const ARRAY = "provenance";
+/** Formats of one file per image that say how it was made. */
+export type FileFormat = keyof typeof CODECS;
+export const FILE_FORMATS = Object.keys(CODECS) as FileFormat[];
 
 /** The bytes of a feature file with its provenance; `append`: a third column of ones (npz and mat). */
-export function encodeRecord(format: FileFormat, features: Features, provenance: Provenance, append = false) {
-  if (format === "json") return writeKeypointsJson(features, provenance);
-  const text = encodeUtf8(JSON.stringify(provenance));
-  const arrays = featuresToArrays(features, append);
-  arrays[ARRAY] = { dtype: "uint8", shape: [text.length], data: text };
-  return format === "npz" ? writeNpz(arrays) : writeMat(arrays);
-}
-
-/** How to read a file of another program; see `ReadFeaturesOptions`. */
-export interface DecodeOptions {
-  /** What errors name; default "decodeRecord". */
-  where?: string;
-  imageSize?: [number, number] | null;
-  kind?: DescriptorKind | null;
+export function encodeRecord(
+  format: FileFormat,
+  features: Features,
+  provenance: Provenance | undefined,
+  append = false,
+  compress = false,
+): Uint8Array {
+  return CODECS[format].write(features, { provenance, append, compress });
 }
 
 /** Features and provenance (null where a file of another program has none). FormatError for anything damaged. */
 export function decodeRecord(
   format: FileFormat,
   bytes: Uint8Array,
-  { where = "decodeRecord", imageSize = null, kind = null }: DecodeOptions = {},
+  { where = "decodeRecord", imageSize = null, kind = null }: Partial<ReadOptions> = {},
 ): { features: Features; provenance: unknown } {
-  if (format === "json") {
-    const { features, meta } = readKeypointsJson(bytes);
-    return { features, provenance: meta };
-  }
-  const arrays = format === "npz" ? readNpz(bytes) : readMat(bytes, { names: [...FEATURE_ARRAYS, ARRAY] });
-  const text: NdArray | undefined = Object.hasOwn(arrays, ARRAY) ? arrays[ARRAY] : undefined;
-  const provenance = text?.data instanceof Uint8Array ? parseJson(ARRAY, text.data) : null;
-  return { features: arraysToFeatures(where, arrays, imageSize, kind), provenance };
+  return CODECS[format].read(bytes, { where, imageSize, kind });
 }
 
 /** Whether two provenances say the same, in whatever order of keys. */

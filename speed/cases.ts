@@ -12,7 +12,9 @@ import { extractOptions } from "../src/extract/options.js";
 import { projectPoints } from "../src/geometry/matrix3.js";
 import { compile } from "../src/graph/compile.js";
 import { resizeImage } from "../src/image/resize.js";
-import { resnetTaps } from "../src/model/resnet.js";
+import { foldedPass } from "../src/model/layers/folded.js";
+import type { Layers } from "../src/model/layers/layers.js";
+import type { Arr } from "../src/model/operators.js";
 import {
   type Extractor,
   type Features,
@@ -28,7 +30,7 @@ import {
 import { timeInChromium } from "./chromium.js";
 import { timeGraphStep } from "./graph-step.js";
 import { summarize, type Timing, time } from "./harness.js";
-import { randomBackbone, randomReference } from "./random-model.js";
+import { plainBackbone, randomBackbone, randomReference } from "./random-model.js";
 import { timeAttentionStep } from "./train-step.js";
 
 export interface Outcome {
@@ -70,11 +72,17 @@ function reference(): DenseExtractor {
 
 async function plainResnet(): Promise<{ timing: Timing }> {
   const params = randomBackbone(1);
-  const network = ({ image, params: weights }: never) =>
-    resnetTaps(image, weights, { firstStride: 2, replaceStrideWithDilation: false })[2];
-  const compiled = await compile(network, { image: { shape: [1, 3, 480, 640] }, params } as never, {
-    runtime: nodeRuntime,
-  });
+  const deep = (layers: Layers) => {
+    const taps = plainBackbone(layers);
+    return (image: Arr) => taps(image)[2];
+  };
+  const compiled = await compile(
+    foldedPass(deep),
+    { image: { shape: [1, 3, 480, 640] }, params },
+    {
+      runtime: nodeRuntime,
+    },
+  );
   const random = new Random(3);
   const image = Float32Array.from({ length: 3 * 480 * 640 }, () => random.normal());
   const timing = await time(() => compiled.run({ image }));

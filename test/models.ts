@@ -1,7 +1,7 @@
 /** Small models with seeded random weights, made in memory, and images drawn for them: tests need no files. */
 import { type NdArray, ndarray } from "../src/formats/ndarray.js";
 import type { Image } from "../src/image/image.js";
-import type { AttentionKind } from "../src/model/attention.js";
+import type { AttentionKind } from "../src/model/attention-kinds.js";
 import type { StrataConfig } from "../src/model/config.js";
 import { type Depth, tapChannels } from "../src/model/resnet.js";
 import { Random } from "../src/random.js";

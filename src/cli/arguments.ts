@@ -2,8 +2,10 @@
 import { type Command, Option } from "commander";
 import { OptionError } from "../errors.js";
 import { DETECTIONS, REFINEMENTS } from "../extract/options.js";
+import { PREPROCESSINGS } from "../extract/preprocess.js";
 import { BACKENDS } from "../graph/session.js";
 import { DEFAULT_PIXEL_LIMIT } from "../image/image.js";
+import { ATTENTION_KINDS } from "../model/attention-kinds.js";
 import type { OpenOptions } from "../node/extractor.js";
 import { checkNumber } from "../options.js";
 
@@ -32,14 +34,7 @@ export interface ExtractionFlags {
   orientation: boolean;
 }
 
-const ATTENTION_MODELS = [
-  "auto",
-  "multi_attention_model2",
-  "multi_attention_model",
-  "attention_model",
-  "shared_multi_attention_model2",
-] as const;
-const PREPROCESSINGS = ["torch", "caffe", "none"] as const;
+const ATTENTION_MODELS = ["auto", ...ATTENTION_KINDS] as const;
 
 /** What the reference's `--scale` stands for. */
 const SCALE_DEFAULTS = { maxEdge: 1600, maxSumEdges: 2800 };

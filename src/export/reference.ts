@@ -5,6 +5,7 @@
  */
 import { UnsupportedError } from "../errors.js";
 import type { DenseModel, ModelFamily } from "../extract/dense.js";
+import { LONGEST_STEP } from "../extract/localize.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { inline } from "../graph/inline.js";
 import type { Sample } from "../graph/samples.js";
@@ -14,9 +15,6 @@ import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
 type Family = Extract<ModelFamily, { kind: "reference" }>;
-
-/** A step further than this leads to another cell (extract/localize.ts). */
-const LONGEST_STEP = 0.5;
 
 /** Keypoints of one scale, in its pixels; the network is traced at `sample`. */
 export async function referenceList(

@@ -2,7 +2,7 @@
 import { gradientAt, hessianAt } from "./detect.js";
 
 /** A step further than this leads to another cell, so the candidate is dropped. */
-const LONGEST_STEP = 0.5;
+export const LONGEST_STEP = 0.5;
 
 /**
  * One Newton step to the extremum of the map: −Hessian⁻¹·gradient, (x, y) in cells, into `out`. False where the step
@@ -26,6 +26,9 @@ export function newtonStep(
   return Math.abs(across) < LONGEST_STEP && Math.abs(down) < LONGEST_STEP;
 }
 
+/** The temperature of a window: a share of its largest score, and a little more. */
+export const SOFT_ARGMAX = { share: 0.1, least: 1e-9 } as const;
+
 /**
  * Mean position of a window, each cell weighted by exp(score / (τ·peak)), τ = 0.1 and peak the window's largest score:
  * the offset (x, y) from the window's centre, in cells, into `out`. Cells outside the map count with score 0.
@@ -47,7 +50,7 @@ export function softArgmax(
       if (inside) peak = Math.max(peak, map[(y + dy) * stride + x + dx]);
     }
   }
-  const temperature = 0.1 * peak + 1e-9;
+  const temperature = SOFT_ARGMAX.share * peak + SOFT_ARGMAX.least;
   let [total, across, down] = [0, 0, 0];
   for (let dy = -radius; dy <= radius; dy++) {
     for (let dx = -radius; dx <= radius; dx++) {

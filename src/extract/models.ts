@@ -1,17 +1,16 @@
 /** From tensors and a configuration to a model that can extract: which kind it is, its parts, its defaults. */
 import { FormatError, OptionError } from "../errors.js";
-import { ATTENTION_KINDS, type AttentionKind } from "../model/attention.js";
+import { ATTENTION_KINDS, type AttentionKind } from "../model/attention-kinds.js";
 import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
 import { checkKeys, checkModelName, parseStrataConfig } from "../model/config.js";
 import { unpackTensors } from "../model/pack.js";
-import { ENCODER_DIMS, readReferenceParams } from "../model/reference.js";
+import { ENCODER_DIMS } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
-import { readStrataParams } from "../model/strata.js";
 import { WeightReader } from "../model/weights.js";
 import { checkChoice, checkNumber } from "../options.js";
 import type { DenseModel } from "./dense.js";
 import { checkBoolean, type ExtractOptions } from "./options.js";
-import { PREPROCESSINGS } from "./preprocess.js";
+import { PREPROCESSINGS, type PreprocessingName } from "./preprocess.js";
 import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";
 import { strataDefaults, strataModel } from "./strata.js";
 
@@ -35,7 +34,7 @@ export interface ReferenceChoices {
   /** Default false. */
   replaceStrides?: boolean;
   /** Default "torch". */
-  preprocessing?: (typeof PREPROCESSINGS)[number];
+  preprocessing?: PreprocessingName;
 }
 
 /** A model of the default family from its tensors and its parsed JSON; `sha256` "" where it cannot be computed. */
@@ -49,10 +48,9 @@ export function openStrata(where: string, tensors: Tensors, json: unknown, sha25
   if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
     throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
   }
-  const params = readStrataParams(new WeightReader(where, unpackTensors(where, tensors)), config);
   return {
     kind: "strata",
-    model: strataModel(config, params, sha256),
+    model: strataModel(config, new WeightReader(where, unpackTensors(where, tensors)), sha256),
     defaults: strataDefaults(config),
     config: { ...config },
   };
@@ -89,19 +87,12 @@ export function openReference(
       `${where}: "${encoder}" must be there with ${ENCODER_DIMS.join(" or ")} channels, got ${dim ?? "no such tensor"}`,
     );
   }
-  const config = {
-    attention,
-    firstStride,
-    replaceStrideWithDilation: replaceStrides,
-    preprocessing,
-    squash: false,
-  } as const;
-  const params = readReferenceParams(reader, depth, attention, dim);
+  const options = { firstStride, replaceStrideWithDilation: replaceStrides, preprocessing, squash: false } as const;
   return {
     kind: "reference",
-    model: referenceModel(name, sha256, dim, params, config),
+    model: referenceModel(name, reader, sha256, { depth, attention, dim }, options),
     defaults: REFERENCE_DEFAULTS,
-    config: { backbone: `resnet${depth}`, descriptorDim: dim, ...config },
+    config: { backbone: `resnet${depth}`, descriptorDim: dim, attention, ...options },
   };
 }
 
@@ -124,7 +115,7 @@ export const isBackboneConfig = (json: unknown): json is Record<string, unknown>
 export interface TrunkFacts {
   name: string;
   /** null where nothing is said: a backbone may be used with any. */
-  preprocessing: (typeof PREPROCESSINGS)[number] | null;
+  preprocessing: PreprocessingName | null;
 }
 
 /** What these configurations may hold: what is read, and what training and import note. */

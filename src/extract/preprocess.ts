@@ -9,9 +9,10 @@ export interface Preprocessing {
 }
 
 export const PREPROCESSINGS = ["torch", "caffe", "none"] as const;
+export type PreprocessingName = (typeof PREPROCESSINGS)[number];
 
 /** How images are prepared for a backbone: torchvision's, Caffe's (BGR), or not at all. SPEC §1. */
-export const preprocessings: Record<(typeof PREPROCESSINGS)[number], Preprocessing> = {
+export const preprocessings: Record<PreprocessingName, Preprocessing> = {
   torch: fromUnit([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
   caffe: { order: [2, 1, 0], mean: [103.939, 116.779, 123.68], scale: [1, 1, 1] },
   none: { order: [0, 1, 2], mean: [0, 0, 0], scale: [1, 1, 1] },

@@ -3,14 +3,17 @@ import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { cellToPixel } from "../geometry/coordinates.js";
 import type { Image } from "../image/image.js";
 import { padImageTo } from "../image/pad.js";
-import { LEVELS, type ReferenceOptions, type ReferenceParams, referenceNetwork } from "../model/reference.js";
-import type { ConvWeights } from "../model/weights.js";
+import { ignoreBeside } from "../model/checkpoint.js";
+import { fold, foldedPass } from "../model/layers/folded.js";
+import type { Layers } from "../model/layers/layers.js";
+import { LEVELS, type ReferenceOptions, type ReferenceShape, referenceNetwork } from "../model/reference.js";
+import type { WeightReader } from "../model/weights.js";
 import type { DenseMap, DenseModel } from "./dense.js";
 import { cornersInside, normalizeRows, Sampler } from "./describe.js";
 import { allCells, type Candidates, hardDetection, windowMaxima } from "./detect.js";
 import { newtonStep } from "./localize.js";
 import type { ExtractOptions } from "./options.js";
-import { type PREPROCESSINGS, preprocessings } from "./preprocess.js";
+import { type PreprocessingName, preprocessings } from "./preprocess.js";
 import { bestFirst } from "./select.js";
 
 /** The reference cuts at 0.3 and suppresses nothing unless asked. */
@@ -22,29 +25,34 @@ const SMALLEST = 32;
 const EVEN = 16;
 
 export interface ReferenceModelOptions extends ReferenceOptions {
-  preprocessing: (typeof PREPROCESSINGS)[number];
+  preprocessing: PreprocessingName;
 }
 
-/** The reference network as a dense model. */
+/** The reference network as a dense model, with the weights of a checkpoint. */
 export function referenceModel(
   name: string,
+  reader: WeightReader,
   sha256: string,
-  dim: number,
-  params: ReferenceParams<ConvWeights>,
+  shape: ReferenceShape,
   options: ReferenceModelOptions,
 ): DenseModel {
+  const { attention, dim } = shape;
   const even =
-    options.attention === "attention_model"
+    attention === "attention_model"
       ? { lost: options.firstStride === 1 ? 6 : 0, multiple: EVEN * options.firstStride }
       : null;
+  const build = (layers: Layers) => referenceNetwork(layers, shape, options);
+  const params = fold(build, reader);
+  ignoreBeside(reader, attention);
+  reader.finish();
   return {
     name,
     family: { kind: "reference", even, smallest: SMALLEST, halvings: halvingsOf(options) },
     sha256,
     dim,
     preprocessing: preprocessings[options.preprocessing],
-    network: referenceNetwork(options),
-    params: params as never,
+    network: foldedPass(build),
+    params,
     sampleSizes: even
       ? {
           H: [even.lost + 4 * even.multiple, even.lost + 6 * even.multiple],

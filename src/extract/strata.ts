@@ -3,10 +3,11 @@ import { OptionError } from "../errors.js";
 import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { padImage } from "../image/pad.js";
 import type { StrataConfig } from "../model/config.js";
-import { type StrataParams, strataNetwork } from "../model/strata.js";
-import { strataForm } from "../model/strata-form.js";
-import { strataKeypoints } from "../model/strata-keypoints.js";
-import type { ConvWeights } from "../model/weights.js";
+import { fold } from "../model/layers/folded.js";
+import type { Network } from "../model/layers/layers.js";
+import type { ScoreNetwork } from "../model/score-network.js";
+import { strataNetwork } from "../model/strata.js";
+import type { WeightReader } from "../model/weights.js";
 import type { DenseMap, DenseModel, GraphReading } from "./dense.js";
 import { normalizeRows, Sampler } from "./describe.js";
 import { allCells, windowMaxima } from "./detect.js";
@@ -14,6 +15,7 @@ import { softArgmax } from "./localize.js";
 import type { ExtractOptions } from "./options.js";
 import { fromUnit } from "./preprocess.js";
 import { bestFirst } from "./select.js";
+import { denseMaps, scoreKeypoints } from "./strata-graph.js";
 
 /** Options that a model of this family comes with. */
 export function strataDefaults({ detection }: StrataConfig): Partial<ExtractOptions> {
@@ -21,8 +23,11 @@ export function strataDefaults({ detection }: StrataConfig): Partial<ExtractOpti
   return { threshold, nms: true, maxFeatures: maxKeypoints, scales };
 }
 
-/** The default family as a dense model. */
-export function strataModel(config: StrataConfig, params: StrataParams<ConvWeights>, sha256: string): DenseModel {
+/** The default family as a dense model, with the weights of a file. */
+export function strataModel(config: StrataConfig, reader: WeightReader, sha256: string): DenseModel {
+  const build: Network<ScoreNetwork> = (layers) => strataNetwork(layers, config);
+  const params = fold(build, reader);
+  reader.finish();
   return {
     name: config.name,
     family: { kind: "strata", padMultiple: config.input.padMultiple, border: config.detection.border },
@@ -30,13 +35,13 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
     dim: config.descriptorDim,
     verdict: config.verdict,
     preprocessing: fromUnit(config.input.mean, config.input.std),
-    network: strataNetwork(strataForm(config)),
-    params: params as never,
+    network: denseMaps(build),
+    params,
     sampleSizes: { H: [128, 160], W: [160, 208] },
     checkOptions: (options) => checkOptions(config.name, options),
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
-    reading: (options) => readInGraph(options, config),
+    reading: (options) => readInGraph(options, config, build),
   };
 }
 
@@ -44,12 +49,16 @@ export function strataModel(config: StrataConfig, params: StrataParams<ConvWeigh
  * The reading of `readFeatures` inside the graph, where a number of keypoints is asked for, with suppression and
  * positions between pixels: 37 ms less per 640×480 image on one core, most of them for maps that are not copied.
  */
-function readInGraph({ nms, refine, maxFeatures, threshold }: ExtractOptions, config: StrataConfig) {
+function readInGraph(
+  { nms, refine, maxFeatures, threshold }: ExtractOptions,
+  config: StrataConfig,
+  build: Network<ScoreNetwork>,
+) {
   if (!nms || refine !== "subpixel" || maxFeatures === null) return null;
   const { descriptorDim: dim } = config;
   const { nmsRadius, border } = config.detection;
   const reading: GraphReading = {
-    network: strataKeypoints(nmsRadius, strataForm(config)),
+    network: scoreKeypoints(build, nmsRadius),
     inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
     dims: { K: [50, 60] },
     feeds: (size, fitted, asked) => ({
@@ -129,8 +138,8 @@ function readFeatures(
   const descriptors = new Float32Array(count * dim);
   const sampler = new Sampler(count);
   const { width: paddedWidth, height: paddedHeight } = maps.score;
-  for (const level of strataForm(config).descriptorLevels) {
-    const map = maps[`map${level}`];
+  for (const [name, map] of Object.entries(maps)) {
+    if (!name.startsWith("map")) continue;
     const [sx, sy] = [map.width / paddedWidth, map.height / paddedHeight];
     sampler.place(keypoints, map, [sx, sy, 0.5 * sx - 0.5, 0.5 * sy - 0.5]);
     sampler.add(map, dim, descriptors);

@@ -1,14 +1,18 @@
 /** What a checkpoint of the reference has in it, told by the names of its tensors: a backbone, heads, and of which kind. */
 import { FormatError } from "../errors.js";
 import type { NdArray } from "../formats/ndarray.js";
-import type { AttentionKind } from "./attention.js";
+import { type AttentionKind, isShared } from "./attention-kinds.js";
+import type { WeightReader } from "./weights.js";
 
 export type Tensors = ReadonlyMap<string, NdArray>;
 
+/** Before the names of encoders and decoders. */
+export const ENCODER_PREFIX = "feature_encoder.";
 /** Before the names of torchvision's ResNet. */
-export const BACKBONE_PREFIX = "feature_encoder.resnet.";
+export const BACKBONE_PREFIX = `${ENCODER_PREFIX}resnet.`;
 
-const HEADS = /^(early|middle|deep)_attentions\.|^attention\./;
+/** Names of heads, of whatever kind. */
+export const HEADS = /^(early|middle|deep)_attentions\.|^attention\./;
 
 /** Tensors of a whole checkpoint with the heads (and encoders) of another put in place of its own. */
 export function withHeads(whole: Tensors, heads: Tensors): Map<string, NdArray> {
@@ -28,7 +32,7 @@ export function attentionKinds(tensors: Tensors): AttentionKind[] {
   if (tensors.has("early_attentions.0.weight")) kinds.push("multi_attention_model2");
   if (tensors.has("early_attentions.weight")) kinds.push("multi_attention_model");
   if (tensors.has("attention.0.weight")) {
-    kinds.push(tensors.has("feature_encoder.p1.0.weight") ? "shared_multi_attention_model2" : "attention_model");
+    kinds.push(tensors.has(`${ENCODER_PREFIX}p1.0.weight`) ? "shared_multi_attention_model2" : "attention_model");
   }
   return kinds;
 }
@@ -44,4 +48,11 @@ export function attentionKind(where: string, tensors: Tensors): AttentionKind {
 
 /** The encoder that says how long descriptors are. */
 export const firstEncoder = (attention: AttentionKind): string =>
-  `feature_encoder.${attention === "shared_multi_attention_model2" ? "encoder" : "e1"}.0.weight`;
+  `${ENCODER_PREFIX}${isShared(attention) ? "encoder" : "e1"}.0.weight`;
+
+/** Marks what a checkpoint may hold beside a network: decoders, the classifier, counted batches, another kind's encoders and heads. */
+export function ignoreBeside(reader: WeightReader, attention: AttentionKind): void {
+  reader.ignore(/^feature_encoder\.(d[123]|decoder)\.|^feature_encoder\.resnet\.fc\.|\.num_batches_tracked$/);
+  if (isShared(attention)) reader.ignore(/^feature_encoder\.e[123]\.|^(early|middle|deep)_attentions\./);
+  else reader.ignore(/^feature_encoder\.(encoder|p[123])\./);
+}

@@ -20,15 +20,19 @@ export interface ConvOptions {
   dilation?: number;
 }
 
-/** 2-D convolution with a bias: [N, in, H, W] → [N, out, H′, W′]. */
-export function conv2d(
-  x: Arr,
-  { weight, bias }: Conv,
-  { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {},
-): Arr {
+/** 2-D convolution without a bias: [N, in, H, W] by [out, in, kh, kw] → [N, out, H′, W′]. */
+export function convolve(x: Arr, kernel: Arr, { stride = 1, padding = 0, dilation = 1 }: ConvOptions = {}): Arr {
   const pad: [number, number] = [padding, padding];
-  const out = lax.convGeneralDilated(x, weight, [stride, stride], [pad, pad], { rhsDilation: [dilation, dilation] });
-  return out.add(bias.reshape([1, -1, 1, 1]));
+  return lax.convGeneralDilated(x, kernel, [stride, stride], [pad, pad], { rhsDilation: [dilation, dilation] });
+}
+
+/** 2-D convolution with a bias. */
+export const conv2d = (x: Arr, { weight, bias }: Conv, options?: ConvOptions): Arr =>
+  convolve(x, weight, options).add(bias.reshape([1, -1, 1, 1]));
+
+/** 1×1 transposed convolution: [N, from, H, W] → [N, to, H, W]; its kernel is [from, to, 1, 1]. */
+export function decode1x1(x: Arr, { weight, bias }: Conv): Arr {
+  return conv2d(x, { weight: weight.transpose([1, 0, 2, 3]), bias });
 }
 
 export const relu = (x: Arr): Arr => np.maximum(x, 0);

@@ -2,9 +2,9 @@
  * ResNet v1.5 backbones (He et al. 2016; stride in the 3×3 of a bottleneck), always in inference mode, batch norm folded
  * into the convolutions. Three taps leave it: early (layer 2), middle (layer 3), deep (layer 4).
  */
-import type { Arr, Conv } from "./operators.js";
-import { conv2d, maxPool3, relu } from "./operators.js";
-import type { ConvWeights, WeightReader } from "./weights.js";
+import { type Kernel, type Layer, type Layers, TORCH_NORM } from "./layers/layers.js";
+import { type Arr, type ConvOptions, maxPool3, relu } from "./operators.js";
+import type { WeightReader } from "./weights.js";
 
 export const DEPTHS = [18, 34, 50, 101] as const;
 export type Depth = (typeof DEPTHS)[number];
@@ -35,18 +35,6 @@ export interface ResnetOptions {
   replaceStrideWithDilation: boolean;
 }
 
-interface Block<C> {
-  /** Two 3×3 convolutions, or the three of a bottleneck. */
-  convs: C[];
-  /** 1×1 convolution of the shortcut, where shape or stride changes. */
-  down?: C;
-}
-
-export interface ResnetParams<C> {
-  stem: C;
-  layers: Block<C>[][];
-}
-
 /** Depth of the ResNet whose tensors lie under `prefix`, told by its blocks. */
 export function resnetDepth(reader: WeightReader, prefix: string): Depth | null {
   const depth = DEPTHS.find((d) => {
@@ -58,68 +46,87 @@ export function resnetDepth(reader: WeightReader, prefix: string): Depth | null 
   return depth ?? null;
 }
 
-/** Takes the weights in torchvision's names (under `prefix`) out of a file. */
-export function readResnetParams(reader: WeightReader, prefix: string, depth: Depth): ResnetParams<ConvWeights> {
-  const statistics = ["running_mean", "running_var"];
-  const norm = (conv: string, bn: string, shape: [number, number, number, number]) =>
-    reader.convNorm(`${prefix}${conv}`, `${prefix}${bn}`, shape, { statistics });
-  let from = 64;
-  const layers = BLOCKS[depth].map((count, l) =>
-    Array.from({ length: count }, (_, b): Block<ConvWeights> => {
-      const at = `layer${l + 1}.${b}`;
-      const width = WIDTHS[l];
-      const out = width * expansion(depth);
-      const shapes: [number, number, number, number][] = isBottleneck(depth)
-        ? [
-            [width, from, 1, 1],
-            [width, width, 3, 3],
-            [out, width, 1, 1],
-          ]
-        : [
-            [width, from, 3, 3],
-            [width, width, 3, 3],
-          ];
-      const convs = shapes.map((shape, i) => norm(`${at}.conv${i + 1}`, `${at}.bn${i + 1}`, shape));
-      const changes = b === 0 && (l > 0 || from !== out);
-      const block = changes
-        ? { convs, down: norm(`${at}.downsample.0`, `${at}.downsample.1`, [out, from, 1, 1]) }
-        : { convs };
-      from = out;
-      return block;
-    }),
-  );
-  return { stem: norm("conv1", "bn1", [64, 3, 7, 7]), layers };
-}
+/** Channels after the stem. */
+const STEM = 64;
 
-/** [N, 3, H, W] → maps of layers 2, 3 and 4, after their last ReLU. */
-export function resnetTaps(image: Arr, params: ResnetParams<Conv>, options: ResnetOptions): [Arr, Arr, Arr] {
-  const { firstStride, replaceStrideWithDilation } = options;
-  const stem = { stride: firstStride, padding: 3, dilation: firstStride === 1 ? 2 : 1 };
-  let x = maxPool3(relu(conv2d(image, params.stem, stem)));
+/**
+ * The network in torchvision's names under `prefix`: an image [N, 3, H, W] to the maps of layers 2, 3 and 4, after their
+ * last ReLU.
+ */
+export function resnet(
+  layers: Layers,
+  prefix: string,
+  depth: Depth,
+  { firstStride, replaceStrideWithDilation }: ResnetOptions,
+): (image: Arr) => [early: Arr, middle: Arr, deep: Arr] {
+  const normed = (conv: string, norm: string, kernel: Kernel, options: ConvOptions): Layer =>
+    layers.convNorm(prefix + conv, prefix + norm, kernel, TORCH_NORM, options);
+  const first = { stride: firstStride, padding: 3, dilation: firstStride === 1 ? 2 : 1 };
+  const stem = normed("conv1", "bn1", [STEM, 3, 7, 7], first);
+  let from = STEM;
   let dilation = 1;
-  const taps: Arr[] = [];
-  params.layers.forEach((blocks, l) => {
+  const stages = BLOCKS[depth].map((count, l) => {
     const before = dilation;
     const stride = l === 0 || replaceStrideWithDilation ? 1 : 2;
     if (l > 0 && replaceStrideWithDilation) dilation *= 2;
-    blocks.forEach((block, b) => {
+    const width = WIDTHS[l];
+    const out = width * expansion(depth);
+    return Array.from({ length: count }, (_, b): Layer => {
+      const at = `layer${l + 1}.${b}`;
       // As in torchvision, the first block of a dilated layer keeps the dilation of the layer before.
-      x = residual(x, block, b === 0 ? stride : 1, b === 0 ? before : dilation);
+      const own = b === 0 ? { stride, dilation: before } : { stride: 1, dilation };
+      const convs = shapesOf(depth, from, width, own).map(([kernel, options], i) =>
+        normed(`${at}.conv${i + 1}`, `${at}.bn${i + 1}`, kernel, options),
+      );
+      const changes = b === 0 && (l > 0 || from !== out);
+      const down = changes
+        ? normed(`${at}.downsample.0`, `${at}.downsample.1`, [out, from, 1, 1], { stride: own.stride })
+        : null;
+      from = out;
+      return residual(convs, down);
     });
-    if (l > 0) taps.push(x.ref);
   });
-  x.dispose();
-  return taps as [Arr, Arr, Arr];
+  return (image) => {
+    let x = maxPool3(relu(stem(image)));
+    const taps: Arr[] = [];
+    for (const [l, blocks] of stages.entries()) {
+      for (const block of blocks) x = block(x);
+      if (l > 0) taps.push(x.ref);
+    }
+    x.dispose();
+    return taps as [Arr, Arr, Arr];
+  };
 }
 
-function residual(x: Arr, { convs, down }: Block<Conv>, stride: number, dilation: number): Arr {
-  const shortcut = down ? conv2d(x.ref, down, { stride }) : x.ref;
-  if (convs.length === 3) {
-    const narrow = relu(conv2d(x, convs[0]));
-    const wide = relu(conv2d(narrow, convs[1], { stride, padding: dilation, dilation }));
-    return relu(conv2d(wide, convs[2]).add(shortcut));
+/**
+ * The convolutions of a block: three of a bottleneck, whose middle one has the stride, or two, of which the first has it.
+ * Both of these are dilated; torchvision offers no dilated basic blocks.
+ */
+function shapesOf(
+  depth: Depth,
+  from: number,
+  width: number,
+  { stride, dilation }: { stride: number; dilation: number },
+): [Kernel, ConvOptions][] {
+  const padded = { padding: dilation, dilation };
+  if (isBottleneck(depth)) {
+    return [
+      [[width, from, 1, 1], {}],
+      [[width, width, 3, 3], { stride, ...padded }],
+      [[width * expansion(depth), width, 1, 1], {}],
+    ];
   }
-  // A basic block has its stride in the first convolution. Both are dilated; torchvision offers no dilated basic blocks.
-  const first = relu(conv2d(x, convs[0], { stride, padding: dilation, dilation }));
-  return relu(conv2d(first, convs[1], { padding: dilation, dilation }).add(shortcut));
+  return [
+    [[width, from, 3, 3], { stride, ...padded }],
+    [[width, width, 3, 3], padded],
+  ];
+}
+
+/** Convolutions beside a shortcut, which is a convolution where shape or stride changes. */
+function residual(convs: readonly Layer[], down: Layer | null): Layer {
+  return (x) => {
+    const shortcut = down ? down(x.ref) : x.ref;
+    const inner = convs.reduce((map, conv, i) => conv(i === 0 ? map : relu(map)), x);
+    return relu(inner.add(shortcut));
+  };
 }

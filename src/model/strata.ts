@@ -1,109 +1,113 @@
 /**
- * strata-s: the default network. Five levels of a small convolutional network; the score head reads all of them at full
- * resolution, the descriptor is the sum of what four encoders see at the keypoint. See models/strata-s/CARD.md.
+ * The default family's network (strata-s, strata-xs, strata-s0): five levels of small convolutions; the score head reads
+ * all of them at full or half resolution, encoders add up what the descriptor sees. See models/strata-s/CARD.md. This is
+ * the one place that knows its layers.
  */
 import type { StrataConfig } from "./config.js";
-import { type Arr, averagePool2, type Conv, conv2d, pixelShuffle2, relu, sigmoid, upsample } from "./operators.js";
-import { attentionOutputs, cellSize, levelConvs, type NormedConv, type StrataForm, strataForm } from "./strata-form.js";
-import type { ConvWeights, WeightReader } from "./weights.js";
+import type { Kernel, Layer, Layers, Norm } from "./layers/layers.js";
+import { type Arr, averagePool2, pixelShuffle2, relu, upsample } from "./operators.js";
+import type { ScoreNetwork } from "./score-network.js";
 
-interface Level<C> {
-  a: C;
-  b: C;
-  /** Absent at level 0, which is no residual block. */
-  skip?: C;
+/** What of a configuration is the network. */
+export type StrataShape = Pick<
+  StrataConfig,
+  | "widths"
+  | "innerWidths"
+  | "stem"
+  | "descriptorDim"
+  | "descriptorLevels"
+  | "attentionWidth"
+  | "scoreLevels"
+  | "join"
+  | "bnEps"
+>;
+
+/** What a batch counts in running statistics. Batches are small: a tenth, as is usual, leaves the noise of eight views. */
+const MOMENTUM = 0.02;
+
+/** Names of layers that may be left out. */
+export const encoderOf = (level: number): string => `encoders.${level}`;
+export const tapOf = (level: number): string => `attention.taps.${level}`;
+/** The score head's last layer, and how many values it gives for a cell of level 0: two for each of its pixels. */
+export const HEAD = "attention.out";
+export const headOutputs = ({ stem }: Pick<StrataShape, "stem">): number => (stem === "half" ? 8 : 2);
+
+/** A convolution with a norm behind it: its name, its kernel's shape, and its stride. */
+export interface LevelConv {
+  name: string;
+  kernel: Kernel;
+  stride: 1 | 2;
 }
 
-export interface StrataParams<C> {
-  levels: Level<C>[];
-  /** Encoders of the descriptor's levels, taps of the score head's; see StrataForm. */
-  encoders: C[];
-  attention: { taps: C[]; fuse: C; out: C };
+/** The two convolutions of a level. A stride of 2 goes with 4×4 kernels, whose middle is the cell's. */
+export function levelConvs(
+  level: number,
+  { widths, innerWidths = widths, stem }: Pick<StrataShape, "widths" | "innerWidths" | "stem">,
+): { a: LevelConv; b: LevelConv } {
+  const [out, inner, from] = [widths[level], innerWidths[level], level === 0 ? 3 : widths[level - 1]];
+  const stride = level === 0 && stem === "half" ? 2 : 1;
+  const side = stride === 2 ? 4 : 3;
+  return {
+    a: { name: `levels.${level}.a`, kernel: [inner, from, 3, 3], stride: 1 },
+    b: { name: `levels.${level}.b`, kernel: [out, inner, side, side], stride },
+  };
 }
 
-/** Takes the weights out of a file; batch norm is folded into the convolutions. */
-export function readStrataParams(reader: WeightReader, config: StrataConfig): StrataParams<ConvWeights> {
-  const { widths, descriptorDim: dim, attentionWidth: width, bnEps: eps } = config;
-  const { descriptorLevels, scoreLevels } = strataForm(config);
-  const norm = ({ name, kernel }: Pick<NormedConv, "name" | "kernel">) =>
-    reader.convNorm(`${name}.conv`, `${name}.bn`, kernel, { eps });
-  const levels = widths.map((out, l): Level<ConvWeights> => {
-    const { a, b } = levelConvs(l, config);
-    const level = { a: norm(a), b: norm(b) };
-    return l === 0 ? level : { ...level, skip: reader.conv(`levels.${l}.skip`, [out, widths[l - 1], 1, 1]) };
+/** The network of that shape. */
+export function strataNetwork(layers: Layers, shape: StrataShape): ScoreNetwork {
+  const { widths, descriptorDim: dim, attentionWidth: width, join = "direct", stem = "full", bnEps } = shape;
+  const { descriptorLevels = [1, 2, 3, 4], scoreLevels = [0, 1, 2, 3, 4] } = shape;
+  const half = stem === "half";
+  const style: Norm = { eps: bnEps, statistics: ["mean", "var"], momentum: MOMENTUM, bias: false };
+  const normed = ({ name, kernel, stride }: LevelConv): Layer =>
+    layers.convNorm(`${name}.conv`, `${name}.bn`, kernel, style, { padding: 1, stride });
+  const levels = widths.map((out, l) => {
+    const { a, b } = levelConvs(l, shape);
+    const level = { a: normed(a), b: normed(b) };
+    return l === 0 ? level : { ...level, skip: layers.conv(`levels.${l}.skip`, [out, widths[l - 1], 1, 1]) };
   });
-  const params = {
-    levels,
-    encoders: descriptorLevels.map((l) => reader.conv(`encoders.${l}`, [dim, widths[l], 1, 1])),
-    attention: {
-      taps: scoreLevels.map((l) => reader.conv(`attention.taps.${l}`, [width, widths[l], 1, 1])),
-      fuse: norm({ name: "attention.fuse", kernel: [width, width, 3, 3] }),
-      out: reader.conv("attention.out", [attentionOutputs(config), width, 1, 1]),
+  const encoders = descriptorLevels.map((l) => layers.conv(encoderOf(l), [dim, widths[l], 1, 1]));
+  const taps = new Map(scoreLevels.map((l) => [l, layers.conv(tapOf(l), [width, widths[l], 1, 1])]));
+  const fuse = normed({ name: "attention.fuse", kernel: [width, width, 3, 3], stride: 1 });
+  const out = layers.conv(HEAD, [headOutputs(shape), width, 1, 1]);
+  return {
+    levels: descriptorLevels,
+    encoders,
+    atPixels: (values) => (half ? pixelShuffle2(values) : values),
+    maps(image) {
+      const maps: Arr[] = [];
+      let x = image;
+      for (const [l, level] of levels.entries()) {
+        if ("skip" in level) {
+          // At half resolution level 1 is as large as level 0.
+          const pooled = half && l === 1 ? x : averagePool2(x);
+          const inner = level.b(relu(level.a(pooled.ref)));
+          x = relu(inner.add(level.skip(pooled)));
+        } else {
+          x = relu(level.b(relu(level.a(x))));
+        }
+        maps.push(x.ref);
+      }
+      x.dispose();
+      const tapped = maps.map((map, l) => taps.get(l)?.(map.ref));
+      const seen = descriptorLevels.map((l) => maps[l].ref);
+      for (const map of maps) map.dispose();
+      const fused = relu(fuse(relu(joinTaps(tapped, join, half))));
+      return { levels: seen, logits: out(fused) };
     },
   };
-  reader.finish();
-  return params;
 }
-
-export interface StrataOutputs {
-  /** Encoded maps of the descriptor's levels, by name map1…map4: [N, dim, H/2ˡ, W/2ˡ]. */
-  [name: string]: Arr;
-  /** Repeatability and reliability [N, 2, H, W], each in 0..1; the score is their product. */
-  attention: Arr;
-  score: Arr;
-}
-
-export interface StrataMaps {
-  /** [N, 2, H, W]. */
-  attention: Arr;
-  /** [N, 1, H, W]. */
-  score: Arr;
-  /** Activations of the descriptor's levels, not yet encoded: [N, C, H/2ˡ, W/2ˡ]. */
-  levels: Arr[];
-}
-
-/** The network up to its score. */
-export function strataMaps(
-  { image, params }: { image: Arr; params: StrataParams<Conv> },
-  { join, half, descriptorLevels, scoreLevels }: StrataForm,
-): StrataMaps {
-  const maps: Arr[] = [];
-  let x = image;
-  for (const [l, { a, b, skip }] of params.levels.entries()) {
-    if (skip) {
-      const pooled = half && l === 1 ? x : averagePool2(x);
-      const inner = conv2d(relu(conv2d(pooled.ref, a, { padding: 1 })), b, { padding: 1 });
-      x = relu(inner.add(conv2d(pooled, skip)));
-    } else {
-      x = relu(conv2d(relu(conv2d(x, a, { padding: 1 })), b, { padding: 1, stride: half ? 2 : 1 }));
-    }
-    maps.push(x.ref);
-  }
-  x.dispose();
-  const taps = maps.map((map, l) => {
-    const tap = params.attention.taps[scoreLevels.indexOf(l)];
-    return tap && conv2d(map.ref, tap);
-  });
-  const levels = descriptorLevels.map((l) => maps[l].ref);
-  for (const map of maps) map.dispose();
-  const fused = relu(conv2d(relu(joinTaps(taps, join, half)), params.attention.fuse, { padding: 1 }));
-  const values = sigmoid(conv2d(fused, params.attention.out));
-  const each = half ? 4 : 1;
-  const score = values.ref.slice([], [0, each]).mul(values.ref.slice([], [each, 2 * each]));
-  return { attention: atPixels(values, half), score: atPixels(score, half), levels };
-}
-
-/** What the score head gives per cell of level 0, at every pixel. */
-export const atPixels = (values: Arr, half: boolean): Arr => (half ? pixelShuffle2(values) : values);
 
 /**
  * The sum of all taps [N, C, h, w], one per level or none, as large as level 0. "direct" enlarges each by itself.
  * "cascade" begins with the deepest and enlarges the sum before each next one: nearly the same, with one map of level
  * 0's size instead of four.
  */
-export function joinTaps(taps: readonly (Arr | undefined)[], join: StrataForm["join"], half: boolean): Arr {
+function joinTaps(taps: readonly (Arr | undefined)[], join: StrataConfig["join"], half: boolean): Arr {
+  /** Pixels per cell of a level, across and down. */
+  const cellSize = (level: number): number => 2 ** (half ? Math.max(1, level) : level);
   const enlarge = (x: Arr, from: number, to: number) => {
-    const factor = cellSize(from, half) / cellSize(to, half);
+    const factor = cellSize(from) / cellSize(to);
     return factor === 1 ? x : upsample(x, factor, "half_pixel");
   };
   const plus = (sum: Arr | undefined, tap: Arr | undefined) => (sum && tap ? tap.add(sum) : (tap ?? sum));
@@ -115,14 +119,4 @@ export function joinTaps(taps: readonly (Arr | undefined)[], join: StrataForm["j
   }
   if (!sum) throw new RangeError("joinTaps: no level has a tap");
   return sum;
-}
-
-/** The dense pass on a normalised image [N, 3, H, W], H and W multiples of 16. */
-export function strataNetwork(form: StrataForm) {
-  return (inputs: { image: Arr; params: StrataParams<Conv> }): StrataOutputs => {
-    const { attention, score, levels } = strataMaps(inputs, form);
-    const encoded = inputs.params.encoders.map((encoder, i) => conv2d(levels[i], encoder));
-    const maps = Object.fromEntries(encoded.map((map, i) => [`map${form.descriptorLevels[i]}`, map]));
-    return { attention, score, ...maps };
-  };
 }

@@ -25,7 +25,7 @@ export const lockPath = (folder: string): string => join(folder, NAME);
 const MAX_NAME = 50;
 
 /** A file's name, or a digest of a long one: cut off, two names could become one. */
-export function shortName(name: string): string {
+function shortName(name: string): string {
   if (Buffer.byteLength(name) <= MAX_NAME) return name;
   return createHash("sha256").update(name).digest("hex").slice(0, 32);
 }

@@ -3,13 +3,14 @@
 import { basename, join, resolve } from "node:path";
 import { FormatError, OptionError } from "../errors.js";
 import { openStrata, openTrained, trunkFacts } from "../extract/models.js";
-import { PREPROCESSINGS } from "../extract/preprocess.js";
+import { PREPROCESSINGS, type PreprocessingName } from "../extract/preprocess.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { BACKBONE_PREFIX } from "../model/checkpoint.js";
 import { isModelName, MAX_NAME } from "../model/config.js";
 import { depthUnder } from "../model/import/detect.js";
 import { type ImportedWeights, type ImportKind, importWeights } from "../model/import/index.js";
-import { readResnetParams } from "../model/resnet.js";
+import { fold } from "../model/layers/folded.js";
+import { resnet } from "../model/resnet.js";
 import { WeightReader } from "../model/weights.js";
 import { checkChoice } from "../options.js";
 import { type ReadSource, readSource } from "./import-source.js";
@@ -26,7 +27,7 @@ export interface ImportOptions {
   /** Where the ResNet comes from, when the source has heads only. */
   backbone?: string;
   /** Default: as the configuration says, else "torch", and of DELG's weights not said. */
-  preprocessing?: (typeof PREPROCESSINGS)[number];
+  preprocessing?: PreprocessingName;
   /** Whether a model that is in `out` is written over; default false. */
   force?: boolean;
   /** Bytes of an archive read, of all. */
@@ -125,6 +126,8 @@ function tryToOpen(where: string, { model, tensors, config }: ImportedWeights): 
   else if (model === "reference") openTrained(where, tensors, config, {}, "");
   else {
     trunkFacts(where, config, "");
-    readResnetParams(new WeightReader(where, tensors), BACKBONE_PREFIX, depthUnder(where, tensors, BACKBONE_PREFIX));
+    const depth = depthUnder(where, tensors, BACKBONE_PREFIX);
+    const options = { firstStride: 1, replaceStrideWithDilation: false } as const;
+    fold((layers) => resnet(layers, BACKBONE_PREFIX, depth, options), new WeightReader(where, tensors));
   }
 }

@@ -25,6 +25,9 @@ export interface TrainOptions extends OptimizerOptions, Omit<ScheduleOptions, "t
   checkpointEvery: number;
 }
 
+/** Seed of the reference, for its recipes and for drawing pairs. */
+export const REFERENCE_SEED = 42;
+
 export const TRAIN_DEFAULTS: TrainOptions = {
   batch: 4,
   accumulate: 1,

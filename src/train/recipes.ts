@@ -3,9 +3,9 @@
  * that says the same: `distinctiveness-n2-lambda0.5-squashed-shared`.
  */
 import { OptionError } from "../errors.js";
+import type { AttentionKind } from "../model/attention-kinds.js";
 import { ENCODER_DIMS } from "../model/reference.js";
 import { ATTENTION_LOSSES, type AttentionLossName, type LossOptions } from "./losses/index.js";
-import type { TrainableAttention } from "./reference/heads.js";
 
 export type EncoderDim = (typeof ENCODER_DIMS)[number];
 
@@ -27,7 +27,7 @@ export interface AttentionRecipe {
   name: string;
   /** Plain: one encoder per level. Shared: one for all, behind a pre-encoding per level. */
   encoder: { dim: EncoderDim; kind: "plain" | "shared" };
-  attention: TrainableAttention;
+  attention: Exclude<AttentionKind, "attention_model">;
   loss: AttentionLossName;
   options: LossOptions;
   /** Scores become s / (1 + s) before the loss. */

@@ -98,7 +98,7 @@ describeShared("imported checkpoints", (shared) => {
   it("a network of another width is refused with shapes", async () => {
     const out = join(folder, "narrow");
     await expect(importModel(join(reference, "formats/tensorflow"), { out })).rejects.toThrow(
-      /"resnet_v1_50\/block1\/unit_1\/bottleneck_v1\/conv1\/weights" expected \[1,1,64,64\], found \[1,1,8,8\].*\(2\d\d in all\)/,
+      /"resnet_v1_50\/conv1\/weights" expected \[7,7,3,64\], found \[7,7,3,8\].*\(2\d\d in all\)/,
     );
   });
 });

@@ -6,10 +6,9 @@ import { expect, it } from "vitest";
 import { openHdf5 } from "../../src/formats/hdf5.js";
 import { type NdArray, toFloat32 } from "../../src/formats/ndarray.js";
 import { readNpz } from "../../src/formats/npz.js";
-import { conv2d } from "../../src/model/operators.js";
+import { conv2d, decode1x1, relu } from "../../src/model/operators.js";
 import { correspond } from "../../src/train/correspondences.js";
 import { ATTENTION_LOSSES, correspondenceLoss, peakyLoss, reconstructionLoss } from "../../src/train/losses/index.js";
-import { decode } from "../../src/train/reference/layers.js";
 import type { CellGrid, DepthWarp, TrainingPair } from "../../src/train/types.js";
 import { graphGradients, type Named } from "../gradients.js";
 import type { Values } from "../networks.js";
@@ -152,7 +151,7 @@ describeShared("losses of the reference", (shared) => {
     const { loss, gradients } = await graphGradients(
       (v, c) => {
         const encoded = conv2d(c.recon_x.ref, { weight: v.recon_we, bias: np.zeros([16]) });
-        const decoded = decode(encoded, { weight: v.recon_wd, bias: np.zeros([96]) });
+        const decoded = relu(decode1x1(encoded, { weight: v.recon_wd, bias: np.zeros([96]) }));
         return reconstructionLoss(c.recon_x, decoded, c.pairWeights);
       },
       pick("recon_we", "recon_wd"),

@@ -1,5 +1,5 @@
 /** `strata models import`: weights made elsewhere, as a model folder of strata. */
-import type { PREPROCESSINGS } from "../../extract/preprocess.js";
+import type { PreprocessingName } from "../../extract/preprocess.js";
 import type { IMPORT_KINDS } from "../../model/import/kinds.js";
 import type { ImportReport } from "../../node/models-import.js";
 import { byteMeter } from "../byte-meter.js";
@@ -12,7 +12,7 @@ export interface ImportFlags {
   kind: (typeof IMPORT_KINDS)[number];
   name?: string;
   backbone?: string;
-  preprocessing?: (typeof PREPROCESSINGS)[number];
+  preprocessing?: PreprocessingName;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;

@@ -1,10 +1,10 @@
 /** Flags of `strata train encoder` and `attention`, and their way to the options of a training. */
 import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
+import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { BACKENDS } from "../../graph/session.js";
 import type { SourceSpec } from "../../node/train/sources.js";
-import type { PreprocessingName } from "../../node/train/weights.js";
-import { OPTIMIZERS, TRAIN_DEFAULTS, type TrainOptions } from "../../train/options.js";
+import { OPTIMIZERS, REFERENCE_SEED, TRAIN_DEFAULTS, type TrainOptions } from "../../train/options.js";
 import type { Recipe } from "../../train/recipes.js";
 import { SCHEDULES } from "../../train/schedule.js";
 import { numberOf } from "../arguments.js";
@@ -62,11 +62,8 @@ export interface TrainFlags {
   debug?: boolean;
 }
 
-const PREPROCESSINGS = ["torch", "caffe", "none"] as const;
-
-/** Crops and seed of the reference. */
+/** Crops of the reference. */
 const CROP = 256;
-export const SEED = 42;
 
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
 
@@ -118,7 +115,7 @@ export function addTrainOptions(command: Command): Command {
     .option("--beta1 <b>", `decay of the first moment (default: ${beta1})`, numberOf("--beta1", { min: 0, max: 1 }))
     .option("--beta2 <b>", `decay of the second moment (default: ${beta2})`, numberOf("--beta2", { min: 0, max: 1 }))
     .option("--epsilon <e>", `(default: ${epsilon})`, numberOf("--epsilon", { min: 1e-16 }))
-    .option("--seed <n>", `of everything that is drawn (default: ${SEED})`, numberOf("--seed", SEEDS))
+    .option("--seed <n>", `of everything that is drawn (default: ${REFERENCE_SEED})`, numberOf("--seed", SEEDS))
     .option("--patience <epochs>", "end after so many without a better validation loss", count("--patience"))
     .option(
       "--checkpoint-every <n>",
@@ -167,7 +164,7 @@ const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
 /** How to train: the flags, on the recipe's defaults. */
 export function trainOptionsOf(flags: TrainFlags, recipe: Recipe): Partial<TrainOptions> {
   const { batch, accumulate, epochs, steps, schedule, warmup, floor, clip, optimizer } = flags;
-  const { weightDecay, beta1, beta2, epsilon, patience, checkpointEvery, seed = SEED } = flags;
+  const { weightDecay, beta1, beta2, epsilon, patience, checkpointEvery, seed = REFERENCE_SEED } = flags;
   if (steps !== undefined && epochs !== undefined) throw new OptionError("give --steps or --epochs, not both");
   return {
     ...{ accumulate, epochs, steps, schedule, warmup, floor, clip, optimizer },
@@ -184,7 +181,7 @@ const DATASET_VARIABLE = "MegaDepthDatasetPath";
 
 /** Sources of training and validation (null: none) that the flags describe. */
 export function sourcesOf(flags: TrainFlags): { train: SourceSpec; validation: SourceSpec | null } {
-  const { photos, seed = SEED } = flags;
+  const { photos, seed = REFERENCE_SEED } = flags;
   const data = flags.data ?? (photos === undefined ? process.env[DATASET_VARIABLE] : undefined);
   if ((data === undefined) === (photos === undefined)) {
     throw new OptionError(

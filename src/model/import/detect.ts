@@ -3,7 +3,7 @@
  * that what is missing can be said.
  */
 import { FormatError } from "../../errors.js";
-import { hasHeads, type Tensors } from "../checkpoint.js";
+import { ENCODER_PREFIX, hasHeads, type Tensors } from "../checkpoint.js";
 import { BLOCKS, DEPTHS, type Depth, isBottleneck } from "../resnet.js";
 import { isDelgName } from "./delg.js";
 import type { ImportKind } from "./kinds.js";
@@ -30,7 +30,7 @@ export function kindOf({ where, tensors, config }: ImportSource): ImportKind {
   const names = [...tensors.keys()];
   if (config?.kind === "reference" || config?.kind === "backbone" || tensors.has(OWN)) return "strata";
   if (names.some(isDelgName)) return "delg";
-  if (hasHeads(tensors) || names.some((name) => name.startsWith("feature_encoder."))) return "reference";
+  if (hasHeads(tensors) || names.some((name) => name.startsWith(ENCODER_PREFIX))) return "reference";
   if (names.some((name) => RESNET.test(name))) return "torchvision";
   const [first] = names;
   const what = first === undefined ? "it has no tensors" : `its first of ${names.length} tensors is "${first}"`;

@@ -3,15 +3,18 @@
  * to descriptors where the encoders are frozen too. What it makes of a crop may be kept in a cache.
  */
 import { FormatError, ShapeError } from "../../errors.js";
-import { imageToPlanes, preprocessings } from "../../extract/preprocess.js";
-import { type Compiled, type CompileOptions, compile } from "../../graph/compile.js";
+import { imageToPlanes, type PreprocessingName, preprocessings } from "../../extract/preprocess.js";
+import { type Compiled, type CompileOptions, compile, type InputSpec } from "../../graph/compile.js";
+import type { Tree } from "../../graph/trace.js";
 import type { Image } from "../../image/image.js";
-import { LEVELS } from "../../model/reference.js";
-import { readResnetParams, resnetDepth, tapChannels } from "../../model/resnet.js";
-import { type ConvWeights, WeightReader } from "../../model/weights.js";
-import { frozenEncodings, frozenTaps, type TapChannels } from "../../train/reference/index.js";
+import { BACKBONE_PREFIX, type Tensors } from "../../model/checkpoint.js";
+import { type FoldedWeights, fold, foldedPass } from "../../model/layers/folded.js";
+import type { Network } from "../../model/layers/layers.js";
+import type { Arr } from "../../model/operators.js";
+import { LEVELS, plainEncoders, type TapChannels } from "../../model/reference.js";
+import { resnet, resnetDepth, tapChannels } from "../../model/resnet.js";
+import { WeightReader } from "../../model/weights.js";
 import { FrozenCache, type FrozenOutputs } from "./frozen-cache.js";
-import { BACKBONE, type PreprocessingName, type Tensors } from "./weights.js";
 
 /** Channels of the taps of the ResNet among `tensors`; a FormatError where there is none. */
 export function channelsOf(where: string, tensors: Tensors): TapChannels {
@@ -19,7 +22,7 @@ export function channelsOf(where: string, tensors: Tensors): TapChannels {
 }
 
 function depthOf(where: string, tensors: Tensors) {
-  const depth = resnetDepth(new WeightReader(where, tensors), BACKBONE);
+  const depth = resnetDepth(new WeightReader(where, tensors), BACKBONE_PREFIX);
   if (depth === null) throw new FormatError(`${where}: its backbone is no ResNet-18, 34, 50 or 101`);
   return depth;
 }
@@ -40,13 +43,17 @@ export interface FrozenNetworkOptions {
   digest: string;
 }
 
+/** Training uses the ordinary ResNet: stride 2 in the stem, strides kept. */
+const ORDINARY = { firstStride: 2, replaceStrideWithDilation: false } as const;
+
 /** Crops in one pass where that is faster. */
 const BATCH = 8;
 
 export class FrozenNetwork {
   /** Values of one crop, by level. */
   readonly lengths: Readonly<Record<string, number>>;
-  private readonly params: { resnet: unknown; encoders?: ConvWeights[] };
+  private readonly network: Network<(image: Arr) => Record<string, Arr>>;
+  private readonly params: FoldedWeights;
   /** Shape of one crop's output, by level. */
   private readonly shapes: Readonly<Record<string, readonly [number, number, number]>>;
   private compiled: Promise<Compiled> | undefined;
@@ -62,13 +69,12 @@ export class FrozenNetwork {
     const depth = depthOf(where, backbone);
     const channels = tapChannels(depth);
     const reader = new WeightReader(where, new Map([...backbone, ...(encoders?.tensors ?? [])]));
-    const resnet = readResnetParams(reader, BACKBONE, depth);
-    this.params = encoders
-      ? {
-          resnet,
-          encoders: channels.map((from, i) => reader.conv(`feature_encoder.e${i + 1}.0`, [encoders.dim, from, 1, 1])),
-        }
-      : { resnet };
+    this.network = (layers) => {
+      const trunk = resnet(layers, BACKBONE_PREFIX, depth, ORDINARY);
+      const encode = encoders ? plainEncoders(layers, channels, encoders.dim) : (tap: Arr) => tap;
+      return (image) => Object.fromEntries(trunk(image).map((tap, i) => [LEVELS[i], encode(tap, i)]));
+    };
+    this.params = fold(this.network, reader);
     reader.ignore(/\.num_batches_tracked$/);
     reader.finish();
     const side = cropSize / 8;
@@ -151,14 +157,12 @@ export class FrozenNetwork {
   }
 
   private open(): Promise<Compiled> {
-    const { cropSize, encoders, runtime } = this.options;
+    const { cropSize, runtime } = this.options;
     const named = this.batch > 1;
     const image = { shape: [named ? "N" : 1, 3, cropSize, cropSize] };
     const options = { ...runtime, name: "frozen", ...(named ? { dims: { N: [2, 3] as const } } : {}) };
-    const network = encoders
-      ? ({ image: x, params }: never) => frozenEncodings({ image: x, ...(params as object) } as never)
-      : ({ image: x, params }: never) => frozenTaps({ image: x, ...(params as object) } as never);
-    return compile(network, { image, params: this.params } as never, options);
+    const inputs: Record<string, Tree<InputSpec>> = { image, params: this.params };
+    return compile(foldedPass(this.network) as never, inputs, options);
   }
 }
 

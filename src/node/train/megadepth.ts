@@ -24,6 +24,7 @@ import {
   usablePairs,
 } from "../../train/data/megadepth-pairs.js";
 import { randomFor, SPLITS, type Split, shuffled, splitScenes } from "../../train/data/megadepth-plan.js";
+import { REFERENCE_SEED } from "../../train/options.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { readFileChecked } from "../atomic.js";
 import { loadImage } from "../images.js";
@@ -59,7 +60,7 @@ export const MEGADEPTH_DEFAULTS: MegaDepthOptions = {
   pairsPerScene: 100,
   ...PAIR_CRITERIA,
   cropSize: 256,
-  seed: 42,
+  seed: REFERENCE_SEED,
   cache: 2 ** 28,
 };
 

@@ -1,9 +1,9 @@
 /** What a training in a folder needs beyond a task: the model that comes out. */
+import type { PreprocessingName } from "../../extract/preprocess.js";
 import type { NdArray } from "../../formats/ndarray.js";
 import type { StrataConfig } from "../../model/config.js";
 import type { Parameter } from "../../train/parameters.js";
 import type { Task } from "../../train/task.js";
-import type { PreprocessingName } from "./weights.js";
 
 /** A task whose outcome is a model that can be opened. */
 export interface ModelTask extends Task {

@@ -15,6 +15,7 @@ import { type HomographyOptions, homographyOptions } from "../../train/data/homo
 import { SPLITS, type Split } from "../../train/data/megadepth-plan.js";
 import { type PhotometricOptions, photometricOptions } from "../../train/data/photometric.js";
 import { epochOrder, type PhotoPairOptions, photoPair, splitPhotos } from "../../train/data/photos.js";
+import { REFERENCE_SEED } from "../../train/options.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { ioError } from "../atomic.js";
 import { describePassedOver } from "../image-kinds.js";
@@ -56,7 +57,7 @@ export const PHOTO_DEFAULTS: PhotoOptions = {
   shortEdge: null,
   homography: {},
   photometric: {},
-  seed: 42,
+  seed: REFERENCE_SEED,
   cache: 2 ** 28,
 };
 

@@ -3,9 +3,10 @@
  * and what was learnt as tensors in the reference's layout. The frozen part is a network of its own.
  */
 import { OptionError } from "../../errors.js";
-import { PREPROCESSINGS } from "../../extract/preprocess.js";
+import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { toFloat32 } from "../../formats/ndarray.js";
 import type { CompileOptions, Feed } from "../../graph/compile.js";
+import { firstEncoder, type Tensors } from "../../model/checkpoint.js";
 import { checkChoice, checkNumber } from "../../options.js";
 import { MIN_CORRESPONDENCES } from "../../train/correspondences.js";
 import type { Parameter } from "../../train/parameters.js";
@@ -15,7 +16,7 @@ import type { PairBatch } from "../../train/types.js";
 import type { FrozenCache } from "./frozen-cache.js";
 import { channelsOf, FrozenNetwork } from "./frozen-network.js";
 import type { ModelTask } from "./model-task.js";
-import { backboneOf, digestOf, encodersOf, type PreprocessingName, type Tensors } from "./weights.js";
+import { backboneOf, digestOf, encodersOf } from "./weights.js";
 
 export interface ReferenceTaskOptions {
   recipe: Recipe;
@@ -90,9 +91,12 @@ export function referenceTask(options: ReferenceTaskOptions): ReferenceTask {
   };
 }
 
+/** Heads on an encoder per level. */
+const PER_LEVEL = "multi_attention_model2";
+
 /** Encoders of all three levels with `dim` channels. */
 function checkEncoders(where: string, recipe: string, encoders: Tensors, dim: number): Tensors {
-  const found = encoders.get("feature_encoder.e1.0.weight")?.shape[0];
+  const found = encoders.get(firstEncoder(PER_LEVEL))?.shape[0];
   if (encoders.size === 6 && found === dim) return encoders;
   const what = encoders.size === 0 ? "no encoder" : found === dim ? "a part of one" : `one of ${found} channels`;
   throw new OptionError(

@@ -6,17 +6,13 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FormatError, OptionError } from "../../errors.js";
-import { PREPROCESSINGS } from "../../extract/preprocess.js";
+import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { parseJson } from "../../formats/bytes.js";
 import { bytesOf, type NdArray } from "../../formats/ndarray.js";
 import { readSafetensors } from "../../formats/safetensors.js";
 import { readTorchCheckpoint } from "../../formats/torch.js";
+import { BACKBONE_PREFIX, type Tensors } from "../../model/checkpoint.js";
 import { readFileChecked } from "../atomic.js";
-
-/** How pixels are prepared for a backbone. */
-export type PreprocessingName = (typeof PREPROCESSINGS)[number];
-
-export type Tensors = ReadonlyMap<string, NdArray>;
 
 export interface Weights {
   path: string;
@@ -26,7 +22,6 @@ export interface Weights {
   preprocessing: PreprocessingName | null;
 }
 
-export const BACKBONE = "feature_encoder.resnet.";
 const ENCODER = /^feature_encoder\.e[123]\.0\./;
 const MODEL = "model.safetensors";
 
@@ -68,7 +63,7 @@ function named(path: string, bytes: Uint8Array): Tensors {
 /** A plain ResNet of torchvision gets the names that it has inside the reference's checkpoints. */
 function withPrefix(tensors: Tensors): Tensors {
   if (!tensors.has("layer1.0.conv1.weight")) return tensors;
-  return new Map([...tensors].map(([name, tensor]) => [BACKBONE + name, tensor]));
+  return new Map([...tensors].map(([name, tensor]) => [BACKBONE_PREFIX + name, tensor]));
 }
 
 async function preprocessingOf(file: string): Promise<PreprocessingName | null> {
@@ -80,7 +75,7 @@ async function preprocessingOf(file: string): Promise<PreprocessingName | null> 
 
 /** Tensors of the backbone that inference needs. */
 export const backboneOf = (tensors: Tensors): Map<string, NdArray> =>
-  pick(tensors, (name) => name.startsWith(BACKBONE) && !name.startsWith(`${BACKBONE}fc.`));
+  pick(tensors, (name) => name.startsWith(BACKBONE_PREFIX) && !name.startsWith(`${BACKBONE_PREFIX}fc.`));
 
 /** Kernels and biases of the encoders of the three levels; empty where there are none. */
 export const encodersOf = (tensors: Tensors): Map<string, NdArray> => pick(tensors, (name) => ENCODER.test(name));
@@ -106,7 +101,9 @@ export function joinWeights(backbone: Weights | null, encoder: Weights | null): 
   if (!base) throw new OptionError("training: no weights are given, not even a backbone's");
   const trunk = backboneOf(base.tensors);
   if (trunk.size === 0) {
-    throw new FormatError(`${base.path}: no backbone in it (tensors named ${BACKBONE}* or as torchvision's ResNet)`);
+    throw new FormatError(
+      `${base.path}: no backbone in it (tensors named ${BACKBONE_PREFIX}* or as torchvision's ResNet)`,
+    );
   }
   if (!encoder || encoder === base) return base;
   const own = backboneOf(encoder.tensors);

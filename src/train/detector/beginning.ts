@@ -4,9 +4,8 @@
  */
 import { OptionError } from "../../errors.js";
 import { type NdArray, ndarray, toFloat32 } from "../../formats/ndarray.js";
-import { attentionOutputs, levelConvs } from "../../model/strata-form.js";
+import { encoderOf, HEAD, headOutputs, levelConvs, type StrataShape, tapOf } from "../../model/strata.js";
 import type { Parameter } from "../parameters.js";
-import type { NetworkShape } from "./network.js";
 
 /** Weights to begin with, and what they are. */
 export interface Beginning {
@@ -18,7 +17,7 @@ export interface Beginning {
 export function beginWith(
   recipe: string,
   begin: Beginning,
-  network: NetworkShape,
+  network: StrataShape,
   own: readonly Parameter[],
 ): Map<string, Parameter> {
   const tensors = fitted(begin.tensors, network);
@@ -42,19 +41,19 @@ function startFrom(tensors: ReadonlyMap<string, NdArray>, { name, shape }: Param
 }
 
 /** The tensors as far as they can be made to fit: what does not fit after that is said by `startFrom`. */
-function fitted(tensors: ReadonlyMap<string, NdArray>, network: NetworkShape): Map<string, NdArray> {
+function fitted(tensors: ReadonlyMap<string, NdArray>, network: StrataShape): Map<string, NdArray> {
   const result = new Map(tensors);
   for (const level of network.widths.keys()) {
     const { a, b } = levelConvs(level, network);
     slimInner(result, a.name, b.name, a.kernel[0]);
     const kernel = result.get(`${b.name}.conv.weight`);
     if (b.stride === 2 && kernel?.shape[2] === 3) result.set(`${b.name}.conv.weight`, meanOfShifts(kernel));
-    if (network.descriptorLevels?.includes(level) === false) drop(result, `encoders.${level}`);
-    if (network.scoreLevels?.includes(level) === false) drop(result, `attention.taps.${level}`);
+    if (network.descriptorLevels?.includes(level) === false) drop(result, encoderOf(level));
+    if (network.scoreLevels?.includes(level) === false) drop(result, tapOf(level));
   }
-  for (const name of ["attention.out.weight", "attention.out.bias"]) {
+  for (const name of [`${HEAD}.weight`, `${HEAD}.bias`]) {
     const tensor = result.get(name);
-    if (tensor?.shape[0] === 2 && attentionOutputs(network) === 8) {
+    if (tensor?.shape[0] === 2 && headOutputs(network) === 8) {
       result.set(name, take(tensor, 0, [0, 0, 0, 0, 1, 1, 1, 1]));
     }
   }

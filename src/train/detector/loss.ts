@@ -1,15 +1,15 @@
 /** The loss of a batch: maps of both images, keypoints in them, and what each loss makes of them. */
 import { lax, numpy as np } from "@jax-js/jax";
+import type { Network } from "../../model/layers/layers.js";
+import { trainingLayers } from "../../model/layers/training.js";
 import { type Arr, sigmoid } from "../../model/operators.js";
 import { inside, pixelRows, sampleRows } from "../../model/sampling.js";
-import { strataForm } from "../../model/strata-form.js";
+import type { ScoreNetwork } from "../../model/score-network.js";
 import { peakyLoss } from "../losses/index.js";
-import { convOf, type Tensors } from "../reference/layers.js";
 import { halves, LossSum } from "../reference/levels.js";
 import type { LossInputs, LossOutputs } from "../task.js";
 import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./contrast.js";
 import { matchingAccuracy } from "./matching.js";
-import { networkMaps } from "./network.js";
 import { bestPixels, project, softPositions, squaredDistances, swapHalves } from "./points.js";
 import type { DetectorRecipe } from "./recipe.js";
 import { outcomeLoss, shareOf } from "./reliability.js";
@@ -27,15 +27,19 @@ const ACCURACY_AT = [1, 3];
  * [2N, 9], homographies from each image to the other of its pair.
  */
 export function detectorLoss(
-  { network, losses }: DetectorRecipe,
+  { network: config, losses }: DetectorRecipe,
+  build: Network<ScoreNetwork>,
   { parameters, state, inputs }: LossInputs,
   training: boolean,
 ): LossOutputs {
   const { images, matrices } = inputs;
   const [, , height, width] = images.shape;
   const statistics = training ? losses.statistics : "running";
-  const maps = networkMaps(images, parameters, state, network, statistics);
-  const [repeatability, reliability] = [0, 1].map((i) => sigmoid(maps.attention.ref.slice([], [i, i + 1])));
+  const { layers, state: next } = trainingLayers({ parameters, state, statistics });
+  const network = build(layers);
+  const maps = network.maps(images);
+  const logits = network.atPixels(maps.logits);
+  const [repeatability, reliability] = [0, 1].map((i) => sigmoid(logits.ref.slice([], [i, i + 1])));
   const score = repeatability.ref.mul(reliability);
 
   const keypoints = bestPixels(score.ref, losses.cell);
@@ -45,7 +49,7 @@ export function detectorLoss(
 
   // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
   const asked = np.concatenate([keypoints.ref, swapHalves(places)], 1);
-  const [own, carried] = np.split(describe(maps.levels, asked, parameters, strataForm(network).descriptorLevels), 2, 1);
+  const [own, carried] = np.split(describe(maps.levels, asked, network), 2, 1);
   const contrast: Contrast = {
     positive: np.sum(own.ref.mul(swapHalves(carried)), 2),
     others: np.matmul(own.ref, swapHalves(own).transpose([0, 2, 1])),
@@ -61,10 +65,10 @@ export function detectorLoss(
   sum.note("temperature", lax.stopGradient(temperature.ref).reshape([]));
   sum.add("descriptors", contrastLoss(contrast, temperature));
 
-  const logits = pixelRows(maps.attention, keypoints.ref).slice([], [], 1);
-  sum.add("reliability", outcomeLoss(logits, distinct, valid.ref), losses.reliability);
+  const trust = pixelRows(logits, keypoints.ref).slice([], [], 1);
+  sum.add("reliability", outcomeLoss(trust, distinct, valid.ref), losses.reliability);
 
-  const positions = softPositions(score, keypoints, network.detection.nmsRadius);
+  const positions = softPositions(score, keypoints, config.detection.nmsRadius);
   const { loss, repeated } = reprojectionLoss(
     { positions: positions.ref, carried: project(positions, matrices.ref), distances, valid: valid.ref },
     losses.reach,
@@ -77,7 +81,7 @@ export function detectorLoss(
   back.dispose();
   sum.add("similarity", similarityLoss(first, second, there, losses.patch), losses.similarity);
   sum.add("peaky", peakyLoss(repeatability, np.ones([images.shape[0]]), losses.peakWindow), losses.peaky);
-  return { ...sum.finish(), state: maps.state };
+  return { ...sum.finish(), state: next() };
 }
 
 const referencesTo = ({ positive, others, wrong, valid }: Contrast): Contrast => ({
@@ -99,10 +103,10 @@ function noteAccuracy(sum: LossSum, cosines: Arr, distances: Arr, valid: Arr): v
  * Descriptors [M, Q, dim] of unit length at points [M, Q, 2]: what the encoders see there on each level, summed. A 1×1
  * convolution commutes with sampling, so only what is sampled is encoded.
  */
-function describe(maps: readonly Arr[], points: Arr, parameters: Tensors, levels: readonly number[]): Arr {
+function describe(maps: readonly Arr[], points: Arr, { levels, encoders }: ScoreNetwork): Arr {
   const encoded = maps.map((map, i) => {
     const scale = 0.5 ** levels[i];
-    const { weight, bias } = convOf(parameters, `encoders.${levels[i]}`);
+    const { weight, bias } = encoders[i].weights();
     const [dim, from] = weight.shape;
     const { rows, coverage } = sampleRows(map, points.ref.add(0.5).mul(scale).sub(0.5));
     const [m, q] = coverage.shape;

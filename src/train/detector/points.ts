@@ -3,6 +3,7 @@
  * image" of m is m ± N. Positions are x, y in pixels, pixel centres on integers. Shapes never depend on the data.
  */
 import { lax, nn, numpy as np } from "@jax-js/jax";
+import { overTemperature, windowOffsets } from "../../extract/strata-graph.js";
 import type { Arr } from "../../model/operators.js";
 import { cellsOf, pixelRows } from "../../model/sampling.js";
 import { gridCells } from "../losses/cells.js";
@@ -48,20 +49,18 @@ export function bestPixels(score: Arr, cell: number): Arr {
 
 /**
  * Positions between pixels as extraction finds them: the mean offset of the (2·radius + 1)² window of each keypoint,
- * weighted by exp(score / (0.1 · largest + 1e-9)). Keypoints [M, P, 2] are pixels; score [M, 1, H, W] gets the gradient.
+ * weighted by exp(score / temperature). Keypoints [M, P, 2] are pixels; score [M, 1, H, W] gets the gradient.
  */
 export function softPositions(score: Arr, keypoints: Arr, radius: number): Arr {
-  const steps = Array.from({ length: 2 * radius + 1 }, (_, i) => i - radius);
-  const offsets = np.array(steps.flatMap((dy) => steps.map((dx) => [dx, dy])));
+  const offsets = np.array(windowOffsets(radius));
   const [m, p] = keypoints.shape;
-  const window = steps.length ** 2;
+  const window = (2 * radius + 1) ** 2;
   const around = keypoints.ref
     .reshape([m, p, 1, 2])
     .add(offsets.ref)
     .reshape([m, p * window, 2]);
   const values = pixelRows(score, around).reshape([m, p, window]);
-  const largest = np.max(values.ref, 2, { keepdims: true });
-  const weights = nn.softmax(values.div(largest.mul(0.1).add(1e-9)), 2);
+  const weights = nn.softmax(overTemperature(values), 2);
   return keypoints.add(np.sum(weights.reshape([m, p, window, 1]).mul(offsets), 2));
 }
 

@@ -4,12 +4,12 @@
  */
 import { OptionError } from "../../errors.js";
 import { parseStrataConfig, type StrataConfig } from "../../model/config.js";
+import { STATISTICS, type Statistics } from "../../model/layers/training.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { type HomographyOptions, homographyOptions } from "../data/homographies.js";
 import { type PhotometricOptions, photometricOptions } from "../data/photometric.js";
 import { TRAIN_DEFAULTS, type TrainOptions, trainOptions } from "../options.js";
 import { MAX_TEMPERATURE } from "./contrast.js";
-import type { Statistics } from "./network.js";
 
 export interface DetectorLosses {
   /** The best pixel of each cell of so many pixels squared is a keypoint. */
@@ -120,7 +120,7 @@ function lossesOf(where: string, given: Record<string, unknown>): DetectorLosses
   for (const name of ["reliability", "similarity", "peaky", "reprojection"] as const) {
     checkNumber(where, name, losses[name], { min: 0, max: 1000 });
   }
-  checkChoice(where, "statistics", losses.statistics, ["batch", "running"]);
+  checkChoice(where, "statistics", losses.statistics, STATISTICS);
   return losses;
 }
 

@@ -3,18 +3,22 @@
  * homographies between them.
  */
 import { OptionError, ShapeError } from "../../errors.js";
+import { fromUnit, imageToPlanes } from "../../extract/preprocess.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
 import { type Feed, input } from "../../graph/compile.js";
-import type { Image } from "../../image/image.js";
 import type { StrataConfig } from "../../model/config.js";
+import type { Network } from "../../model/layers/layers.js";
+import { type Asked, record } from "../../model/layers/record.js";
+import type { ScoreNetwork } from "../../model/score-network.js";
+import { strataNetwork } from "../../model/strata.js";
 import { Random } from "../../random.js";
+import { initialParameters, initialStatistics } from "../initial.js";
 import type { Parameter } from "../parameters.js";
 import type { Task } from "../task.js";
 import type { PairBatch, TrainingPair } from "../types.js";
 import { type Beginning, beginWith } from "./beginning.js";
 import { detectorLoss, TEMPERATURE } from "./loss.js";
-import { initialNetwork, initialStatistics } from "./network.js";
 import type { DetectorRecipe } from "./recipe.js";
 
 export interface DetectorTask extends Task {
@@ -31,7 +35,10 @@ const LEAST_SHARED = 1 / 16;
 export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
   const { name, network, data, losses } = recipe;
   const side = data.cropSize / losses.cell;
-  const all = () => [...initialNetwork(network, new Random(0)), ...initialStatistics(network)];
+  const build: Network<ScoreNetwork> = (layers) => strataNetwork(layers, network);
+  const layers = normedFirst(record(build));
+  const initial = (seed: number) => initialParameters(layers, new Random(seed), "zero");
+  const all = () => [...initial(0), ...initialStatistics(layers)];
   const given = begin && beginWith(name, begin, network, all());
   const start = (parameters: Parameter[]) =>
     parameters.map((own) => ({ ...own, data: given?.get(own.name)?.data.slice() ?? own.data }));
@@ -43,14 +50,14 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
     config,
     grid: { width: side, height: side, scale: losses.cell, shift: (losses.cell - 1) / 2 },
     minCorrespondences: Math.ceil(LEAST_SHARED * side * side),
-    parameters: (seed) => [...start(initialNetwork(network, new Random(seed))), temperature],
-    state: () => start(initialStatistics(network)),
+    parameters: (seed) => [...start(initial(seed)), temperature],
+    state: () => start(initialStatistics(layers)),
     inputs: (pairs) => ({
       images: input([2 * pairs, 3, data.cropSize, data.cropSize]),
       matrices: input([2 * pairs, 9]),
     }),
     feeds: async (batch) => feedsOf(batch, data.cropSize, network),
-    loss: (inputs, training) => detectorLoss(recipe, inputs, training),
+    loss: (inputs, training) => detectorLoss(recipe, build, inputs, training),
     checkpoint(parameters, state) {
       const tensors = new Map<string, NdArray>();
       for (const { name: tensor, shape, data: values } of [...parameters, ...state]) {
@@ -62,7 +69,14 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
   };
 }
 
+/** The order in which parameters lie and first values are drawn: a seed gives what it has always given. */
+const normedFirst = (layers: readonly Asked[]): Asked[] => [
+  ...layers.filter(({ kind }) => kind === "convNorm"),
+  ...layers.filter(({ kind }) => kind !== "convNorm"),
+];
+
 function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: StrataConfig): Record<string, Feed> {
+  const preprocessing = fromUnit(mean, std);
   const count = pairs.length;
   const pixels = 3 * size * size;
   const images = new Float32Array(2 * count * pixels);
@@ -73,7 +87,13 @@ function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: S
     if (!back) throw new OptionError(`pair "${pair.id}": the homography has no inverse`);
     for (const [k, map] of [matrix, back].entries()) {
       const m = k * count + i;
-      fill(images.subarray(m * pixels, (m + 1) * pixels), pair.images[k], size, mean, std, pair.id);
+      const { width, height } = pair.images[k];
+      if (width !== size || height !== size) {
+        throw new ShapeError(
+          `pair "${pair.id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`,
+        );
+      }
+      imageToPlanes(pair.images[k], preprocessing, images.subarray(m * pixels, (m + 1) * pixels));
       matrices.set(
         map.map((value) => value / map[8]),
         9 * m,
@@ -88,25 +108,4 @@ function matrixOf({ id, warp }: TrainingPair): Float64Array {
   throw new OptionError(
     `pair "${id}": the detector learns from homographies (--photos), not from depth: it carries any point, with a fraction of a pixel`,
   );
-}
-
-/** RGB bytes to normalised planes. */
-function fill(
-  out: Float32Array,
-  { width, height, data }: Image,
-  size: number,
-  mean: readonly number[],
-  std: readonly number[],
-  id: string,
-): void {
-  if (width !== size || height !== size) {
-    throw new ShapeError(`pair "${id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`);
-  }
-  const plane = size * size;
-  for (let channel = 0; channel < 3; channel++) {
-    const scale = 1 / (255 * std[channel]);
-    const shift = mean[channel] / std[channel];
-    const from = channel * plane;
-    for (let i = 0; i < plane; i++) out[from + i] = data[3 * i + channel] * scale - shift;
-  }
 }

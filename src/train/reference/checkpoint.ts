@@ -1,10 +1,8 @@
 /** Trained tensors in the layout of the reference's checkpoints, so that `openReference` opens them like any other. */
 import { OptionError } from "../../errors.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
+import { BACKBONE_PREFIX, HEADS } from "../../model/checkpoint.js";
 import type { Parameter } from "../parameters.js";
-
-const BACKBONE = "feature_encoder.resnet.";
-const HEADS = /^((early|middle|deep)_attentions|attention)\./;
 
 /**
  * A whole checkpoint: the backbone (and whatever else, such as a frozen encoder, `frozen` holds), with everything learnt
@@ -17,8 +15,8 @@ export function assembleCheckpoint(
   state: readonly Parameter[],
   steps: number,
 ): Map<string, NdArray> {
-  if (![...frozen.keys()].some((name) => name.startsWith(BACKBONE))) {
-    throw new OptionError(`assembleCheckpoint: no backbone among the frozen tensors (${BACKBONE}*)`);
+  if (![...frozen.keys()].some((name) => name.startsWith(BACKBONE_PREFIX))) {
+    throw new OptionError(`assembleCheckpoint: no backbone among the frozen tensors (${BACKBONE_PREFIX}*)`);
   }
   const replacesHeads = learnt.some(({ name }) => HEADS.test(name));
   const tensors = new Map([...frozen].filter(([name]) => !(replacesHeads && HEADS.test(name))));

@@ -4,27 +4,23 @@
  *
  * Inputs of a batch of N pairs: `early`, `middle`, `deep` [2N, C, h, w], the first images before the second ones;
  * `targets` [N, h·w, 2], `valid` [N, h·w], `pairWeights` [N] on the grid of `early`. The maps are taps of the frozen
- * backbone, or, where the encoder is frozen as well, its descriptors (see frozen.ts).
+ * backbone, or, where the encoder is frozen as well, its descriptors.
  */
 import { OptionError } from "../../errors.js";
 import { type InputSpec, input } from "../../graph/compile.js";
+import { LEVELS, type TapChannels } from "../../model/reference.js";
 import { Random } from "../../random.js";
+import { initialParameters, initialStatistics } from "../initial.js";
 import type { Parameter } from "../parameters.js";
 import type { AttentionRecipe, EncoderRecipe, Recipe } from "../recipes.js";
 import type { LossInputs, LossOutputs } from "../task.js";
 import type { CellGrid } from "../types.js";
-import { attentionLoss, attentionParameters } from "./attention.js";
-import { encoderLoss, encoderParameters } from "./encoder.js";
-import type { TapChannels } from "./encoders.js";
-import { initialHeadState } from "./heads.js";
-import { sharedLoss, sharedParameters } from "./shared.js";
+import { attentionTraining } from "./attention.js";
+import { encoderTraining } from "./encoder.js";
+import type { Learnt } from "./levels.js";
+import { sharedTraining } from "./shared.js";
 
-export { attentionLoss } from "./attention.js";
 export { assembleCheckpoint } from "./checkpoint.js";
-export { encoderLoss } from "./encoder.js";
-export type { TapChannels } from "./encoders.js";
-export { frozenEncodings, frozenTaps } from "./frozen.js";
-export { sharedLoss } from "./shared.js";
 
 export interface ReferenceTraining {
   /** What the maps of a batch are. */
@@ -51,25 +47,20 @@ export function referenceTraining(
       `referenceTraining: the grid's sides must be multiples of 4, got ${grid.width}×${grid.height}; crops are multiples of 32 pixels`,
     );
   }
+  const learnt = learntBy(recipe, channels);
   const maps = recipe.kind === "attention" && !recipe.backprop ? "descriptors" : "taps";
   return {
     maps,
-    parameters: (seed) => parametersOf(recipe, channels, new Random(seed)),
-    state: () => (recipe.kind === "encoder" ? [] : initialHeadState(recipe.attention)),
+    parameters: (seed) => initialParameters(learnt.layers, new Random(seed), "uniform"),
+    state: () => initialStatistics(learnt.layers),
     inputs: (pairs) => inputsOf(pairs, grid, maps === "taps" ? channels : recipe),
-    loss: (given, training) => lossOf(recipe, given, training),
+    loss: learnt.loss,
   };
 }
 
-function parametersOf(recipe: Recipe, channels: TapChannels, random: Random): Parameter[] {
-  if (recipe.kind === "encoder") return encoderParameters(recipe, channels, random);
-  if (recipe.shared) return sharedParameters(recipe, channels, random);
-  return attentionParameters(recipe, channels, random);
-}
-
-function lossOf(recipe: Recipe, given: LossInputs, training: boolean): LossOutputs {
-  if (recipe.kind === "encoder") return encoderLoss(recipe, given);
-  return (recipe.shared ? sharedLoss : attentionLoss)(recipe, given, training);
+function learntBy(recipe: Recipe, channels: TapChannels): Learnt {
+  if (recipe.kind === "encoder") return encoderTraining(recipe, channels);
+  return recipe.shared ? sharedTraining(recipe, channels) : attentionTraining(recipe, channels);
 }
 
 function inputsOf(
@@ -78,7 +69,7 @@ function inputsOf(
   maps: TapChannels | AttentionRecipe | EncoderRecipe,
 ): Record<string, InputSpec> {
   const cells = width * height;
-  const levels = ["early", "middle", "deep"].map((level, i): [string, InputSpec] => {
+  const levels = LEVELS.map((level, i): [string, InputSpec] => {
     // Taps come at the backbone's sizes, descriptors enlarged to one.
     if ("kind" in maps) {
       const dim = maps.kind === "encoder" ? maps.dim : maps.encoder.dim;

@@ -1,11 +1,22 @@
 /** Losses over all levels: both images of each level with the correspondences on its own grid. */
 import { numpy as np } from "@jax-js/jax";
+import type { Asked } from "../../model/layers/record.js";
+import type { Tensors } from "../../model/layers/training.js";
 import type { Arr } from "../../model/operators.js";
 import { LEVELS } from "../../model/reference.js";
 import type { Grid } from "../losses/cells.js";
 import { ATTENTION_LOSSES, correspondenceLoss, type DescribedPairs } from "../losses/index.js";
 import type { AttentionRecipe } from "../recipes.js";
-import type { Tensors } from "./layers.js";
+import type { LossInputs, LossOutputs } from "../task.js";
+
+/** A part of the reference's network that learns: its layers, in the order in which first values are drawn, and its loss. */
+export interface Learnt {
+  layers: Asked[];
+  loss(given: LossInputs, training: boolean): LossOutputs;
+}
+
+/** Taps of a batch, or descriptors where the encoder is frozen, by level. */
+export const tapsOf = (inputs: Tensors): Arr[] => LEVELS.map((level) => inputs[level]);
 
 /** First and second images of [2N, …]. */
 export function halves(both: Arr): [Arr, Arr] {

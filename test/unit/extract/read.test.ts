@@ -6,7 +6,9 @@ import { type ExtractOptions, extractOptions } from "../../../src/extract/option
 import { REFERENCE_DEFAULTS, type ReferenceModelOptions, referenceModel } from "../../../src/extract/reference.js";
 import { strataDefaults, strataModel } from "../../../src/extract/strata.js";
 import { checkFeatures } from "../../../src/features.js";
-import { noiseImage, TINY } from "../../models.js";
+import type { AttentionKind } from "../../../src/model/attention-kinds.js";
+import { WeightReader } from "../../../src/model/weights.js";
+import { noiseImage, referenceTensors, strataTensors, TINY } from "../../models.js";
 import { randomValues } from "../../networks.js";
 
 type Point = [x: number, y: number, value: number];
@@ -29,7 +31,7 @@ const pairs = ({ keypoints }: { keypoints: Float32Array }): [number, number][] =
   Array.from({ length: keypoints.length / 2 }, (_, k) => [keypoints[2 * k], keypoints[2 * k + 1]]);
 
 describe("the default family", () => {
-  const model = strataModel(TINY, {} as never, "");
+  const model = strataModel(TINY, new WeightReader("tiny", strataTensors(TINY)), "");
   const dim = TINY.descriptorDim;
 
   function read(score: DenseMap, size: { width: number; height: number }, given: Partial<ExtractOptions> = {}) {
@@ -145,7 +147,6 @@ describe("the default family", () => {
 describe("the reference", () => {
   const dim = 16;
   const options = (more: Partial<ReferenceModelOptions> = {}): ReferenceModelOptions => ({
-    attention: "multi_attention_model2",
     squash: false,
     firstStride: 1,
     replaceStrideWithDilation: false,
@@ -163,13 +164,18 @@ describe("the reference", () => {
     return all;
   }
 
+  function opened(own: ReferenceModelOptions, attention: AttentionKind = "multi_attention_model2") {
+    const reader = new WeightReader("r", referenceTensors({ attention, dim }));
+    return referenceModel("r", reader, "", { depth: 18, attention, dim }, own);
+  }
+
   function read(
     all: Record<string, DenseMap>,
     given: Partial<ExtractOptions> = {},
     more: Partial<ReferenceModelOptions> = {},
     size = { width: 400, height: 400 },
   ) {
-    const model = referenceModel("r", "", dim, {} as never, options(more));
+    const model = opened(options(more));
     const features = model.read(all, size, extractOptions(given, REFERENCE_DEFAULTS));
     return checkFeatures("read", features);
   }
@@ -268,17 +274,17 @@ describe("the reference", () => {
   });
 
   it("pads images that are smaller than its stride, and for averaged levels to sizes that agree", () => {
-    const fitted = (width: number, height: number, more: Partial<ReferenceModelOptions> = {}) => {
-      const { fit: grow } = referenceModel("r", "", dim, {} as never, options(more));
+    const fitted = (width: number, height: number, attention?: AttentionKind, firstStride: 1 | 2 = 1) => {
+      const { fit: grow } = opened(options({ firstStride }), attention);
       const grown = grow(noiseImage(width, height));
       return [grown.width, grown.height];
     };
     expect(fitted(1, 1)).toEqual([32, 32]);
     expect(fitted(33, 17)).toEqual([33, 32]);
-    const averaged = { attention: "attention_model" } as const;
+    const averaged = "attention_model";
     // The stem with stride 1 loses 6 pixels.
     expect(fitted(1, 23, averaged)).toEqual([22, 38]);
     expect(fitted(38, 39, averaged)).toEqual([38, 54]);
-    expect(fitted(1, 33, { ...averaged, firstStride: 2 })).toEqual([32, 64]);
+    expect(fitted(1, 33, averaged, 2)).toEqual([32, 64]);
   });
 });

@@ -219,7 +219,7 @@ describe("importModel", () => {
       ["nothing", OptionError, /the folder ".*nothing" has no weights: expected model\.safetensors/],
       ["no-shard", FormatError, /variables\.index: shard 1 of 1 \("….data-00000-of-00001"\) is missing$/],
       ["no-shard.tar.gz", FormatError, /no-shard\.tar\.gz\/variables\/variables\.index: shard 1 of 1 .* is missing$/],
-      ["stem/variables/variables", FormatError, /missing tensors: resnet_v1_50\/block1\/unit_1\/.* \(264 in all\)$/],
+      ["stem/variables/variables", FormatError, /missing tensors: resnet_v1_50\/conv1\/.* \(264 in all\)$/],
       ["stem/variables/variables.index", FormatError, /missing tensors: .* \(264 in all\)$/],
       ["softmax.ckpt", OptionError, /has no backbone .* name the checkpoint or weights of it with --backbone$/],
     ];

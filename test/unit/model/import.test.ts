@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { OptionError, type StrataError } from "../../../src/errors.js";
 import { openTrained } from "../../../src/extract/models.js";
 import { type NdArray, ndarray } from "../../../src/formats/ndarray.js";
-import type { AttentionKind } from "../../../src/model/attention.js";
+import type { AttentionKind } from "../../../src/model/attention-kinds.js";
 import { BACKBONE_PREFIX } from "../../../src/model/checkpoint.js";
 import { depthUnder, type ImportSource, kindOf } from "../../../src/model/import/detect.js";
 import { ImportError, type ImportRequest, importWeights } from "../../../src/model/import/index.js";

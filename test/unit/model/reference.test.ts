@@ -1,17 +1,14 @@
+import type { numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.js";
 import { openReference } from "../../../src/extract/models.js";
 import { ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
-import type { AttentionKind } from "../../../src/model/attention.js";
-import type { Arr, Conv } from "../../../src/model/operators.js";
-import {
-  ENCODER_DIMS,
-  type ReferenceOptions,
-  type ReferenceParams,
-  readReferenceParams,
-  referenceNetwork,
-} from "../../../src/model/reference.js";
-import { resnetTaps } from "../../../src/model/resnet.js";
+import type { AttentionKind } from "../../../src/model/attention-kinds.js";
+import { BACKBONE_PREFIX } from "../../../src/model/checkpoint.js";
+import { fold, foldedPass } from "../../../src/model/layers/folded.js";
+import type { Layers } from "../../../src/model/layers/layers.js";
+import { ENCODER_DIMS, type ReferenceOptions, referenceNetwork } from "../../../src/model/reference.js";
+import { resnet } from "../../../src/model/resnet.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { referenceTensors, type StateDict } from "../../models.js";
 import { naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
@@ -20,24 +17,20 @@ import { naiveConv, randomValues, runGraph, type Values, worstDifference } from 
 async function run(
   tensors: StateDict,
   dim: number,
-  options: Partial<ReferenceOptions>,
+  { attention = "multi_attention_model2", ...given }: Partial<ReferenceOptions> & { attention?: AttentionKind },
   [h, w]: [number, number],
   taps = false,
 ) {
-  const all: ReferenceOptions = {
-    attention: "multi_attention_model2",
-    squash: false,
-    firstStride: 2,
-    replaceStrideWithDilation: false,
-    ...options,
+  const options = { squash: false, firstStride: 2, replaceStrideWithDilation: false, ...given } as const;
+  const network = (layers: Layers) => referenceNetwork(layers, { depth: 18, attention, dim }, options);
+  const trunk = (layers: Layers) => {
+    const pass = resnet(layers, BACKBONE_PREFIX, 18, options);
+    return (image: np.Array) => Object.fromEntries(pass(image).map((tap, i) => [`tap${i}`, tap]));
   };
-  const params = readReferenceParams(new WeightReader("w", tensors), 18, all.attention, dim);
-  const network = ({ image, params: p }: { image: Arr; params: ReferenceParams<Conv> }): Record<string, Arr> => {
-    if (taps) return Object.fromEntries(resnetTaps(image, p.resnet, all).map((tap, i) => [`tap${i}`, tap]));
-    return referenceNetwork(all)({ image, params: p });
-  };
+  const chosen = taps ? trunk : network;
+  const params = fold(chosen, new WeightReader("w", tensors));
   const image = { shape: [1, 3, h, w], data: randomValues(3 * h * w, h * w) };
-  return runGraph(network as never, { params: params as never }, image);
+  return runGraph(foldedPass<Record<string, np.Array>>(chosen) as never, { params }, image);
 }
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));

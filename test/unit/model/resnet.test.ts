@@ -1,16 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
-import type { Arr, Conv } from "../../../src/model/operators.js";
-import {
-  DEPTHS,
-  type Depth,
-  type ResnetOptions,
-  type ResnetParams,
-  readResnetParams,
-  resnetDepth,
-  resnetTaps,
-  tapChannels,
-} from "../../../src/model/resnet.js";
+import { fold, foldedPass } from "../../../src/model/layers/folded.js";
+import type { Layers } from "../../../src/model/layers/layers.js";
+import { DEPTHS, type Depth, type ResnetOptions, resnet, resnetDepth, tapChannels } from "../../../src/model/resnet.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { referenceTensors, type StateDict } from "../../models.js";
 import { naiveConv, randomValues, runGraph, type Values, worstDifference } from "../../networks.js";
@@ -134,11 +126,15 @@ describe("resnetDepth", () => {
   });
 });
 
-describe("resnetTaps", () => {
+describe("resnet", () => {
+  const network =
+    (depth: Depth, options: ResnetOptions = { firstStride: 2, replaceStrideWithDilation: false }) =>
+    (layers: Layers) =>
+      resnet(layers, PREFIX, depth, options);
   const read = (tensors: StateDict, depth: Depth) => {
     const backbone = new Map([...tensors].filter(([name]) => name.startsWith(PREFIX)));
     const reader = new WeightReader("w", backbone);
-    const params = readResnetParams(reader, PREFIX, depth);
+    const params = fold(network(depth), reader);
     reader.ignore(/\.fc\.|num_batches_tracked/);
     reader.finish();
     return params;
@@ -156,8 +152,8 @@ describe("resnetTaps", () => {
     const tensors = referenceTensors({ depth });
     const params = read(tensors, depth);
     const image = { shape: [1, 3, h, w], data: randomValues(3 * h * w, depth) };
-    const network = ({ image: x, params: p }: { image: Arr; params: ResnetParams<Conv> }) => resnetTaps(x, p, options);
-    const taps = Object.values(await runGraph(network as never, { params: params as never }, image));
+    const pass = foldedPass(network(depth, options));
+    const taps = Object.values(await runGraph(pass as never, { params }, image));
     const expected = torchvisionTaps(image, tensors, depth, options);
     expect(taps.map(({ shape }) => shape.slice(2)).join(" ")).toBe(sizes);
     expected.forEach((tap, i) => {
@@ -173,7 +169,7 @@ describe("resnetTaps", () => {
     const missing = new Map(tensors);
     missing.delete(`${PREFIX}layer2.0.bn1.bias`);
     missing.delete(`${PREFIX}conv1.weight`);
-    expect(() => read(missing, 18)).toThrow(/missing tensors: .*layer2\.0\.bn1\.bias, .*conv1\.weight$/);
+    expect(() => read(missing, 18)).toThrow(/missing tensors: .*conv1\.weight, .*layer2\.0\.bn1\.bias$/);
     // Bottlenecks where plain blocks are expected.
     expect(() => read(tensors, 50)).toThrow(/layer1\.0\.conv1\.weight" has shape \[64,64,3,3\].* \[64,64,1,1\]/);
   });

@@ -1,34 +1,45 @@
 import { describe, expect, it } from "vitest";
+import { denseMaps } from "../../../src/extract/strata-graph.js";
 import { ndarray } from "../../../src/formats/ndarray.js";
 import { compile } from "../../../src/graph/compile.js";
 import type { StrataConfig } from "../../../src/model/config.js";
-import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
-import { strataForm } from "../../../src/model/strata-form.js";
+import { fold } from "../../../src/model/layers/folded.js";
+import type { Layers } from "../../../src/model/layers/layers.js";
+import { strataNetwork } from "../../../src/model/strata.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { SLIM, type StateDict, strataTensors, TINY } from "../../models.js";
 import { interpret, randomValues, worstDifference } from "../../networks.js";
 
-const read = (tensors: StateDict, config: StrataConfig = TINY) =>
-  readStrataParams(new WeightReader("w", tensors), config);
+const network = (config: StrataConfig) => (layers: Layers) => strataNetwork(layers, config);
+
+/** The dense pass of a configuration, to be compiled or interpreted. */
+const pass = (config: StrataConfig) => denseMaps(network(config)) as never;
+
+function read(tensors: StateDict, config: StrataConfig = TINY) {
+  const reader = new WeightReader("w", tensors);
+  const params = fold(network(config), reader);
+  reader.finish();
+  return params;
+}
 
 describe("strataNetwork", () => {
   it("a cascade of taps is one graph too, and its sum is that of the taps but for where they are blended", async () => {
     const params = read(strataTensors());
     const image = { shape: [1, 3, 32, 48], data: randomValues(3 * 32 * 48, 5) };
-    const inputs = { image: { shape: ["N", 3, "H", "W"] }, params: params as never };
+    const inputs = { image: { shape: ["N", 3, "H", "W"] }, params };
     const dims = { N: [2, 3], H: [128, 160], W: [160, 192] } as const;
-    const compiled = await compile(strataNetwork(strataForm({ join: "cascade" })) as never, inputs, {
+    const compiled = await compile(pass({ ...TINY, join: "cascade" }), inputs, {
       runtime: nodeRuntime,
       dims,
     });
     const { attention } = await compiled.run({ image });
     await compiled.dispose();
-    const own = await interpret(strataNetwork(strataForm({ join: "cascade" })) as never, {
+    const own = await interpret(pass({ ...TINY, join: "cascade" }), {
       image,
-      params: params as never,
+      params,
     });
-    const direct = await interpret(strataNetwork(strataForm({})) as never, { image, params: params as never });
+    const direct = await interpret(pass(TINY), { image, params });
     const actual = { shape: [...attention.shape], data: attention.data as Float32Array };
     expect(worstDifference(actual, own.attention)).toBeLessThan(2e-6);
     const apart = worstDifference(own.attention, direct.attention);
@@ -39,8 +50,8 @@ describe("strataNetwork", () => {
   it("one graph serves all sizes and batches, and is what jax-js's interpreter says", async () => {
     const params = read(strataTensors());
     const compiled = await compile(
-      strataNetwork(strataForm({})) as never,
-      { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
+      pass(TINY),
+      { image: { shape: ["N", 3, "H", "W"] }, params },
       { runtime: nodeRuntime, dims: { N: [2, 3], H: [128, 160], W: [160, 192] } },
     );
     try {
@@ -50,7 +61,7 @@ describe("strataNetwork", () => {
         [3, 16, 32],
       ]) {
         const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
-        const expected = await interpret(strataNetwork(strataForm({})) as never, { image, params: params as never });
+        const expected = await interpret(pass(TINY), { image, params });
         const actual = await compiled.run({ image });
         expect(Object.keys(actual).sort()).toEqual(["attention", "map1", "map2", "map3", "map4", "score"]);
         for (const [name, value] of Object.entries(expected)) {
@@ -78,11 +89,11 @@ describe("strataNetwork", () => {
     ["a score of one deep level", { ...TINY, scoreLevels: [2], descriptorLevels: [3] }],
     ["a score of two levels, at half resolution", { ...SLIM, scoreLevels: [1, 3] }],
   ])("%s is one graph for all sizes too", async (_, config) => {
-    const network = strataNetwork(strataForm(config)) as never;
+    const dense = pass(config);
     const params = read(strataTensors(config), config);
     const compiled = await compile(
-      network,
-      { image: { shape: ["N", 3, "H", "W"] }, params: params as never },
+      dense,
+      { image: { shape: ["N", 3, "H", "W"] }, params },
       {
         runtime: nodeRuntime,
         dims: { N: [2, 3], H: [128, 160], W: [160, 192] },
@@ -93,7 +104,7 @@ describe("strataNetwork", () => {
       [2, 48, 16],
     ]) {
       const image = { shape: [n, 3, h, w], data: randomValues(3 * n * h * w, h + w) };
-      const expected = await interpret(network, { image, params: params as never });
+      const expected = await interpret(dense, { image, params });
       const actual = await compiled.run({ image });
       const levels = config.descriptorLevels as number[];
       expect(Object.keys(actual).sort()).toEqual(["attention", ...levels.map((l) => `map${l}`), "score"]);
@@ -117,7 +128,7 @@ describe("strataNetwork", () => {
     const at = async (shift: number) => {
       const image = { shape: [1, 3, 64, 64], data: new Float32Array(3 * 64 * 64) };
       for (let c = 0; c < 3; c++) image.data[c * 4096 + 32 * 64 + 24 + shift] = 1;
-      const { score } = await interpret(strataNetwork(strataForm(config)) as never, { image, params: params as never });
+      const { score } = await interpret(pass(config), { image, params });
       return score.data;
     };
     const [first, second] = [await at(0), await at(2)];

@@ -1,4 +1,4 @@
-/** The detector in training: its network is the one that extracts, its gradient its loss's slope, and what it learns opens. */
+/** The detector in training: its gradient is its loss's slope, and what it learns opens. */
 import { type numpy as np, valueAndGrad } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { FormatError, OptionError, ShapeError } from "../../../src/errors.js";
@@ -11,24 +11,13 @@ import { setDefaultRuntime } from "../../../src/graph/session.js";
 import type { Image } from "../../../src/image/image.js";
 import { warpImage } from "../../../src/image/warp.js";
 import type { StrataConfig } from "../../../src/model/config.js";
-import { readStrataParams, strataNetwork } from "../../../src/model/strata.js";
-import { strataForm } from "../../../src/model/strata-form.js";
-import { WeightReader } from "../../../src/model/weights.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
-import { Random } from "../../../src/random.js";
-import {
-  initialNetwork,
-  initialStatistics,
-  networkMaps,
-  type Statistics,
-} from "../../../src/train/detector/network.js";
 import { type DetectorRecipe, parseDetectorRecipe } from "../../../src/train/detector/recipe.js";
 import { type DetectorTask, detectorTask } from "../../../src/train/detector/task.js";
 import type { Parameter } from "../../../src/train/parameters.js";
 import type { LossInputs } from "../../../src/train/task.js";
 import type { PairBatch, TrainingPair } from "../../../src/train/types.js";
 import { noiseImage, SLIM, strataTensors, TINY } from "../../models.js";
-import { interpret, randomValues, type Values, worstDifference } from "../../networks.js";
 
 const SIZE = 32;
 const { name: _, ...network } = TINY;
@@ -45,71 +34,6 @@ function recipe(
     losses: { patch: 8, peakWindow: 8, border: 1, ...losses },
   });
 }
-
-/** Parameters and statistics with the values that a model's file has. */
-function fromFile(config = TINY): { parameters: Parameter[]; state: Parameter[] } {
-  const tensors = strataTensors(config);
-  const filled = (own: Parameter[]) =>
-    own.map(({ name, shape }) => {
-      const tensor = tensors.get(name) as NdArray;
-      expect(tensor.shape, name).toEqual([...shape]);
-      return { name, shape, data: tensor.data as Float32Array };
-    });
-  const parameters = filled(initialNetwork(config, new Random(1)));
-  const state = filled(initialStatistics(config));
-  expect(parameters.length + state.length).toBe(tensors.size);
-  return { parameters, state };
-}
-
-const named = (parameters: readonly Parameter[]) =>
-  Object.fromEntries(parameters.map(({ name, shape, data }) => [name, { shape, data }]));
-
-async function maps(state: Parameter[], statistics: Statistics, config = TINY): Promise<Record<string, Values>> {
-  const images = { shape: [2, 3, SIZE, SIZE], data: randomValues(2 * 3 * SIZE * SIZE, 7) };
-  const given = { images, parameters: named(fromFile(config).parameters), state: named(state) };
-  const run = (x: LossInputs & { images: np.Array }) => {
-    const { levels, attention, state: next } = networkMaps(x.images, x.parameters, x.state, config, statistics);
-    return { attention, state: next, level1: levels[0], level4: levels[levels.length - 1] };
-  };
-  return interpret(run as never, given as never);
-}
-
-describe("network", () => {
-  it.each([
-    ["", TINY],
-    [", slim and at half resolution", SLIM],
-    [", seeing some levels", { ...TINY, scoreLevels: [1, 4], descriptorLevels: [1, 3] }],
-  ])("by running statistics it is the network that extracts%s", async (_, config) => {
-    const images = { shape: [2, 3, SIZE, SIZE], data: randomValues(2 * 3 * SIZE * SIZE, 7) };
-    const params = readStrataParams(new WeightReader("test", strataTensors(config)), config);
-    const given = { image: images, params } as never;
-    const { attention } = await interpret(strataNetwork(strataForm(config)) as never, given);
-    const trained = await maps(fromFile(config).state, "running", config);
-    const squashed = trained.attention.data.map((z) => 1 / (1 + Math.exp(-z)));
-    expect(worstDifference({ shape: trained.attention.shape, data: squashed }, attention)).toBeLessThan(1e-5);
-  });
-
-  it("by the batch's statistics it is the same network with these as running ones, which move a fiftieth of the way", async () => {
-    const { state } = fromFile();
-    const batch = await maps(state, "batch");
-    // What the batch's statistics were, told by what running ones have become.
-    const own = state.map(({ name, shape, data }): Parameter => {
-      const level = Number(/^levels\.(\d)/.exec(name)?.[1] ?? 0);
-      const count = 2 * (SIZE / 2 ** level) ** 2;
-      const unbiased = name.endsWith("var") ? count / (count - 1) : 1;
-      const next = batch[`state.${name}`].data;
-      return { name, shape, data: data.map((old, i) => (next[i] - 0.98 * old) / (0.02 * unbiased)) };
-    });
-    const running = await maps(own, "running");
-    for (const output of ["attention", "level1", "level4"]) {
-      expect(worstDifference(batch[output], running[output]), output).toBeLessThan(2e-4);
-    }
-    // Running statistics that are used stay.
-    expect([...running["state.levels.2.b.bn.mean"].data]).toEqual([
-      ...(own.find(({ name }) => name === "levels.2.b.bn.mean") as Parameter).data,
-    ]);
-  });
-});
 
 /** A photograph of noise and a view of it, turned and moved a little; `far` leaves them nothing in common. */
 function pair(seed: number, far = false): TrainingPair {

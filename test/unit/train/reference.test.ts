@@ -4,19 +4,17 @@ import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
 import { openReference } from "../../../src/extract/models.js";
 import { type Compiled, compile, type InputSpec, input } from "../../../src/graph/compile.js";
-import { readResnetParams } from "../../../src/model/resnet.js";
-import { type ConvWeights, WeightReader } from "../../../src/model/weights.js";
+import { type Tensors, trainingLayers } from "../../../src/model/layers/training.js";
+import { referenceNetwork } from "../../../src/model/reference.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { Random } from "../../../src/random.js";
 import type { Parameter } from "../../../src/train/parameters.js";
 import { parseRecipe } from "../../../src/train/recipes.js";
-import { headScores } from "../../../src/train/reference/heads.js";
-import { assembleCheckpoint, frozenEncodings, referenceTraining } from "../../../src/train/reference/index.js";
-import { convNorm } from "../../../src/train/reference/layers.js";
+import { assembleCheckpoint, referenceTraining } from "../../../src/train/reference/index.js";
 import { counterpartsOn } from "../../../src/train/reference/levels.js";
 import type { LossInputs } from "../../../src/train/task.js";
 import { referenceTensors } from "../../models.js";
-import { interpret, randomValues, type Values } from "../../networks.js";
+import { interpret, randomValues } from "../../networks.js";
 
 const CHANNELS = [8, 12, 16] as const;
 const GRID = { width: 12, height: 12 };
@@ -269,76 +267,6 @@ describe("first values", () => {
   });
 });
 
-describe("convNorm", () => {
-  const [M, C, K, H, W] = [3, 4, 6, 5, 7];
-  const values = (shape: number[], seed: number): Values => ({
-    shape,
-    data: randomValues(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-    ),
-  });
-  const inputs = {
-    x: values([M, C, H, W], 1),
-    weight: values([K, C, 1, 1], 2),
-    bias: values([K], 3),
-    gain: values([K], 4),
-    shift: values([K], 5),
-    mean: values([K], 6),
-    variance: { shape: [K], data: randomValues(K, 7).map((v) => v + 1.5) },
-  };
-  type Given = Record<keyof typeof inputs, np.Array>;
-  const run = (isTraining: boolean) =>
-    interpret(
-      ((g: Given) =>
-        convNorm(
-          g.x,
-          { weight: g.weight, bias: g.bias },
-          { weight: g.gain, bias: g.shift },
-          { mean: g.mean, variance: g.variance },
-          isTraining,
-        )) as never,
-      inputs as never,
-    );
-
-  /** Convolution, then batch norm as PyTorch defines it. */
-  function naive(isTraining: boolean) {
-    const count = M * H * W;
-    const at = (m: number, k: number, p: number) => {
-      let sum = inputs.bias.data[k];
-      for (let c = 0; c < C; c++) sum += inputs.weight.data[k * C + c] * inputs.x.data[(m * C + c) * H * W + p];
-      return sum;
-    };
-    const out = new Float32Array(M * K * H * W);
-    const [means, variances]: [number[], number[]] = [[], []];
-    for (let k = 0; k < K; k++) {
-      const all = Array.from({ length: count }, (_, i) => at(Math.floor(i / (H * W)), k, i % (H * W)));
-      const mean = all.reduce((a, b) => a + b, 0) / count;
-      const variance = all.reduce((a, b) => a + (b - mean) ** 2, 0) / count;
-      const [m, v] = isTraining ? [mean, variance] : [inputs.mean.data[k], inputs.variance.data[k]];
-      all.forEach((value, i) => {
-        const normal = (value - m) / Math.sqrt(v + 1e-5);
-        const place = (Math.floor(i / (H * W)) * K + k) * H * W + (i % (H * W));
-        out[place] = normal * inputs.gain.data[k] + inputs.shift.data[k];
-      });
-      means.push(isTraining ? 0.9 * inputs.mean.data[k] + 0.1 * mean : inputs.mean.data[k]);
-      const unbiased = (variance * count) / (count - 1);
-      variances.push(isTraining ? 0.9 * inputs.variance.data[k] + 0.1 * unbiased : inputs.variance.data[k]);
-    }
-    return { out: [...out], mean: means, variance: variances };
-  }
-
-  it.each([true, false])("is a convolution and batch norm, training %s", async (isTraining) => {
-    const got = await run(isTraining);
-    for (const [name, expected] of Object.entries(naive(isTraining))) {
-      expect(got[name].data.length).toBe(expected.length);
-      got[name].data.forEach((value, i) => {
-        expect(value).toBeCloseTo(expected[i], 4);
-      });
-    }
-  });
-});
-
 describe("a trained model as a checkpoint", () => {
   const whole = referenceTensors({ depth: 18, dim: 16 });
   const CHANNELS18 = [128, 256, 512] as const;
@@ -374,21 +302,18 @@ describe("a trained model as a checkpoint", () => {
     const { model: opened } = openReference("trained", "trained", tensors, { firstStride: 2 }, "");
     const shape = [1, 3, 64, 64];
     const image = { shape, data: randomValues(3 * 64 * 64) };
-    const reader = new WeightReader("whole", whole);
-    const encoder = (i: number, from: number): ConvWeights => reader.conv(`feature_encoder.e${i}.0`, [16, from, 1, 1]);
-    const frozen = {
-      resnet: readResnetParams(reader, "feature_encoder.resnet.", 18),
-      encoders: CHANNELS18.map((from, i) => encoder(i + 1, from)),
+    const shape18 = { depth: 18, attention: "multi_attention_model2", dim: 16 } as const;
+    const options = { squash: false, firstStride: 2, replaceStrideWithDilation: false } as const;
+    // The frozen part from the checkpoint, the learnt part as training has it.
+    const scored = (given: { image: np.Array } & Record<"frozen" | "parameters" | "state", Tensors>) => {
+      const tensors = { ...given.frozen, ...given.parameters };
+      const state = { ...given.frozen, ...given.state };
+      const { layers } = trainingLayers({ parameters: tensors, state, statistics: "running" });
+      return referenceNetwork(layers, shape18, options)(given.image);
     };
-    const scored = (given: { image: np.Array } & Record<string, never>) => {
-      const maps = Object.values(
-        frozenEncodings({ image: given.image, resnet: given.resnet, encoders: given.encoders }),
-      );
-      const own = maps.map((map) => map.ref);
-      const options = { attention: "multi_attention_model2", squash: false, training: false } as const;
-      const { scores } = headScores(own, given.parameters, given.state, options);
-      return { map0: maps[0], map1: maps[1], map2: maps[2], score0: scores[0], score1: scores[1], score2: scores[2] };
-    };
+    const frozen = [...whole]
+      .filter(([name, { dtype }]) => dtype === "float32" && !/resnet\.fc\.|attentions/.test(name))
+      .map(([name, { shape: own, data }]) => ({ name, shape: own, data: data as Float32Array }));
     const withData = (list: Parameter[]) =>
       Object.fromEntries(list.map(({ name, shape: own, data }) => [name, { shape: own, data }]));
     const run = async (fn: never, rest: Record<string, unknown>) => {
@@ -400,7 +325,11 @@ describe("a trained model as a checkpoint", () => {
       await compiled.dispose();
       return out;
     };
-    const seen = await run(scored as never, { ...frozen, parameters: withData(parameters), state: withData(state) });
+    const seen = await run(scored as never, {
+      frozen: withData(frozen),
+      parameters: withData(parameters),
+      state: withData(state),
+    });
     const given = await run(opened.network as never, { params: opened.params });
     for (const name of ["map0", "map1", "map2", "score0", "score1", "score2"]) {
       const [a, b] = [seen[name].data as Float32Array, given[name].data as Float32Array];

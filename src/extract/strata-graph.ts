@@ -1,13 +1,14 @@
 /**
- * The default family's features, read off inside the graph: maxima of the score, positions between pixels, descriptors
- * sampled at them. It does what extract/strata.ts does on maps, without 28 MB of maps leaving the runtime per 640×480
- * image.
+ * Features of a score network, read off inside the graph: maxima of the score, positions between pixels, descriptors
+ * sampled at them. It does what strata.ts does on maps, without 28 MB of maps leaving the runtime per 640×480 image.
  */
 import { lax, numpy as np } from "@jax-js/jax";
-import { type Arr, type Conv, softmaxLast } from "./operators.js";
-import { sampleLinear, sampleWindows, topCells } from "./sampling.js";
-import { type StrataParams, strataMaps } from "./strata.js";
-import type { StrataForm } from "./strata-form.js";
+import { foldedLayers, foldedPass } from "../model/layers/folded.js";
+import type { Network } from "../model/layers/layers.js";
+import { type Arr, type Conv, softmaxLast } from "../model/operators.js";
+import { sampleLinear, sampleWindows, topCells } from "../model/sampling.js";
+import { type ScoreNetwork, scoresOf } from "../model/score-network.js";
+import { SOFT_ARGMAX } from "./localize.js";
 
 export interface KeypointInputs {
   /** Normalised image [N, 3, H, W], H and W multiples of 16. */
@@ -17,7 +18,7 @@ export interface KeypointInputs {
   rows: Arr;
   /** [K]: only its length counts, the number of keypoints; K ≤ H·W. */
   slots: Arr;
-  params: StrataParams<Conv>;
+  params: Record<string, Conv>;
 }
 
 export interface KeypointOutputs {
@@ -30,13 +31,30 @@ export interface KeypointOutputs {
   descriptors: Arr;
 }
 
+/**
+ * The maps of a network: encoded ones of the descriptor's levels by name, map1…map4 [N, dim, H/2ˡ, W/2ˡ], `attention`
+ * [N, 2, H, W] and `score` [N, 1, H, W].
+ */
+export const denseMaps = (build: Network<ScoreNetwork>) =>
+  foldedPass((layers) => {
+    const network = build(layers);
+    return (image): Record<string, Arr> => {
+      const { levels, logits } = network.maps(image);
+      const scores = scoresOf(network, logits);
+      const encoded = levels.map((map, i) => [`map${network.levels[i]}`, network.encoders[i](map)]);
+      return { ...scores, ...Object.fromEntries(encoded) };
+    };
+  });
+
 /** The network and its reading for windows of (2·radius + 1)² pixels. */
-export function strataKeypoints(radius: number, form: StrataForm): (inputs: KeypointInputs) => KeypointOutputs {
-  const size = 2 * radius + 1;
-  const steps = Array.from({ length: size }, (_, i) => i - radius);
-  const window = steps.flatMap((dy) => steps.map((dx) => [dx, dy]));
+export function scoreKeypoints(
+  build: Network<ScoreNetwork>,
+  radius: number,
+): (inputs: KeypointInputs) => KeypointOutputs {
   return ({ image, columns, rows, slots, params }) => {
-    const { score: whole, attention, levels } = strataMaps({ image, params }, form);
+    const network = build(foldedLayers(params));
+    const { levels, logits } = network.maps(image);
+    const { attention, score: whole } = scoresOf(network, logits);
     attention.dispose();
     const frame = (row: number): Arr =>
       rows.ref
@@ -52,17 +70,26 @@ export function strataKeypoints(radius: number, form: StrataForm): (inputs: Keyp
     const cells = best.ref.slice([], [], [0, 2]);
     const scores = best.slice([], [], 2);
 
-    // Soft-argmax: the mean offset of the window, weighted by exp(score / (0.1 · largest + 1e-9)).
-    const offsets = np.array(window);
-    const values = sampleWindows(score, cells.ref, offsets.ref);
-    const temperature = np.max(values.ref, 2, { keepdims: true }).mul(0.1).add(1e-9);
-    const weights = softmaxLast(values.div(temperature));
+    const offsets = np.array(windowOffsets(radius));
+    const weights = softmaxLast(overTemperature(sampleWindows(score, cells.ref, offsets.ref)));
     const keypoints = cells.add(np.matmul(weights, offsets));
 
-    const sum = describeAt(levels, keypoints.ref, params.encoders, form.descriptorLevels);
+    const sum = describeAt(levels, keypoints.ref, network);
     const norm = np.sqrt(np.sum(np.square(sum.ref), 2, { keepdims: true }));
     return { keypoints, scores, descriptors: sum.div(np.maximum(norm, 1e-12)) };
   };
+}
+
+/** Offsets x, y of the cells of a (2·radius + 1)² window, row by row. */
+export function windowOffsets(radius: number): number[][] {
+  const steps = Array.from({ length: 2 * radius + 1 }, (_, i) => i - radius);
+  return steps.flatMap((dy) => steps.map((dx) => [dx, dy]));
+}
+
+/** Windows [N, P, Q] of scores, ready for the softmax of a soft-argmax (localize.ts). */
+export function overTemperature(values: Arr): Arr {
+  const { share, least } = SOFT_ARGMAX;
+  return values.ref.div(np.max(values, 2, { keepdims: true }).mul(share).add(least));
 }
 
 /**
@@ -71,7 +98,7 @@ export function strataKeypoints(radius: number, form: StrataForm): (inputs: Keyp
  * together make it one product. Cells outside a map give not even the bias; how much of a point lies inside, a map of
  * ones says.
  */
-function describeAt(maps: readonly Arr[], keypoints: Arr, encoders: readonly Conv[], levels: readonly number[]): Arr {
+function describeAt(maps: readonly Arr[], keypoints: Arr, { encoders, levels }: ScoreNetwork): Arr {
   const rows: Arr[] = [];
   const kernels: Arr[] = [];
   maps.forEach((map, i) => {
@@ -82,7 +109,7 @@ function describeAt(maps: readonly Arr[], keypoints: Arr, encoders: readonly Con
     const points = np.expandDims(places, 1);
     const ones = map.ref.slice([], [0, 1]).mul(0).add(1);
     rows.push(sampleLinear(map, points.ref), sampleLinear(ones, points));
-    const { weight, bias } = encoders[i];
+    const { weight, bias } = encoders[i].weights();
     kernels.push(weight.slice([], [], 0, 0).transpose([1, 0]), bias.reshape([1, -1]));
   });
   keypoints.dispose();

@@ -118,3 +118,45 @@ export function calibrationError(curve: readonly ReliabilityBin[]): number {
   const total = curve.reduce((sum, { count }) => sum + count, 0);
   return curve.reduce((sum, { count, predicted, observed }) => sum + count * Math.abs(predicted - observed), 0) / total;
 }
+
+/** What the verdict does to pairs that it was not fitted on. */
+export interface VerdictFigures {
+  pairs: number;
+  right: number;
+  sameOfRight: number;
+  differentOfRight: number;
+  /** Pairs of different photographs, and how many of them are called same. */
+  unrelated: number;
+  sameOfUnrelated: number;
+  calibrationError: number;
+  curve: ReliabilityBin[];
+}
+
+/** Figures of a verdict on views of one photograph (`same`) and of different ones. */
+export function verdictFigures(
+  model: VerdictModel,
+  same: readonly JudgedPair[],
+  different: readonly JudgedPair[],
+): VerdictFigures {
+  const right = same.filter((pair) => pair.right).map((pair) => pairProbability(model, pair));
+  const unrelated = different.map((pair) => pairProbability(model, pair));
+  const curve = reliabilityCurve(model, [...same, ...different]);
+  const above = (values: readonly number[]) => values.filter((p) => p >= model.same).length;
+  return {
+    pairs: same.length,
+    right: right.length,
+    sameOfRight: above(right),
+    differentOfRight: right.filter((p) => p < model.different).length,
+    unrelated: unrelated.length,
+    sameOfUnrelated: above(unrelated),
+    calibrationError: calibrationError(curve),
+    curve,
+  };
+}
+
+/** Six digits are more than the pairs know. */
+export function roundVerdict({ weights, bias, same, different }: VerdictModel): VerdictModel {
+  const short = (value: number) => Number(value.toPrecision(6));
+  const named = Object.fromEntries(EVIDENCE.map((name) => [name, short(weights[name])]));
+  return { weights: named as VerdictModel["weights"], bias: short(bias), same, different };
+}

@@ -1,7 +1,27 @@
 /** Evaluation: features, pairs and truths in, scores out. */
 export { BASELINE_NAMES, type Baseline, type BaselineName, type BaselineOptions, openBaseline } from "./baselines.js";
+export {
+  calibrationError,
+  fitVerdict,
+  type JudgedPair,
+  pairProbability,
+  type ReliabilityBin,
+  reliabilityCurve,
+  type VerdictFigures,
+  verdictFigures,
+} from "./calibration.js";
 export { type CompareOptions, type Comparison, compareRuns, type MetricComparison } from "./compare.js";
 export { topFeatures } from "./features.js";
+export {
+  HIGH_RESOLUTION,
+  HPATCHES_FOLDER,
+  HPATCHES_IMAGES,
+  HPATCHES_SEQUENCES,
+  HPATCHES_URL,
+  isFullHpatches,
+  SEQUENCE_FILES,
+  sequenceKind,
+} from "./hpatches.js";
 export {
   areaUnderShare,
   countWithin,

@@ -1,16 +1,16 @@
 /** Names, options and help of `strata bench download`; what it does is imported when it is called. */
 import type { Command } from "commander";
+import { HPATCHES_FOLDER } from "../../bench/hpatches.js";
 import type { Context } from "../context.js";
 import type { BenchDownloadFlags } from "./download-hpatches.js";
-import { DEFAULT_FOLDER, URL_SETTING } from "./hpatches-folder.js";
 
 export function addBenchDownload(parent: Command, context: Context, done: (code: number) => void): void {
   parent
     .command("download")
     .description("Fetch a data set: hpatches, the HPatches sequences.")
     .argument("<dataset>", "hpatches")
-    .option("--out <folder>", `where the sequences go (default: ${DEFAULT_FOLDER})`)
-    .option("--url <address>", `the archive's address (default: ${URL_SETTING}, or where HPatches publishes it)`)
+    .option("--out <folder>", `where the sequences go (default: ${HPATCHES_FOLDER})`)
+    .option("--url <address>", `the archive's address (default: STRATA_HPATCHES_URL, or where HPatches publishes it)`)
     .option("--archive <file>", "unpack this archive (.tar.gz, .tar) instead of fetching one")
     .option("--sha256 <hex>", "the archive's SHA-256, to be checked")
     .option("--no-verify", "do not look for a checksum beside the archive (ARCHIVE.sha256)")

@@ -1,8 +1,7 @@
 /** `strata bench published`: the figures on HPatches that others have published, as a table, JSON or page. */
 import { publishedName } from "../../bench/published-names.js";
 import { decimals } from "../../bench/report/text.js";
-import { writeFileAtomic } from "../../node/atomic.js";
-import { publishedCurves } from "../../node/bench/published.js";
+import { publishedCurves, savePublishedReport } from "../../node/bench/published.js";
 import { checkWritable } from "../../node/folders.js";
 import { type Context, EXIT } from "../context.js";
 import { textTable } from "./text-table.js";
@@ -20,16 +19,7 @@ export async function publishedCommand(flags: PublishedFlags, command: string, c
   const curves = await publishedCurves();
   if (flags.report !== undefined) {
     await checkWritable([flags.report]);
-    const { benchReportHtml } = await import("../../bench/report/index.js");
-    const page = await benchReportHtml({
-      title: "Published results on HPatches",
-      date: new Date().toISOString().slice(0, 10),
-      command,
-      full: false,
-      runs: [],
-      published: curves,
-    });
-    await writeFileAtomic(flags.report, page);
+    await savePublishedReport(flags.report, command);
   }
   if (flags.json) {
     const named = curves.map((curve) => ({ ...curve, ...publishedName(curve.name) }));

@@ -14,6 +14,7 @@ import { resizeImage } from "../../image/resize.js";
 import { matchedPoints, matchFeatures } from "../../match/index.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { encodeJpeg, encodePng } from "../images.js";
+import { nodeRuntime } from "../runtime.js";
 import { namedMaps, paintMap, shrinkByMaximum } from "./score-maps.js";
 
 /** Where the pictures' parts come from. */
@@ -138,7 +139,7 @@ async function drawnMatches(
   most: number,
 ): Promise<Pick<PairPicture, "lines" | "isRight">> {
   const [a, b] = [await source.features(run, sequence, images[0]), await source.features(run, sequence, images[1])];
-  const matches = await matchFeatures(a, b);
+  const matches = await matchFeatures(a, b, { runtime: nodeRuntime });
   const [from, to] = matchedPoints("benchGallery", a, b, matches);
   const projected = projectPoints(await source.homography(sequence, images), from);
   const taken = evenly(matches, most);

@@ -7,13 +7,27 @@ import { PUBLISHED_NAMES } from "../../bench/published-names.js";
 import { type MethodCurve, THRESHOLDS } from "../../bench/types.js";
 import { FormatError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { readFileChecked } from "../atomic.js";
+import { readFileChecked, writeFileAtomic } from "../atomic.js";
 
 const FILE = fileURLToPath(new URL("../../../data/published_hpatches.json", import.meta.url));
 
 /** All curves in the file's order; `PUBLISHED_NAMES` has their labels. FormatError when the file is damaged. */
 export async function publishedCurves(): Promise<MethodCurve[]> {
   return readPublishedCurves(await readFileChecked(FILE), FILE);
+}
+
+/** Writes a page with their figures; `command`: what makes it again, as it is shown. */
+export async function savePublishedReport(path: string, command: string): Promise<void> {
+  const { benchReportHtml } = await import("../../bench/report/index.js");
+  const page = await benchReportHtml({
+    title: "Published results on HPatches",
+    date: new Date().toISOString().slice(0, 10),
+    command,
+    full: false,
+    runs: [],
+    published: await publishedCurves(),
+  });
+  await writeFileAtomic(path, page);
 }
 
 /** The curves out of the bytes of such a file: name → thresholds, three curves, two means. */

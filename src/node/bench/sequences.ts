@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { sequenceKind } from "../../bench/hpatches.js";
 import type { PairTruth, SequenceKind } from "../../bench/types.js";
 import { FormatError, OptionError, StrataError } from "../../errors.js";
 import { withDefaults } from "../../options.js";
@@ -106,12 +107,6 @@ export function describeBad(bad: readonly BadSequence[]): string {
   return `${bad.length} bad sequence${bad.length === 1 ? "" : "s"}:\n${lines.join("\n")}`;
 }
 
-/** HPatches' halves by prefix. */
-function kindOf(name: string): SequenceKind {
-  if (name.startsWith("i_")) return "illumination";
-  return name.startsWith("v_") ? "viewpoint" : "other";
-}
-
 interface FoundFolder {
   name: string;
   path: string;
@@ -156,7 +151,7 @@ async function readSequence({ name, path, files }: FoundFolder) {
     if (other === undefined) images.set(number, file);
     else problems.push(`both ${other} and ${file} are image ${number}; keep one`);
   }
-  const sequence: Sequence = { name, kind: kindOf(name), images: [], pairs: [] };
+  const sequence: Sequence = { name, kind: sequenceKind(name), images: [], pairs: [] };
   for (let number = 1; number <= last; number++) {
     const file = images.get(number);
     if (file === undefined) problems.push(missing(number, files));

@@ -175,7 +175,7 @@ describe("strata bench hpatches", () => {
     const { code, err, out } = await bench();
     expect([code, out]).toEqual([1, ""]);
     expect(err).toMatch(
-      /strata-s: 2 bad sequences:\n {2}i_a: .*2\.png: not an image.*\n {2}v_c: .*3\.png: .*--skip-bad/s,
+      /strata-s: 2 bad sequences:\n {4}i_a: .*2\.png: not an image.*\n {4}v_c: .*3\.png: .*--skip-bad/s,
     );
     const { code: again, json, err: said } = await bench("--skip-bad", "--json");
     expect(again).toBe(0);

@@ -4,34 +4,8 @@
  */
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ioError, readFileChecked, writeFileAtomic } from "../../node/atomic.js";
-
-/** Where HPatches' authors publish the sequences. */
-export const HPATCHES_URL = "http://icvl.ee.ic.ac.uk/vbalnt/hpatches/hpatches-sequences-release.tar.gz";
-
-/** Environment variable with another address of the archive. */
-export const URL_SETTING = "STRATA_HPATCHES_URL";
-
-export const DEFAULT_FOLDER = "hpatches-sequences-release";
-
-/** Sequences in that archive, and without those of high resolution. */
-export const HPATCHES_SEQUENCES = { all: 116, kept: 108 } as const;
-
-/** Left out by D2-Net and whoever compares with it: too large for some methods. The first is spelled so in the archive. */
-export const HIGH_RESOLUTION: readonly string[] = [
-  "i_contruction",
-  "i_construction",
-  "i_crownnight",
-  "i_dc",
-  "i_pencils",
-  "i_whitebuilding",
-  "v_artisans",
-  "v_astronautis",
-  "v_talent",
-];
-
-/** Files of a sequence. */
-const FILES = [1, 2, 3, 4, 5, 6].flatMap((k) => (k === 1 ? ["1.ppm"] : [`${k}.ppm`, `H_1_${k}`]));
+import { HIGH_RESOLUTION, HPATCHES_SEQUENCES, SEQUENCE_FILES } from "../../bench/hpatches.js";
+import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 
 const NOTE = ".strata.json";
 
@@ -66,7 +40,7 @@ export async function inspectFolder(folder: string): Promise<FolderState> {
   state.empty = names.length === 0;
   for (const name of names.filter((one) => /^[iv]_/.test(one)).sort()) {
     const missing: string[] = [];
-    for (const file of FILES) {
+    for (const file of SEQUENCE_FILES) {
       const info = await stat(join(folder, name, file)).catch(() => undefined);
       if (!info?.isFile() || info.size === 0) missing.push(file);
     }

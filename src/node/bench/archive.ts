@@ -4,60 +4,71 @@
  */
 import { stat } from "node:fs/promises";
 import { FormatError, IoError } from "../../errors.js";
-import { readFileChecked } from "../../node/atomic.js";
-import { checkSha256, downloadFile, downloadText, hashFile } from "../../node/download.js";
-import { checkUrl, shownAddress } from "../../node/http.js";
-import { byteMeter } from "../byte-meter.js";
-import type { Context } from "../context.js";
+import { readFileChecked } from "../atomic.js";
+import { checkSha256, downloadFile, downloadText, hashFile } from "../download.js";
+import { checkUrl, shownAddress } from "../http.js";
 
 /** Most bytes of an archive, of which nobody says how many it has. */
 const MAX_ARCHIVE = 16 * 2 ** 30;
 
-/** What the user says about the archive, and about talking. */
-export interface ArchiveFlags {
+export interface ArchiveOptions {
+  /** The archive's file, instead of one to fetch. */
   archive?: string;
+  /** Its SHA-256, 64 hexadecimal digits. */
   sha256?: string;
-  /** --no-verify: checksums beside the archive are not looked for. */
-  verify: boolean;
-  json?: boolean;
-  quiet?: boolean;
+  /** Whether checksums beside the archive are looked for; default true. */
+  verify?: boolean;
+}
+
+/** How a download tells where it is, and is stopped. */
+export interface DownloadWatch {
+  /** Hears what begins and what is worth knowing, a line each. */
+  note?(line: string): unknown;
+  onProgress?(progress: ArchiveProgress): void;
+  /** Aborting keeps what has arrived; the same call goes on from there. */
+  signal?: AbortSignal;
+}
+
+export interface ArchiveProgress {
+  stage: "fetch" | "unpack";
+  /** Bytes fetched or unpacked, of how many (null: nobody says), and how many of them in this run. */
+  done: number;
+  total: number | null;
+  worked: number;
 }
 
 /**
- * The checksum of the archive `flags.archive`, or of `archive` after it was fetched from `address` where it was not
+ * The checksum of the archive `options.archive`, or of `archive` after it was fetched from `address` where it was not
  * there, and by what it was checked (null: nothing). FormatError when it is another than expected.
  */
 export async function fetchArchive(
   archive: string,
   address: string,
-  flags: ArchiveFlags,
-  context: Context,
-  signal: AbortSignal,
+  options: ArchiveOptions,
+  { note = () => {}, onProgress = () => {}, signal }: DownloadWatch,
 ): Promise<{ sha256: string; verifiedBy: string | null }> {
-  const local = flags.archive !== undefined;
+  const local = options.archive !== undefined;
   const url = local ? null : checkUrl("bench download", address);
-  const given = flags.sha256 === undefined ? null : { sha256: checkSha256("--sha256", flags.sha256), by: "--sha256" };
-  const found = given ?? (flags.verify ? await findChecksum(archive, url, signal) : null);
-  const say = (line: string) => {
-    if (!flags.quiet) context.err(`strata: ${line}\n`);
-  };
+  const given =
+    options.sha256 === undefined ? null : { sha256: checkSha256("--sha256", options.sha256), by: "--sha256" };
+  const found = given ?? ((options.verify ?? true) ? await findChecksum(archive, url, signal) : null);
 
   const there = await stat(archive).catch(() => undefined);
   if (url && !there) {
-    say(`fetching ${shownAddress(url)}`);
-    if (!found && url.protocol === "http:") say("note: neither the connection is protected nor a checksum known");
-    const meter = byteMeter(flags, context);
+    note(`fetching ${shownAddress(url)}`);
+    if (!found && url.protocol === "http:") note("note: neither the connection is protected nor a checksum known");
     const done = await downloadFile({
       url: url.href,
       path: archive,
       sha256: found?.sha256,
       maxBytes: MAX_ARCHIVE,
-      onProgress: ({ received, total, arrived }) => meter.update(received, total, arrived),
+      onProgress: ({ received, total, arrived }) =>
+        onProgress({ stage: "fetch", done: received, total, worked: arrived }),
       signal,
-    }).finally(() => meter.stop());
+    });
     return { sha256: done.sha256, verifiedBy: found?.by ?? null };
   }
-  if (url) say(`${archive} is there and is used; remove it to have it fetched again`);
+  if (url) note(`${archive} is there and is used; remove it to have it fetched again`);
   const { sha256 } = await hashFile(archive);
   if (found && found.sha256 !== sha256) {
     throw new FormatError(`${archive}: expected SHA-256 ${found.sha256} (${found.by}), it has ${sha256}; not unpacked`);
@@ -69,7 +80,7 @@ export async function fetchArchive(
 async function findChecksum(
   archive: string,
   url: URL | null,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<{ sha256: string; by: string } | null> {
   const file = `${archive}.sha256`;
   const read = await readFileChecked(file, { limit: 4096 }).catch(() => undefined);

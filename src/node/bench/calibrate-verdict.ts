@@ -1,0 +1,114 @@
+/** A model's verdict (same, uncertain, different) fitted on photographs, measured on others, and written into the model. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fitVerdict, roundVerdict, type VerdictFigures, verdictFigures } from "../../bench/calibration.js";
+import { OptionError } from "../../errors.js";
+import { parseJson } from "../../formats/bytes.js";
+import { parseVerdictModel, type VerdictModel } from "../../geometry/verdict.js";
+import { ioError, writeFileAtomic } from "../atomic.js";
+import { type OpenOptions, openExtractor } from "../extractor.js";
+import { MODEL_FILES, withModelFolder } from "../model-folder.js";
+import type { OpenExtractor } from "./methods.js";
+import { RIGHT_WITHIN, verdictPairs } from "./verdict-pairs.js";
+
+export interface CalibrationOptions {
+  /** Folder of photographs to fit on: two views of one are a pair, so are views of different ones. */
+  photos: string;
+  /** Folder of other photographs, to say how good it is; default: none. */
+  test?: string;
+  /** Pairs of views of one photograph; default 500. */
+  pairs?: number;
+  /** Pairs of different photographs; default 1000. */
+  different?: number;
+  /** Called the same from this probability on; default 0.9. */
+  same?: number;
+  /** Called different below this one; default 0.05. */
+  unlike?: number;
+  /** Of the views; default 0. */
+  seed?: number;
+  /** The model that is measured and how, as `openExtractor` takes it; `into` goes before its `model`. */
+  model?: OpenOptions;
+  /** Folder of a model, which is the one that is measured: the verdict is written into its configuration. */
+  into?: string;
+  /** Default `openExtractor`. */
+  openExtractor?: OpenExtractor;
+  /** Told after each pair: how many are done, of how many. */
+  onPair?: (done: number, total: number) => void;
+}
+
+export const CALIBRATION_DEFAULTS = { pairs: 500, different: 1000, same: 0.9, unlike: 0.05, seed: 0 } as const;
+
+export interface Calibration {
+  /** As it was fitted, in full digits. */
+  model: VerdictModel;
+  /** As a model's configuration holds it: six digits, and what it was fitted on. */
+  verdict: VerdictModel & { fitted: { pairs: number; rightWithin: number; data: string; seed: number } };
+  /** Figures on the photographs that it was fitted on, and on others; null: there are none. */
+  fitted: VerdictFigures;
+  tested: VerdictFigures | null;
+  /** Photographs that were not used, and why. */
+  leftOut: string[];
+}
+
+/** Fits a model's verdict. OptionError for a wrong request, IoError for what cannot be read or written. */
+export async function calibrateVerdict(options: CalibrationOptions): Promise<Calibration> {
+  const { into } = options;
+  if (into === undefined) return calibrate(options, null);
+  await readConfig(into);
+  // Read again, for the configuration that is written must be the one of the model that is measured.
+  return withModelFolder(into, async () => calibrate(options, await readConfig(into)));
+}
+
+/** `config`: of the model that the verdict goes into. */
+async function calibrate(options: CalibrationOptions, config: Record<string, unknown> | null): Promise<Calibration> {
+  const { photos, test, into, onPair = () => {} } = options;
+  const { pairs, different, same, unlike, seed } = { ...CALIBRATION_DEFAULTS, ...defined(options) };
+  if (unlike > same) throw new OptionError(`--unlike must be at most --same, got ${unlike} and ${same}`);
+  const open = options.openExtractor ?? openExtractor;
+  const extractor = await open({ ...options.model, ...(into !== undefined && { model: into }) });
+  try {
+    const total = (pairs + different) * (test === undefined ? 1 : 2);
+    const collect = (folder: string, drawn: number, before: number) =>
+      verdictPairs(extractor, {
+        ...{ photos: folder, same: pairs, different, seed: drawn },
+        onPair: (done) => onPair(before + done, total),
+      });
+    const own = await collect(photos, seed, 0);
+    const held = test === undefined ? null : await collect(test, seed + 1, pairs + different);
+    const model: VerdictModel = { ...fitVerdict([...own.same, ...own.different]), same, different: unlike };
+    const facts = {
+      pairs: own.same.length + own.different.length,
+      rightWithin: RIGHT_WITHIN,
+      data: own.digest,
+      seed,
+    };
+    const verdict = { ...roundVerdict(model), fitted: facts };
+    parseVerdictModel("verdict", verdict);
+    if (config && into !== undefined) {
+      await writeFileAtomic(configPath(into), `${JSON.stringify({ ...config, verdict }, null, 2)}\n`);
+    }
+    return {
+      model,
+      verdict,
+      fitted: verdictFigures(model, own.same, own.different),
+      tested: held && verdictFigures(model, held.same, held.different),
+      leftOut: [...own.leftOut, ...(held?.leftOut ?? [])],
+    };
+  } finally {
+    await extractor.dispose();
+  }
+}
+
+function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+const configPath = (folder: string) => join(folder, MODEL_FILES.config);
+
+async function readConfig(folder: string): Promise<Record<string, unknown>> {
+  const path = configPath(folder);
+  const bytes = await readFile(path).catch((cause) => {
+    throw ioError("read", path, cause);
+  });
+  return parseJson(path, bytes) as Record<string, unknown>;
+}

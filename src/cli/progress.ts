@@ -1,4 +1,6 @@
 /** How a long run shows how far it is: a bar with rate and time left on a terminal, now and then a line elsewhere. */
+import type { OpenStage } from "../node/stage.js";
+import type { Context } from "./context.js";
 import { printable } from "./printable.js";
 
 export interface Progress {
@@ -31,6 +33,14 @@ export interface ProgressOptions {
 const LINE_SECONDS = 10;
 
 const IMAGES: Unit = ["image", "images"];
+
+/** Stages of a library call, each shown as `openProgress` shows it. */
+export function stageOf(
+  quiet: boolean | undefined,
+  { terminal, err: write }: Pick<Context, "terminal" | "err">,
+): OpenStage {
+  return async (label, unit, total) => openProgress({ total, unit, label, terminal, quiet: quiet ?? false, write });
+}
 
 export async function openProgress(options: ProgressOptions): Promise<Progress> {
   const { total, terminal, quiet, write } = options;

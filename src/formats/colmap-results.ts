@@ -19,6 +19,10 @@ import { type Descriptors, NO_DESCRIPTORS, toDescriptors } from "./descriptors.j
 import type { HlocPair } from "./hloc.js";
 import { bytesOf, viewOf } from "./ndarray.js";
 
+/** What makes a pair a verified one: nothing (COLMAP verifies), a homography, or every match as it is. */
+export const VERIFICATIONS = ["none", "homography", "all"] as const;
+export type Verification = (typeof VERIFICATIONS)[number];
+
 /** Which images share a camera; the words are pycolmap's. */
 export const CAMERA_MODES = ["per-image", "per-folder", "single"] as const;
 

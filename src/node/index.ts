@@ -7,6 +7,11 @@ setDefaultRuntime(nodeRuntime);
 export * from "../index.js";
 export { readFileChecked, writeFileAtomic } from "./atomic.js";
 export { readTensorFile, type TensorFile } from "./checkpoint-file.js";
+export {
+  type ExportColmapOptions,
+  type ExportColmapResult,
+  exportColmap,
+} from "./colmap/export-colmap.js";
 export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-database.js";
 export { type CheckReport, checkExport, type ExportReport, exportMatcherFile, exportModel } from "./export.js";
 export {
@@ -16,14 +21,24 @@ export {
   extractMany,
 } from "./extract-many.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
+export {
+  type LoadedFeatures,
+  type LoadFeaturesOptions,
+  loadFeatures,
+  type SaveFeaturesOptions,
+  saveFeatures,
+} from "./features-files.js";
 export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
 export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
+export { listPairs } from "./list-pairs.js";
 export { MATCH_FILES, type MatchReport, matchJson, saveMatches } from "./match-files.js";
 export { type MatchManyOptions, type MatchManyResult, type MatchProgress, matchMany } from "./match-many.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
 export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";
+export { loadPairs, PAIR_FILES, savePairs } from "./pair-files.js";
 export type { Existing } from "./parts.js";
+export type { OpenStage, Stage } from "./stage.js";
 export { type FileStoreOptions, fileStore } from "./stores/files.js";
 export { type HlocStoreOptions, hlocStore } from "./stores/hloc.js";
 export type { FeatureStore, ImageFailure, NamedImage, StoredRun } from "./stores/store.js";

@@ -1,5 +1,5 @@
-/** Outputs that would take the place of what is read. */
-import { realpath } from "node:fs/promises";
+/** Outputs that would take the place of what is there. */
+import { readdir, realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { OptionError } from "../errors.js";
 
@@ -17,4 +17,12 @@ export async function refuseOverwriting(
       throw new OptionError(`${output} is ${what} and would be overwritten; name another output`);
     }
   }
+}
+
+/** An OptionError for a path that is taken (an empty folder is not), unless `allowed`; `remedy` says what allows it. */
+export async function refuseExisting(path: string, allowed = false, remedy = "--force writes over it"): Promise<void> {
+  if (allowed) return;
+  const there = await stat(path).catch(() => undefined);
+  const isEmpty = there?.isDirectory() && (await readdir(path)).length === 0;
+  if (there && !isEmpty) throw new OptionError(`${path} is there already; ${remedy}`);
 }

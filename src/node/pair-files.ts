@@ -1,12 +1,13 @@
 /** Files of the matches of many pairs: read, checked before any work, and written pair by pair. The ending says the format. */
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
-import { LimitError, OptionError, UnsupportedError } from "../errors.js";
+import { LimitError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
 import { encodeUtf8 } from "../formats/bytes.js";
 import type { ImagePair } from "../formats/colmap.js";
 import { isHdf5 } from "../formats/hdf5.js";
-import { writeFileAtomic } from "./atomic.js";
+import { readFileChecked, writeFileAtomic } from "./atomic.js";
+import { named } from "./name-errors.js";
 
 /** Endings of files of matches: hloc's HDF5 (both), COLMAP's list, OpenCV's JSON, CSV with positions. */
 export const PAIR_FILES = [".h5", ".hdf5", ".txt", ".json", ".csv"];
@@ -159,4 +160,19 @@ export async function decodePairs(
     default:
       throw new UnsupportedError(`${path} is no file of matches: give HDF5 (hloc's layout), .txt, .json or .csv`);
   }
+}
+
+/** The matches of these features in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
+export function loadPairs(path: string, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
+  return named(path, async () => {
+    const pairs = await decodePairs(path, await readFileChecked(path), features.keys());
+    for (const { name0, name1, count0 } of pairs) {
+      const count = features.get(name0)?.count;
+      if (count0 === undefined || count === count0) continue;
+      throw new ShapeError(
+        `the matches of "${name0}" and "${name1}" are of ${count0} keypoints, its features have ${count}; were they made of these features?`,
+      );
+    }
+    return pairs;
+  });
 }

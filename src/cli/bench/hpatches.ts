@@ -19,7 +19,7 @@ import { DEFAULT_MODEL } from "../../node/extractor.js";
 import { checkWritable } from "../../node/folders.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
-import { openProgress } from "../progress.js";
+import { stageOf } from "../progress.js";
 import { errorText } from "../report-error.js";
 import { summaryTable } from "./summary-table.js";
 
@@ -97,8 +97,7 @@ export async function hpatchesCommand(flags: HpatchesFlags, command: string, con
 }
 
 function requestOf(flags: HpatchesFlags, methods: MethodSpec[], context: Context): BenchmarkRequest {
-  const { data, out, skipBad, maxFeatures, seed, jobs, threads, quiet = false } = flags;
-  const { terminal, err: write } = context;
+  const { data, out, skipBad, maxFeatures, seed, jobs, threads } = flags;
   return {
     ...{ data, methods, out, skipBad, maxFeatures, seed, jobs, threads },
     sequences: flags.sequences?.split(",").map((name) => name.trim()),
@@ -106,8 +105,8 @@ function requestOf(flags: HpatchesFlags, methods: MethodSpec[], context: Context
     curvePhotos: flags.curves ? (flags.curvePhotos ?? CURVE_PHOTOS) : 0,
     wantFeatures: flags.report !== undefined,
     openExtractor: context.engine.openExtractor,
-    progress: async (label, unit, total) => openProgress({ total, unit, label, terminal, quiet, write }),
-    note: (line) => write(`strata: ${line}\n`),
+    progress: stageOf(flags.quiet, context),
+    note: (line) => context.err(`strata: ${line}\n`),
   };
 }
 

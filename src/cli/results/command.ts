@@ -7,10 +7,10 @@ import { OptionError } from "../../errors.js";
 import { DESCRIPTOR_KINDS } from "../../features.js";
 import { CAMERA_MODEL_NAMES } from "../../formats/colmap-cameras.js";
 import { COLMAP_VERSIONS } from "../../formats/colmap-database.js";
-import { CAMERA_MODES } from "../../formats/colmap-results.js";
+import { CAMERA_MODES, VERIFICATIONS } from "../../formats/colmap-results.js";
+import { FORMAT_NAMES } from "../../formats/feature-formats.js";
 import { numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
-import { TARGETS, VERIFICATIONS } from "./choices.js";
 import type { ConvertFlags } from "./convert.js";
 import type { ExportColmapFlags } from "./export-colmap.js";
 import type { MatchFeaturesFlags } from "./match-features.js";
@@ -154,7 +154,7 @@ function addConvert(program: Command, context: Context, done: Done): void {
     .description("Convert features and matches between formats; also imports hloc's files and COLMAP's databases.")
     .argument("<input>", "HDF5 file of features, COLMAP database, a feature file, or a folder of them")
     .addOption(
-      new Option("--to <format>", "h5: one file; the others: one per image, in a folder").choices([...TARGETS]),
+      new Option("--to <format>", "h5: one file; the others: one per image, in a folder").choices([...FORMAT_NAMES]),
     )
     .option("--out <path>", "where features go: a file for h5, else a folder")
     .option("--matches <file>", "matches of these features: HDF5 (hloc's layout), .txt, .json or .csv")

@@ -1,20 +1,18 @@
 /** `strata convert`: features and matches of many images from one format to another. */
 
 import { OptionError } from "../../errors.js";
-import type { DescriptorKind, Features } from "../../features.js";
+import type { DescriptorKind } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
-import { writeFileAtomic } from "../../node/atomic.js";
+import type { FormatName } from "../../formats/feature-formats.js";
+import { loadFeatures, saveFeatures } from "../../node/features-files.js";
 import { checkWritable } from "../../node/folders.js";
-import { pathBelow } from "../../node/names.js";
-import { checkPairFile, checkPairs, savePairs } from "../../node/pair-files.js";
+import { refuseExisting } from "../../node/overwriting.js";
+import { checkPairFile, checkPairs, loadPairs, savePairs } from "../../node/pair-files.js";
 import { type Context, EXIT } from "../context.js";
-import { describeSeconds, openProgress } from "../progress.js";
-import type { TARGETS } from "./choices.js";
-import { readMatches, readResults } from "./read.js";
-import { refuseExisting, writeBelow } from "./write.js";
+import { describeSeconds, stageOf } from "../progress.js";
 
 export interface ConvertFlags {
-  to?: (typeof TARGETS)[number];
+  to?: FormatName;
   out?: string;
   matches?: string;
   matchesOut?: string;
@@ -26,9 +24,6 @@ export interface ConvertFlags {
   quiet?: boolean;
   debug?: boolean;
 }
-
-/** What is appended to an image's name. */
-const ENDINGS = { npz: ".npz", mat: ".mat", json: ".json", opencv: ".json", csv: ".csv", colmap: ".txt" } as const;
 
 export async function convertCommand(input: string, flags: ConvertFlags, context: Context): Promise<number> {
   const { to, out, matchesOut, quiet = false, force } = flags;
@@ -42,11 +37,11 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   for (const path of [out, matchesOut]) if (path !== undefined) await refuseExisting(path, force);
 
   const started = performance.now();
-  const { features, pairs: own } = await readResults(
+  const { features, pairs: own } = await loadFeatures(
     input,
     to === undefined ? { ...flags, descriptors: "unused" } : flags,
   );
-  const pairs = flags.matches === undefined ? own : await readMatches(flags.matches, features);
+  const pairs = flags.matches === undefined ? own : await loadPairs(flags.matches, features);
   if (matchesOut !== undefined && pairs === null)
     throw new OptionError(`--matches-out: ${input} has no matches; give --matches FILE`);
   await checkWritable([matchesOut, to === "h5" ? out : out && `${out}/x`].filter((path) => path !== undefined));
@@ -55,7 +50,7 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   }
   const outputs: string[] = [];
   if (to !== undefined && out !== undefined) {
-    await writeAll(to, out, features, quiet, context);
+    await saveFeatures(out, features, { format: to, force, progress: stageOf(quiet, context) });
     outputs.push(out);
   }
   if (matchesOut !== undefined && pairs !== null) {
@@ -78,41 +73,4 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
 
 function* namesOf(pairs: readonly ImagePair[]): Generator<[string, string]> {
   for (const { name0, name1 } of pairs) yield [name0, name1];
-}
-
-async function writeAll(
-  to: NonNullable<ConvertFlags["to"]>,
-  out: string,
-  features: ReadonlyMap<string, Features>,
-  quiet: boolean,
-  context: Context,
-): Promise<void> {
-  if (to === "h5") {
-    const { writeHlocFeatures } = await import("../../formats/hloc.js");
-    return writeFileAtomic(out, await writeHlocFeatures(features));
-  }
-  // Every name is looked at before the first file is written.
-  const files = Array.from(features, ([name, one]) => ({ name, one, path: pathBelow(out, name, ENDINGS[to]) }));
-  const progress = await openProgress({ total: files.length, terminal: context.terminal, quiet, write: context.err });
-  try {
-    for (const [i, { name, one, path }] of files.entries()) {
-      await writeBelow(path, await encode(to, one, name));
-      progress.update(i + 1, i + 1);
-    }
-  } finally {
-    progress.stop();
-  }
-}
-
-async function encode(to: keyof typeof ENDINGS, features: Features, image: string): Promise<Uint8Array> {
-  switch (to) {
-    case "opencv":
-      return (await import("../../formats/opencv-json.js")).writeOpenCvFeatures(features);
-    case "csv":
-      return (await import("../../formats/csv.js")).writeFeaturesCsv(features);
-    case "colmap":
-      return (await import("./colmap-text.js")).featureFile(image, features);
-    default:
-      return (await import("../../formats/record.js")).encodeRecord(to, features, { image });
-  }
 }

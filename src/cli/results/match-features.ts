@@ -1,16 +1,15 @@
 /** `strata match-features`: features of many images to the matches of many pairs. */
 import { OptionError } from "../../errors.js";
 import type { DescriptorKind } from "../../features.js";
+import { loadFeatures } from "../../node/features-files.js";
 import { checkWritable } from "../../node/folders.js";
+import { listPairs } from "../../node/list-pairs.js";
 import type { MatchManyResult, MatchProgress } from "../../node/match-many.js";
-import { refuseOverwriting } from "../../node/overwriting.js";
+import { refuseExisting, refuseOverwriting } from "../../node/overwriting.js";
 import { checkPairFile } from "../../node/pair-files.js";
 import { partsFolder } from "../../node/parts.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeRate, describeSeconds, openProgress } from "../progress.js";
-import { listPairs } from "./pairs.js";
-import { readResults } from "./read.js";
-import { refuseExisting } from "./write.js";
 
 export interface MatchFeaturesFlags {
   out: string;
@@ -42,7 +41,7 @@ export async function matchFeaturesCommand(
   await refuseOverwriting([input, flags.pairs], [out], "what is read");
   await refuseExisting(out, resume || force, "--resume goes on with it, --force makes it anew");
   const started = performance.now();
-  const { features } = await readResults(input, { ...flags, descriptors: "needed" });
+  const { features } = await loadFeatures(input, { ...flags, descriptors: "needed" });
   const { pairs, count } = await listPairs(flags.pairs, new Set(features.keys()), flags.overlap);
   await checkWritable([out]);
   const { matchMany } = await import("../../node/match-many.js");

@@ -5,6 +5,7 @@ import { nodeRuntime } from "../runtime.js";
 setDefaultRuntime(nodeRuntime);
 
 export * from "../../bench/index.js";
+export type { OpenStage, Stage } from "../stage.js";
 export type { ArchiveOptions, ArchiveProgress, DownloadWatch } from "./archive.js";
 export { loadCachedCurve, saveCaches } from "./caches.js";
 export {
@@ -18,7 +19,7 @@ export { type DownloadedHpatches, downloadHpatches, type HpatchesDownload } from
 export { findRuns } from "./find-results.js";
 export { type MethodPlan, type MethodSpec, type Protocol, parseMethod } from "./methods.js";
 export { publishedCurves, savePublishedReport } from "./published.js";
-export { resultsName, type Stage, type Watch } from "./run.js";
+export { resultsName } from "./run.js";
 export {
   type BenchmarkRequest,
   type BenchmarkResult,

@@ -6,10 +6,11 @@ import type { Extractor } from "../../extract/extractor.js";
 import { decodeRecord } from "../../formats/record.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
+import type { Stage } from "../stage.js";
 import type { MethodPlan, OpenExtractor } from "./methods.js";
 import { benchGallery, type PictureSource } from "./pictures.js";
 import { publishedCurves } from "./published.js";
-import { type Bench, featurePath, type Stage, type Watch } from "./run.js";
+import { type Bench, featurePath, type Watch } from "./run.js";
 
 /** What the pictures are made of: the run as `runBenchmark` made it, and how models are opened. */
 export interface Pictured extends Pick<Bench, "data" | "out" | "loading" | "watch"> {

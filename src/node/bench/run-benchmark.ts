@@ -14,6 +14,7 @@ import { isHopeless } from "../atomic.js";
 import { openExtractor } from "../extractor.js";
 import { checkWritable } from "../folders.js";
 import { lockPath, withLock } from "../lock.js";
+import { type OpenStage, silentStage } from "../stage.js";
 import { packageVersions } from "../version.js";
 import { type MethodPlan, type MethodSpec, type OpenExtractor, parseMethod, planMethod } from "./methods.js";
 import { openPool } from "./pool.js";
@@ -51,7 +52,7 @@ export interface BenchmarkRequest {
   /** Told what the data are before the work begins; an error that it throws ends the run. */
   onData?(data: Sequences): void;
   /** Shows where the run is: begins a stage of `total` things. */
-  progress?: Watch["stage"];
+  progress?: OpenStage;
   /** Hears what is worth knowing as it comes; all of it is in the result's `notes`. */
   note?(line: string): void;
   /** Aborting ends the call with the signal's reason; what is finished is kept. */
@@ -161,7 +162,7 @@ function watchOf({ progress, signal }: BenchmarkRequest, note: (line: string) =>
   return {
     race: (work) => untilAborted(work, signal),
     note,
-    stage: progress ?? (async () => ({ update: () => {}, stop: () => {} })),
+    stage: progress ?? silentStage,
   };
 }
 

@@ -18,6 +18,7 @@ import { FormatError, StrataError } from "../../errors.js";
 import { canonicalJson, decodeRecord, sameProvenance } from "../../formats/record.js";
 import { isHopeless, readFileChecked } from "../atomic.js";
 import { makeFolder } from "../folders.js";
+import type { OpenStage } from "../stage.js";
 import { openJsonLines } from "./json-lines.js";
 import { machineInfo } from "./machine.js";
 import type { MethodPlan, Protocol } from "./methods.js";
@@ -45,14 +46,9 @@ export interface Watch {
   /** Rejects as soon as the user wants to stop, else settles as `work`. */
   race<T>(work: Promise<T>): Promise<T>;
   /** Begins a stage of `total` things; what it gives is told how many are done, and how many of them took work. */
-  stage(label: string, unit: readonly [string, string], total: number): Promise<Stage>;
+  stage: OpenStage;
   /** A line that stays, and goes with the results. */
   note(line: string): void;
-}
-
-export interface Stage {
-  update(done: number, worked: number): void;
-  stop(): void;
 }
 
 /** Scores of one method under each of its protocols. FormatError that lists what could not be read. */

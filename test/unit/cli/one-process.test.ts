@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { writeText } from "../../../src/cli/results/colmap-text.js";
 import { writeSafetensors } from "../../../src/formats/safetensors.js";
+import { writeText } from "../../../src/node/colmap/text-files.js";
 import { type Lock, lockBeside, lockPath, takeLock } from "../../../src/node/lock.js";
 import { strataTensors, TINY } from "../../models.js";
 import { type Fake, fakeStrata, savePlain, temporaryFolder } from "./fake.js";

@@ -1,9 +1,9 @@
 /** Which images are matched with which: by a rule, or as a file says. */
 import { readFile } from "node:fs/promises";
-import { OptionError } from "../../errors.js";
-import { readPairList } from "../../formats/pair-list.js";
-import { type NamePair, PAIR_RULES, type PairRule, pairsByRule } from "../../match/pairs.js";
-import { ioError } from "../../node/atomic.js";
+import { OptionError } from "../errors.js";
+import { readPairList } from "../formats/pair-list.js";
+import { type NamePair, PAIR_RULES, type PairRule, pairsByRule } from "../match/pairs.js";
+import { ioError } from "./atomic.js";
 
 export interface ListedPairs {
   count: number;

@@ -1,15 +1,16 @@
 /** The text files that COLMAP's `feature_importer` and `matches_importer` take. */
 import { join } from "node:path";
-import { OptionError, UnsupportedError } from "../../errors.js";
+import { OptionError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import { encodeUtf8 } from "../../formats/bytes.js";
 import { type ImagePair, writeColmapFeatures, writeColmapMatches } from "../../formats/colmap.js";
 import type { VerifiedPair } from "../../formats/colmap-results.js";
-import { ioError } from "../../node/atomic.js";
-import { makeFolder } from "../../node/folders.js";
-import { lockPath, withLock } from "../../node/lock.js";
-import { pathBelow } from "../../node/names.js";
-import { writeBelow } from "./write.js";
+import { ioError } from "../atomic.js";
+import { makeFolder } from "../folders.js";
+import { lockPath, withLock } from "../lock.js";
+import { namingImage } from "../name-errors.js";
+import { pathBelow } from "../names.js";
+import { writeBelow } from "../write-below.js";
 
 /** A folder with features/NAME.txt, matches.txt (all matches), inliers.txt (of verified pairs) and pairs.txt. */
 export async function writeText(
@@ -33,7 +34,10 @@ async function writeLists(
   out: string,
 ): Promise<string[]> {
   for (const [name, one] of features) {
-    await writeBelow(pathBelow(join(out, "features"), name, ".txt"), featureFile(name, one));
+    await writeBelow(
+      pathBelow(join(out, "features"), name, ".txt"),
+      namingImage(name, () => writeColmapFeatures(one)),
+    );
   }
   const outputs = [join(out, "features")];
   if (pairs.length === 0) return outputs;
@@ -46,18 +50,6 @@ async function writeLists(
   const verified = pairs.filter((pair) => pair.verified !== undefined).map(inliersOf);
   if (verified.length > 0) await write("inliers.txt", writeColmapMatches(verified));
   return outputs;
-}
-
-/** The feature file of an image; an UnsupportedError names it. */
-export function featureFile(name: string, features: Features): Uint8Array {
-  try {
-    return writeColmapFeatures(features);
-  } catch (error) {
-    if (error instanceof UnsupportedError) {
-      throw new UnsupportedError(`"${name}": ${error.message.replace(/^\w+: /, "")}`, { cause: error });
-    }
-    throw error;
-  }
 }
 
 /** The matches of a pair that were verified. */

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { FormatError, OptionError, ShapeError } from "../../errors.js";
 import type { Features } from "../../features.js";
-import { pathBelow } from "../../node/names.js";
+import { pathBelow } from "../names.js";
 
 /**
  * That the images are there, under the names of the features, as large as the features say; an error that names those
@@ -15,7 +15,7 @@ export async function checkImages(
 ): Promise<void> {
   const there = await stat(folder).catch(() => undefined);
   if (!there?.isDirectory()) throw new OptionError(`--images ${folder} is not a folder`);
-  const { readImageSize } = await import("../../node/images.js");
+  const { readImageSize } = await import("../images.js");
   const missing: string[] = [];
   let turned = 0;
   for (const [name, { imageSize }] of features) {

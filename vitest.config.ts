@@ -1,10 +1,23 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** OpenCV's module is a promise; Vitest's default interop wraps it in a proxy on which `then` cannot be called. */
 const deps = { interopDefault: false };
 
 /** Ends what hangs, and nothing else: no test depends on how fast the machine is, so none has a limit of its own. */
 const HANGS = 30 * 60_000;
+
+const ONE_CORE = new URL("test/one-core.mjs", import.meta.url).href;
+
+/** The kinds of proof, those with long files first: the short ones fill what is left at the end. */
+const PROJECTS = ["browser", "contract", "reference", "unit"];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ project }: TestSpecification) => PROJECTS.indexOf(project.name);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 /** One project per kind of proof; `npm test` runs them all, `npm run unit` and the like run one. */
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
@@ -15,18 +28,16 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
     hookTimeout: HANGS,
     expect: { poll: { timeout: HANGS / 2 } },
     deps,
+    // Also for the processes that tests start.
+    env: { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${ONE_CORE}` },
     ...extra,
   },
 });
 
 export default defineConfig({
   test: {
-    projects: [
-      project("unit", { execArgv: ["--expose-gc"] }),
-      project("contract"),
-      project("reference"),
-      project("browser"),
-    ],
+    projects: PROJECTS.map((name) => project(name, name === "unit" ? { execArgv: ["--expose-gc"] } : {})),
+    sequence: { sequencer: LongFirst },
     // Two cores is the smallest machine this runs on; more workers only fight over the runtime's threads.
     maxWorkers: 2,
   },

@@ -65,6 +65,27 @@ async function expectRefusal(options: OpenOptions, kind: new (text: string) => E
 }
 
 describe("openExtractor", () => {
+  it.each([DEFAULT_MODEL, "whole.ckpt"])(
+    "%s gives the same to the last bit on any number of threads",
+    async (model) => {
+      const image = noiseImage(160, 120, 3);
+      const found = [];
+      for (const threads of [1, 2, 3]) {
+        const extractor = await openExtractor({
+          model: model === DEFAULT_MODEL ? model : at(model),
+          threads,
+          threshold: 0,
+        });
+        found.push(await extractor.extract(image));
+        expect(extractor.info.session).toMatchObject({ threads });
+        await extractor.dispose();
+      }
+      expect(found[0].count).toBeGreaterThan(100);
+      expect(found[1]).toEqual(found[0]);
+      expect(found[2]).toEqual(found[0]);
+    },
+  );
+
   it("opens the shipped model when none is named; a flat image has nothing worth keeping", async () => {
     const extractor = await openExtractor({ threshold: 0.3 });
     expect(extractor.info).toMatchObject({ model: DEFAULT_MODEL, dim: 64 });

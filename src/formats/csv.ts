@@ -64,7 +64,7 @@ export function readFeaturesCsv(
     const column = columns.indexOf(name);
     if (column >= 0) arrays[array] = pick([column], name);
   }
-  return arraysToFeatures(where, arrays, imageSize, kind ?? own);
+  return arraysToFeatures(where, arrays, { imageSize, kind: kind ?? own });
 }
 
 function descriptorColumns(kind: DescriptorKind = "float", dim: number): string[] {

@@ -21,17 +21,23 @@ const SIFT_LONGEST = 600;
 export const NO_DESCRIPTORS: Descriptors = { dim: 0, descriptors: new Float32Array(0) };
 
 /**
- * The descriptors in an array [N, D] of any type. `kind` overrules what the type says. FormatError (naming `where`) for
+ * The descriptors in an array [N, D] of any type. `kind` overrules what the type says; `normalize` false leaves floats
+ * as long as they are. FormatError (naming `where`) for
  * a number that is not finite, or no byte where bits are asked for.
  */
-export function toDescriptors(where: string, array: NdArray, kind: DescriptorKind | null = null): Descriptors {
+export function toDescriptors(
+  where: string,
+  array: NdArray,
+  kind: DescriptorKind | null = null,
+  normalize = true,
+): Descriptors {
   const { dtype, shape, data } = array;
   const [count, dim] = shape;
   if ((kind ?? kindOf(array)) === "float") {
     const values = toFloat32(array);
     const bad = values.findIndex((value) => !Number.isFinite(value));
     if (bad >= 0) throw new FormatError(`${where}: descriptors[${bad}] is ${values[bad]}, expected a finite number`);
-    return { dim, descriptors: unitRows(values, dim) };
+    return { dim, descriptors: normalize ? unitRows(values, dim) : values };
   }
   if (dtype === "bool")
     return { kind: "binary", dim: Math.ceil(dim / 8), descriptors: packBits(data as Uint8Array, count, dim) };

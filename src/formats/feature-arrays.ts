@@ -23,6 +23,15 @@ export const FEATURE_ARRAYS = [
 /** Most columns of keypoints: x and y, and what others keep beside them (7 make a cv::KeyPoint). */
 const MAX_COLUMNS = 7;
 
+export interface ArraysOptions {
+  /** Stands in where the file has no `image_size` (the reference's have none). */
+  imageSize?: [number, number] | null;
+  /** What descriptors are, where their type does not tell. */
+  kind?: DescriptorKind | null;
+  /** Whether floats are brought to length 1; default true. */
+  normalize?: boolean;
+}
+
 /** The file does not say how large its image is, and the caller did not either. */
 export class MissingImageSize extends OptionError {}
 
@@ -64,14 +73,12 @@ export function featuresToArrays(features: Features, append: boolean): Record<st
  * Features from named arrays of any real type. Keypoints may have up to seven columns (x, y, scale, angle; an affine
  * shape; a cv::KeyPoint), of which the first two are read; flat arrays may come as rows or columns (MATLAB). Without
  * `scores` they are 1: the file's order counts as best first. Descriptors as `toDescriptors` tells them, or none.
- * `imageSize` stands in where the file has no `image_size` (the reference's have none). FormatError that names the array
- * for whatever does not fit, MissingImageSize.
+ * FormatError that names the array for whatever does not fit, MissingImageSize.
  */
 export function arraysToFeatures(
   where: string,
   arrays: Record<string, NdArray>,
-  imageSize: [number, number] | null = null,
-  kind: DescriptorKind | null = null,
+  { imageSize = null, kind = null, normalize = true }: ArraysOptions = {},
 ): Features {
   const get = (name: string): NdArray | null => (Object.hasOwn(arrays, name) ? arrays[name] : null);
   const keypoints = get("keypoints");
@@ -90,7 +97,10 @@ export function arraysToFeatures(
     imageSize: size ? sizeOf(where, size) : knownSize(where, imageSize),
     keypoints: firstTwoColumns(toFloat32(keypoints), count, columns),
     scores: scores ? toFloat32(flat(where, "scores", scores, count)) : new Float32Array(count).fill(1),
-    ...descriptorsOf(where, get("descriptors"), count, kind ?? (get("binary")?.data[0] ? "binary" : null)),
+    ...descriptorsOf(where, get("descriptors"), count, {
+      kind: kind ?? (get("binary")?.data[0] ? "binary" : null),
+      normalize,
+    }),
   };
   if (levels) features.levels = levelsOf(where, flat(where, "levels", levels, count));
   try {
@@ -101,12 +111,17 @@ export function arraysToFeatures(
   }
 }
 
-function descriptorsOf(where: string, array: NdArray | null, count: number, kind: DescriptorKind | null): Descriptors {
+function descriptorsOf(
+  where: string,
+  array: NdArray | null,
+  count: number,
+  { kind, normalize }: { kind: DescriptorKind | null; normalize: boolean },
+): Descriptors {
   if (!array) return NO_DESCRIPTORS;
   if (array.shape.length !== 2 || array.shape[0] !== count || array.shape[1] === 0) {
     throw new FormatError(`${where}: descriptors must be [${count}, D], got [${array.shape}]`);
   }
-  return toDescriptors(where, array, kind);
+  return toDescriptors(where, array, kind, normalize);
 }
 
 function flat(where: string, name: string, array: NdArray, count: number): NdArray {

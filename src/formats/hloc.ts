@@ -43,6 +43,8 @@ export interface ReadHlocFeaturesOptions extends ReadHlocOptions {
   imageSizes: ReadonlyMap<string, [number, number]>;
   /** What the descriptors are, where their type does not tell, as in `ReadFeaturesOptions`; default null. */
   kind: DescriptorKind | null;
+  /** Whether descriptors of floats are brought to length 1; default true. */
+  normalize: boolean;
 }
 
 export interface ReadHlocMatchesOptions extends ReadHlocOptions {
@@ -83,8 +85,13 @@ export async function readHlocFeatures(
   options: Partial<ReadHlocFeaturesOptions> = {},
 ): Promise<Map<string, Features>> {
   const where = "readHlocFeatures";
-  const defaults: ReadHlocFeaturesOptions = { limit: DEFAULT_UNPACK_LIMIT, imageSizes: new Map(), kind: null };
-  const { limit, imageSizes, kind } = withDefaults(where, defaults, options);
+  const defaults: ReadHlocFeaturesOptions = {
+    limit: DEFAULT_UNPACK_LIMIT,
+    imageSizes: new Map(),
+    kind: null,
+    normalize: true,
+  };
+  const { limit, imageSizes, kind, normalize } = withDefaults(where, defaults, options);
   return openHdf5(where, bytes, limit, (file) => {
     const images = new Map<string, Features>();
     file.visit((name, datasets) => {
@@ -92,7 +99,10 @@ export async function readHlocFeatures(
       const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
       const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
       if (arrays.descriptors?.shape.length === 2) arrays.descriptors = transposed(arrays.descriptors);
-      images.set(name, arraysToFeatures(`${where}: "${name}"`, arrays, imageSizes.get(name), kind));
+      images.set(
+        name,
+        arraysToFeatures(`${where}: "${name}"`, arrays, { imageSize: imageSizes.get(name), kind, normalize }),
+      );
     });
     return images;
   });

@@ -69,7 +69,7 @@ export function readKeypointsJson(bytes: Uint8Array): KeypointsJson {
     image_size: vector(where, "imageSize", json.imageSize, 2),
   };
   if (json.levels !== undefined) arrays.levels = vector(where, "levels", json.levels, count);
-  return { features: arraysToFeatures(where, arrays, null, kind), meta };
+  return { features: arraysToFeatures(where, arrays, { kind }), meta };
 }
 
 /** Decimals that round to the same float32; JSON.stringify would print the 17 digits of its double. */

@@ -96,7 +96,7 @@ export function readOpenCvFeatures(
     arrays.image_size = { dtype: "float32", shape: [2], data: Float32Array.from(size) };
   }
   if (json.levels === 1 && columns === KEYPOINT) arrays.levels = column(5);
-  return arraysToFeatures(where, arrays, imageSize, kind ?? (json.binary === 1 ? "binary" : null));
+  return arraysToFeatures(where, arrays, { imageSize, kind: kind ?? (json.binary === 1 ? "binary" : null) });
 }
 
 function readKeypoints(where: string, value: unknown): NdArray {

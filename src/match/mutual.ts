@@ -8,7 +8,7 @@ import { unitRows } from "../extract/describe.js";
 import { checkFeatures, describeDescriptors, type Features, type Matches } from "../features.js";
 import type { Runtime } from "../graph/session.js";
 import { checkNumber, withDefaults } from "../options.js";
-import { hammingProduct } from "./binary.js";
+import { openHamming } from "./binary.js";
 import { emptyNearest, scanTile } from "./nearest.js";
 import { openProduct, runtimeIfSet } from "./product.js";
 
@@ -25,7 +25,7 @@ export interface MatchOptions {
   minSimilarity?: number | null;
   /** Most descriptors of a that are compared at a time (a tile also holds at most 4 million similarities). Default 256. */
   tileRows?: number;
-  /** What multiplies floats; null: plain JavaScript. Default: the runtime that a door has set, plain JavaScript without one. */
+  /** What multiplies; null: plain JavaScript. Default: the runtime that a door has set, plain JavaScript without one. */
   runtime?: Runtime | null;
 }
 
@@ -99,11 +99,12 @@ async function openMeasure(a: Features, b: Features, runtime: Runtime | null): P
     );
   }
   if (a.kind === "binary" && b.kind === "binary" && dim === b.dim) {
-    const product = hammingProduct(b.descriptors, b.count, dim);
+    const bits = 8 * dim;
+    const product = await openHamming(runtime, b.descriptors, b.count, dim);
     return {
       multiply: (first, count) => product.multiply(a.descriptors.subarray(first * dim, (first + count) * dim), count),
-      distance: (value) => -value,
-      similarity: (value) => 1 + value / (4 * dim),
+      distance: (value) => (bits - value) / 2,
+      similarity: (value) => value / bits,
     };
   }
   if (a.kind === "binary" || b.kind === "binary" || dim !== b.dim) {

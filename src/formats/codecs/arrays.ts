@@ -19,7 +19,7 @@ export function arraysCodec(
       const arrays = read(bytes, NAMES);
       const text = Object.hasOwn(arrays, PROVENANCE) ? arrays[PROVENANCE] : undefined;
       const provenance = text?.data instanceof Uint8Array ? parseJson(PROVENANCE, text.data) : null;
-      return { features: arraysToFeatures(where, arrays, imageSize, kind), provenance };
+      return { features: arraysToFeatures(where, arrays, { imageSize, kind }), provenance };
     },
     write(features, options) {
       const { provenance, append = false } = options;

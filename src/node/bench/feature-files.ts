@@ -1,8 +1,8 @@
 /**
  * Features that others have made: npz files beside the images (`1.ppm.d2-net`) with `keypoints` [N, 2 or 3], `scores`
  * [N] and `descriptors` [N, D], as the reference's notebooks write them, or one HDF5 file in hloc's layout. What
- * descriptors are (floats, bits) is told as everywhere, in formats/descriptors.ts; floats become unit vectors to the last
- * bit, so that figures do not depend on how nearly they were.
+ * descriptors are (floats, bits) is told as everywhere, in formats/descriptors.ts; all floats are scaled to length 1
+ * here, once, also those that nearly are: figures that were measured so stay.
  */
 import { createHash } from "node:crypto";
 import { FormatError, IoError, OptionError, StrataError } from "../../errors.js";
@@ -63,7 +63,7 @@ export function featureFiles(extension: string): ForeignFeatures {
       const path = image.path + extension;
       const arrays = named(path, await readFileChecked(path), readNpz);
       const { width, height } = await load();
-      return same(path, arraysToFeatures(path, arrays, [width, height]));
+      return same(path, arraysToFeatures(path, arrays, { imageSize: [width, height], normalize: false }));
     },
   };
 }
@@ -74,7 +74,9 @@ export function hlocFile(path: string): ForeignFeatures {
   const same = sameDescriptors();
   return {
     async read(image) {
-      reading ??= readFileChecked(path).then((bytes) => named(path, bytes, readHlocFeatures));
+      reading ??= readFileChecked(path).then((bytes) =>
+        named(path, bytes, (all) => readHlocFeatures(all, { normalize: false })),
+      );
       const all = await reading;
       const features = all.get(image.name);
       if (!features) {

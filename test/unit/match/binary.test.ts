@@ -5,6 +5,7 @@ import { type BinaryFeatures, emptyFeatures, type FloatFeatures } from "../../..
 import { matchFeatures } from "../../../src/match/index.js";
 import { Random } from "../../../src/random.js";
 import { sampleFeatures } from "../formats/samples.js";
+import { countingRuntime } from "./adapter.js";
 
 /** Features of `count` rows of `bytes` bytes; those after the first `noise` share of bits with `like`, where given. */
 function binary(random: Random, count: number, bytes: number, like?: BinaryFeatures): BinaryFeatures {
@@ -52,8 +53,13 @@ describe("matchFeatures on bits", () => {
             if (mutual && nearest(b, j, a).j !== i) continue;
             if (ratio === null || first < ratio * second) wanted.push(i, j);
           }
-          for (const tileRows of [1, 7, 256]) {
-            const { pairs, scores } = await matchFeatures(a, b, { mutual, ratio, tileRows });
+          for (const [tileRows, runtime] of [
+            [1, null],
+            [7, null],
+            [256, null],
+            [7, countingRuntime()],
+          ] as const) {
+            const { pairs, scores } = await matchFeatures(a, b, { mutual, ratio, tileRows, runtime });
             expect([...pairs], `${bytes} bytes`).toEqual(wanted);
             for (const [m, score] of scores.entries()) {
               const distance = hamming(a, pairs[2 * m], b, pairs[2 * m + 1]);
@@ -87,14 +93,15 @@ describe("matchFeatures on bits", () => {
         (features.descriptors[i >> 3] >> (i & 7)) & 1 ? 1 / 16 : -1 / 16,
       ),
     });
-    expect(await matchFeatures(a, b)).toEqual(await matchFeatures(signs(a), signs(b), { runtime: null }));
+    const wanted = await matchFeatures(signs(a), signs(b), { runtime: null });
+    for (const runtime of [null, countingRuntime()]) expect(await matchFeatures(a, b, { runtime })).toEqual(wanted);
   });
 
   it("lets other work run between pairs that follow each other", async () => {
     const a = binary(new Random(2), 400, 64);
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    while (turns === 0) await matchFeatures(a, a);
+    while (turns === 0) await matchFeatures(a, a, { runtime: null });
     clearInterval(timer);
     expect(turns).toBeGreaterThan(0);
   });

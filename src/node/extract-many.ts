@@ -67,6 +67,11 @@ export async function extractMany(
     onFailure?.(failure);
   };
   let opened: Extractor | undefined;
+  const release = async () => {
+    const own = typeof extractor === "function" ? opened : undefined;
+    opened = undefined;
+    await own?.dispose();
+  };
   try {
     const unwritable = new Set<string>();
     for (const failure of await store.prepare(images)) {
@@ -76,11 +81,14 @@ export async function extractMany(
     opened = typeof extractor === "function" ? await untilAborted(extractor(), signal) : extractor;
     const writable = images.filter(({ path }) => !unwritable.has(path));
     const work: Work = { images: writable, extractor: opened, store, options, failures, fail };
-    return await extractAll(work, images.length);
+    const done = await extractAll(work, images.length);
+    // Before the store puts together what may be large: the memory of both at once is not needed.
+    await release();
+    return { ...done, outputs: await store.finish() };
   } finally {
     await store.close();
     // A run that was stopped leaves the runtime at work, which must not be disposed under it.
-    if (typeof extractor === "function" && !signal?.aborted) await opened?.dispose();
+    if (!signal?.aborted) await release();
   }
 }
 
@@ -93,7 +101,7 @@ interface Work {
   fail(failure: ImageFailure): void;
 }
 
-async function extractAll(work: Work, total: number): Promise<ExtractManyResult> {
+async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyResult, "outputs">> {
   const { images, extractor, store, options, failures, fail } = work;
   const { signal, onNote, onProgress } = options;
   const { model, sha256 } = extractor.info;
@@ -142,8 +150,7 @@ async function extractAll(work: Work, total: number): Promise<ExtractManyResult>
     // Signals are heard between images, however fast these are.
     await untilAborted(new Promise(setImmediate), signal);
   }
-  const outputs = await store.finish();
-  return { ...progress(), keypoints, empty, failures, outputs, info: extractor.info, options: extractor.options };
+  return { ...progress(), keypoints, empty, failures, info: extractor.info, options: extractor.options };
 }
 
 type Prepared =

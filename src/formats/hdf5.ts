@@ -61,17 +61,54 @@ export function isHdf5(bytes: Uint8Array): boolean {
   return String.fromCharCode(...bytes.subarray(0, 8)) === "\x89HDF\r\n\x1a\n";
 }
 
-/** Makes an HDF5 file: `fill` gets it, open for writing; the result is its bytes. `base` is a file to add to. */
+/** A file of Emscripten's memory file system, of which only the first bytes are used. Its types leave it out. */
+interface Node {
+  contents: Uint8Array | null;
+  usedBytes: number;
+  node_ops: { setattr(node: Node, attributes: { size?: number }): void };
+}
+
+const nodeOf = (module: Module, path: string): Node =>
+  (module.FS as unknown as { lookupPath(path: string): { node: Node } }).lookupPath(path).node;
+
+/**
+ * Takes memory for a new file once. By itself the file system grows it by eighths, which leaves nine times the file as
+ * garbage, and copies it whole when HDF5 cuts it to its length at the end.
+ */
+function reserve(node: Node, bytes: number): void {
+  node.contents = new Uint8Array(bytes);
+  const { setattr } = node.node_ops;
+  node.node_ops = {
+    ...node.node_ops,
+    setattr(file, attributes) {
+      const { size } = attributes;
+      if (size === undefined || !file.contents || size > file.contents.length) return setattr(file, attributes);
+      // What is cut off must be zeros if the file grows again.
+      file.contents.fill(0, size, file.usedBytes);
+      file.usedBytes = size;
+    },
+  };
+}
+
+/**
+ * Makes an HDF5 file: `fill` gets it, open for writing; the result is its bytes. `base` is a file to add to. `expected` is
+ * about how many bytes a new file will have, where that is known.
+ */
 export async function createHdf5(
   where: string,
   base: Uint8Array | null,
   fill: (file: Hdf5File) => void | Promise<void>,
+  expected = 0,
 ): Promise<Uint8Array> {
   const loaded = await load();
   return withFile(where, loaded, base, base ? "a" : "w", 0, async (file, path) => {
+    const node = nodeOf(loaded.module, path);
+    if (base === null && expected > 0) reserve(node, expected);
     await fill(file);
     file.close();
-    return loaded.module.FS.readFile(path);
+    // The file is removed now, so its memory is the caller's; what may be small comes as an array of its own.
+    const content = node.contents?.subarray(0, node.usedBytes) ?? new Uint8Array(0);
+    return expected > 0 ? content : content.slice();
   });
 }
 

@@ -31,6 +31,8 @@ export interface HlocPair extends ImagePair {
 export interface WriteHlocOptions {
   /** A file to add to, e.g. what an interrupted run left; default null: a new one. */
   base: Uint8Array | null;
+  /** About how many bytes the file will have, so that memory is taken once; default 0: not known. */
+  expectedBytes: number;
 }
 
 export interface ReadHlocOptions {
@@ -67,8 +69,8 @@ export async function writeHlocFeatures(
   options: Partial<WriteHlocOptions> = {},
 ): Promise<Uint8Array> {
   const where = "writeHlocFeatures";
-  const { base } = withDefaults<WriteHlocOptions>(where, { base: null }, options);
-  return createHdf5(where, base, async (file) => {
+  const { base, expectedBytes } = withDefaults<WriteHlocOptions>(where, { base: null, expectedBytes: 0 }, options);
+  const fill = async (file: Hdf5File): Promise<void> => {
     for await (const [name, features, provenance] of entries) {
       checkImageName(where, name);
       const arrays = featuresToArrays(features, false);
@@ -76,7 +78,8 @@ export async function writeHlocFeatures(
       writeGroup(file, name, arrays);
       if (provenance) file.writeText(name, PROVENANCE, JSON.stringify(provenance));
     }
-  });
+  };
+  return createHdf5(where, base, fill, expectedBytes);
 }
 
 /** The features of every image in such a file, by image name, in the file's order. */

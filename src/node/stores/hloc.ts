@@ -63,12 +63,16 @@ export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureS
     return { parts, run };
   }
 
+  /** About how large the file becomes: what is kept of it, and parts. */
+  function expectedSize(): number {
+    return size.parts + (stored.size === 0 ? 0 : size.file * (1 - size.replaced / stored.size));
+  }
+
   function finish(name: string, path: string, bytes: number): void {
     finished.set(name, path);
     size.parts += bytes;
     if (stored.has(name)) size.replaced++;
-    const kept = stored.size === 0 ? 0 : size.file * (1 - size.replaced / stored.size);
-    if (kept + size.parts > SIZE_LIMIT) {
+    if (expectedSize() > SIZE_LIMIT) {
       throw new LimitError(
         `${given} would be larger than ${(SIZE_LIMIT / 2 ** 30).toFixed(1)} GiB, which one HDF5 file cannot be here; ` +
           "split the images over several files, or use --format npz",
@@ -190,7 +194,8 @@ export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureS
         }
         for (const [name, features] of old) if (!taken.has(name)) yield [name, features, stored.get(name)];
       }
-      await writeFileAtomic(parts.file, await writeHlocFeatures(entries()));
+      const expectedBytes = Math.ceil(1.05 * expectedSize() + 2 ** 16);
+      await writeFileAtomic(parts.file, await writeHlocFeatures(entries(), { expectedBytes }));
       // The file is right by now: what cannot be removed is no failure, and is looked at again by the next run.
       await rm(manifestPath(parts.file), { force: true }).catch(() => {});
       const inFile = new Set([...finished.keys()].map(partDigest));

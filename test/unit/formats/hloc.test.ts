@@ -51,6 +51,16 @@ describe("hloc's features", () => {
     expect(await listHlocImages(await write("a"))).toEqual(["a"]);
   });
 
+  it("are the same whatever size was expected", async () => {
+    const images = new Map(Array.from({ length: 9 }, (_, i) => [`${i}.jpg`, sampleFeatures(20, { seed: i })] as const));
+    const { length } = await writeHlocFeatures(images);
+    for (const expectedBytes of [1, 5000, length - 1, length, 10 * length]) {
+      const bytes = await writeHlocFeatures(images, { expectedBytes });
+      expect(bytes.length, String(expectedBytes)).toBe(length);
+      expect(await readHlocFeatures(bytes), String(expectedBytes)).toEqual(images);
+    }
+  });
+
   it("say how they were made beside the arrays; an inventory tells what else is in a file", async () => {
     const provenance = { image: "a/b.jpg", options: { text: "ä\n\0" } };
     const bytes = await writeHlocFeatures([

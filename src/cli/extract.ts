@@ -1,6 +1,6 @@
 /** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
 import { OptionError } from "../errors.js";
-import type { FileFormat } from "../formats/record.js";
+import { APPEND_FORMATS, type RecordFormat } from "../formats/feature-formats.js";
 import { type ExtractManyResult, type ExtractProgress, extractMany } from "../node/extract-many.js";
 import { fileStore } from "../node/stores/files.js";
 import { hlocStore } from "../node/stores/hloc.js";
@@ -17,7 +17,7 @@ export interface ExtractFlags extends ExtractionFlags {
   recursive?: boolean;
   root?: string;
   out?: string;
-  format: FileFormat | "h5";
+  format: RecordFormat | "h5";
   outputExtension?: string;
   smartName?: boolean;
   append?: boolean;
@@ -100,8 +100,8 @@ function choicesOf(flags: ExtractFlags): Record<string, unknown> {
 /** OptionErrors for options that do not go together. */
 function checkFlags({ format, outputExtension, smartName, append, out, resume, force }: ExtractFlags): void {
   if (resume && force) throw new OptionError("--resume goes on and --force begins anew: give one of them");
-  if (append && format !== "npz" && format !== "mat") {
-    throw new OptionError(`--append is for --format npz and mat, not for ${format}`);
+  if (append && !APPEND_FORMATS.includes(format)) {
+    throw new OptionError(`--append is for --format ${APPEND_FORMATS.join(" and ")}, not for ${format}`);
   }
   if (format === "h5") {
     if (outputExtension !== undefined || smartName) {

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { OptionError } from "../errors.js";
+import { RECORD_FORMATS } from "../formats/feature-formats.js";
 import { packageVersion } from "../node/version.js";
 import { addExtractionOptions, numberOf } from "./arguments.js";
 import { addBench } from "./bench/command.js";
@@ -109,8 +110,8 @@ function addExtract(program: Command, context: Context, done: (code: number) => 
     .option("--out <path>", "folder for the outputs (default: beside each image); for h5: the file")
     .option("--root <folder>", "names of outputs start from here (default: the innermost folder of all images)")
     .addOption(
-      new Option("--format <name>", "npz, mat, json: a file per image; h5: one file for all, as hloc reads it")
-        .choices(["npz", "mat", "h5", "json"])
+      new Option("--format <name>", "a file per image, or with h5 one file for all, as hloc reads it")
+        .choices(RECORD_FORMATS)
         .default("npz"),
     )
     .option("--output-extension <ext>", "appended to the image's name (default: .strata.FORMAT)")

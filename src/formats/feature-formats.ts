@@ -77,12 +77,17 @@ export type FormatName = Row["name"];
 /** Name of a format with a file for each image. */
 export type PerImageFormat = Exclude<Row, { many: true }>["name"];
 
+/** Name of such a format whose files say how they were made: what `extract` writes beside h5. */
+export type RecordFormat = Exclude<Extract<Row, { provenance: true }>, { many: true }>["name"];
+
 const ROWS: readonly FeatureFormatRow[] = FORMAT_TABLE;
 
 /** Names of all formats. */
 export const FORMAT_NAMES = FORMAT_TABLE.map(({ name }) => name) as readonly FormatName[];
 /** Names of formats that tell how a file was made: what `extract` writes. */
 export const RECORD_FORMATS = ROWS.filter(({ provenance }) => provenance).map(({ name }) => name);
+/** Names of formats that understand `append`. */
+export const APPEND_FORMATS = ROWS.filter(({ append }) => append).map(({ name }) => name);
 /** Endings of feature files of one image. */
 export const PER_IMAGE_ENDINGS = [...new Set(ROWS.filter(({ many }) => !many).flatMap(({ endings }) => endings))];
 

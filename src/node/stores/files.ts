@@ -5,7 +5,8 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { StrataError } from "../../errors.js";
-import { decodeRecord, encodeRecord, type FileFormat, sameProvenance } from "../../formats/record.js";
+import { codecOf, type RecordFormat } from "../../formats/feature-formats.js";
+import { sameProvenance } from "../../formats/record.js";
 import { isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 import { refuseOverwriting } from "../overwriting.js";
@@ -24,7 +25,8 @@ import {
 } from "./store.js";
 
 export interface FileStoreOptions {
-  format: FileFormat;
+  /** A format with a file for each image that says how it was made. */
+  format: RecordFormat;
   /** Appended to the image's whole name; may depend on the model's. */
   extension: string | ((model: string) => string);
   /** Folder that mirrors the images' names; default: beside each image. */
@@ -56,7 +58,8 @@ export function fileStore({ format, extension, out, append, resume }: FileStoreO
   /** The provenance of the file at `path`; null where there is none, or none of ours that can be read to its end. */
   async function readProvenance(path: string): Promise<unknown> {
     try {
-      return decodeRecord(format, await readFileChecked(path)).provenance;
+      const options = { where: path, imageSize: null, kind: null };
+      return (await codecOf(format)).read(await readFileChecked(path), options).provenance;
     } catch (error) {
       // Damaged, or by another program: to be made again.
       if (error instanceof StrataError) return null;
@@ -116,10 +119,8 @@ export function fileStore({ format, extension, out, append, resume }: FileStoreO
     },
     async save(image, features, digest) {
       const path = pathOf(image);
-      await writeFileAtomic(
-        path,
-        encodeRecord(format, features, provenanceOf(run?.provenance ?? {}, image, digest), append),
-      );
+      const provenance = provenanceOf(run?.provenance ?? {}, image, digest);
+      await writeFileAtomic(path, (await codecOf(format)).write(features, { provenance, append }));
       outputs.push(path);
     },
     // A file that is too large for its file system says nothing of the others.

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { untilAborted } from "../abort.js";
 import { OptionError, UnsupportedError } from "../errors.js";
 import { DEFAULT_SLOTS, type ExportedModel, type ExportOptions, exportFeatures } from "../export/features.js";
 import { exportMatcher } from "../export/matcher.js";
@@ -12,10 +13,11 @@ import type { ExtractOptions } from "../extract/options.js";
 import type { Backend, Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { resizeImage } from "../image/resize.js";
-import { writeFileAtomic } from "./atomic.js";
+import { readFileChecked, writeFileAtomic } from "./atomic.js";
 import type { CheckAgainst, CheckRuntime } from "./export-choices.js";
 import { type OpenOptions, openExtractor, openModelFiles } from "./extractor.js";
 import { checkWritable, makeFolder } from "./folders.js";
+import { loadImage } from "./images.js";
 import { lockBeside, withLock } from "./lock.js";
 import { nodeRuntime } from "./runtime.js";
 
@@ -174,6 +176,18 @@ export async function checkExport(
     }
   }
   return reports;
+}
+
+/** `checkExport` of the file that `report` tells of, on image files; `signal` ends the wait with its reason. */
+export async function checkExportedFile(
+  report: ExportReport,
+  open: OpenOptions,
+  images: readonly string[],
+  { signal, ...options }: CheckOptions & { signal?: AbortSignal } = {},
+): Promise<CheckReport[]> {
+  const bytes = await readFileChecked(report.out);
+  const named = images.map((path) => ({ name: path, read: () => loadImage(path) }));
+  return untilAborted(checkExport(bytes, report, open, named, options), signal);
 }
 
 async function checkImage(

@@ -13,7 +13,14 @@ export {
   exportColmap,
 } from "./colmap/export-colmap.js";
 export { loadColmapDatabase, loadSqlite, saveColmapDatabase } from "./colmap-database.js";
-export { type CheckReport, checkExport, type ExportReport, exportMatcherFile, exportModel } from "./export.js";
+export {
+  type CheckReport,
+  checkExport,
+  checkExportedFile,
+  type ExportReport,
+  exportMatcherFile,
+  exportModel,
+} from "./export.js";
 export {
   type ExtractManyOptions,
   type ExtractManyResult,
@@ -34,7 +41,10 @@ export { listPairs } from "./list-pairs.js";
 export { MATCH_FILES, type MatchReport, matchJson, saveMatches } from "./match-files.js";
 export { type MatchManyOptions, type MatchManyResult, type MatchProgress, matchMany } from "./match-many.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
+export { type ModelInformation, modelInformation } from "./models/information.js";
+export { type KnownModel, knownModels } from "./models/known.js";
 export { openRegistry, type RegisteredModel, type Registry } from "./models/registry.js";
+export { type RemovedModel, removeModels } from "./models/remove.js";
 export { type ImportOptions, type ImportReport, importModel } from "./models-import.js";
 export { loadPairs, PAIR_FILES, savePairs } from "./pair-files.js";
 export type { Existing } from "./parts.js";

@@ -116,32 +116,26 @@ function openOptions(flags: ExportFlags): OpenOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-type CheckImage = { path: string };
-
 /** The images to check on, found before anything is written; one that is not there ends the command. */
-async function imagesOf(named: string[], flags: ExportFlags, context: Context): Promise<CheckImage[]> {
+async function imagesOf(named: string[], flags: ExportFlags, context: Context): Promise<string[]> {
   const { images, failures, passedOver } = await collectImages(named, {});
   if (!flags.quiet) context.err(passedOverNote(passedOver));
   for (const { error } of failures) context.err(errorText(error, flags.debug ?? false));
   if (failures.length > 0 || images.length === 0) {
     throw new OptionError(`--check needs images that can be read; nothing was written`);
   }
-  return images;
+  return images.map(({ path }) => path);
 }
 
 /** null: it was interrupted, which has been said. */
 async function check(
   report: ExportReport,
   open: OpenOptions,
-  images: readonly CheckImage[],
+  images: readonly string[],
   flags: ExportFlags,
   context: Context,
 ): Promise<CheckReport[] | null> {
-  const [{ checkExport }, { loadImage }, { readFileChecked }] = await Promise.all([
-    import("../../node/export.js"),
-    import("../../node/images.js"),
-    import("../../node/atomic.js"),
-  ]);
+  const { checkExportedFile } = await import("../../node/export.js");
   const runtimes = flags.runtimes ?? (["node", "web"] as const);
   const total = images.length * runtimes.length;
   const progress = await openProgress({
@@ -153,14 +147,10 @@ async function check(
   const interrupt = context.listenForInterrupt();
   let done = 0;
   try {
-    const work = checkExport(
-      await readFileChecked(report.out),
-      report,
-      open,
-      images.map(({ path }) => ({ name: path, read: () => loadImage(path) })),
-      { runtimes, against: flags.against, threads: flags.threads, onImage: () => progress.update(++done, done) },
-    );
-    return await interrupt.race(work);
+    const { against, threads } = flags;
+    const onImage = () => progress.update(++done, done);
+    const options = { runtimes, against, threads, onImage, signal: interrupt.signal };
+    return await checkExportedFile(report, open, images, options);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     progress.stop();

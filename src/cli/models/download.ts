@@ -4,10 +4,10 @@ import { IMPORTED_KINDS, type ModelEntry } from "../../model/registry-entry.js";
 import { checkSha256 } from "../../node/download.js";
 import { checkUrl, LoginError } from "../../node/http.js";
 import { type FetchedModel, fetchModel } from "../../node/models/fetch.js";
+import { importHint } from "../../node/models/known.js";
 import { openRegistry } from "../../node/models/registry.js";
 import { byteMeter } from "../byte-meter.js";
 import { type Context, EXIT, untilInterrupted } from "../context.js";
-import { importHint } from "./state.js";
 
 /** As commander hands them over. */
 export interface DownloadFlags {

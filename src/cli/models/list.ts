@@ -1,7 +1,8 @@
 /** `strata models list`: what there is, and what of it is on this machine. */
 import { modelsHome } from "../../node/models/home.js";
+import { knownModels, stateOf } from "../../node/models/known.js";
 import { type Context, EXIT } from "../context.js";
-import { describeBytes, knownModels, stateOf } from "./state.js";
+import { describeBytes } from "./bytes.js";
 
 /** As commander hands them over. */
 export interface ListFlags {

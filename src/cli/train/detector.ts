@@ -1,14 +1,11 @@
 /** `strata train detector`: a model of the default family, by a configuration, on a folder of photographs. */
-import { fileURLToPath } from "node:url";
 import { type Command, Option } from "commander";
 import { BACKENDS } from "../../graph/session.js";
-import type { SourceSpec } from "../../node/train/sources.js";
-import type { DetectorRecipe } from "../../train/detector/recipe.js";
 import type { TrainOptions } from "../../train/options.js";
 import { numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import { AFTER_TRAINING, addSessionOptions } from "./options.js";
-import { checkSession, type SessionFlags, trainInFolder } from "./session.js";
+import { checkSession, type SessionFlags, trainCommandIn } from "./session.js";
 
 export interface DetectorFlags extends SessionFlags {
   config: string;
@@ -73,51 +70,16 @@ export async function detectorCommand(flags: DetectorFlags, context: Context): P
   checkSession(flags);
   const { nodeRuntime } = await import("../../node/runtime.js");
   const { detectorTask } = await import("../../train/detector/task.js");
-  const recipe = await readRecipe(flags.config);
+  const { detectorSources, readBeginning, readDetectorRecipe } = await import("../../node/train/detector.js");
+  const recipe = await readDetectorRecipe(flags.config);
   const { steps, batch, rate, seed, checkpointEvery } = flags;
   const given = { steps, batch, rate, seed, checkpointEvery };
   const overrides = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const options: TrainOptions = { ...recipe.training, ...overrides };
-  const begin = flags.init === undefined ? null : await readBeginning(flags.init);
-  const task = detectorTask(recipe, begin);
-  const sources = sourcesOf(flags, recipe, options.seed);
-
-  const { backend, threads } = flags;
+  const task = detectorTask(recipe, flags.init === undefined ? null : await readBeginning(flags.init));
+  const { backend, threads, photos, validation } = flags;
+  const sources = detectorSources(recipe, { photos, validation, seed: options.seed });
   const runtime = { runtime: nodeRuntime, backend, threads };
   const facts = { config: flags.config, init: flags.init ?? null };
-  return trainInFolder({ task, sources, options, runtime, facts }, flags, context);
-}
-
-/** The configuration in a file, or one that comes with the package. */
-async function readRecipe(config: string): Promise<DetectorRecipe> {
-  const { parseDetectorRecipe } = await import("../../train/detector/recipe.js");
-  const { parseJson } = await import("../../formats/bytes.js");
-  const { readFileChecked } = await import("../../node/atomic.js");
-  const isName = /^[\w-]+$/.test(config);
-  const file = isName ? fileURLToPath(new URL(`../../../models/recipes/${config}.json`, import.meta.url)) : config;
-  return parseDetectorRecipe(file, parseJson(file, await readFileChecked(file)));
-}
-
-async function readBeginning(path: string) {
-  const { digestOf, readWeights } = await import("../../node/train/weights.js");
-  const { unpackTensors } = await import("../../model/pack.js");
-  const tensors = unpackTensors(path, (await readWeights(path)).tensors);
-  return { tensors, digest: digestOf(tensors) };
-}
-
-/** Photographs of training and validation (null: none). */
-function sourcesOf(
-  { photos, validation }: DetectorFlags,
-  { data }: DetectorRecipe,
-  seed: number,
-): { train: SourceSpec; validation: SourceSpec | null } {
-  const spec = (folder: string, split: "all" | "train" | "validation"): SourceSpec => ({
-    kind: "photos",
-    options: { ...data, folder, split, seed },
-  });
-  const own = typeof validation === "string";
-  return {
-    train: spec(photos, own || validation === false ? "all" : "train"),
-    validation: validation === false ? null : own ? spec(validation, "all") : spec(photos, "validation"),
-  };
+  return trainCommandIn({ task, sources, options, runtime, facts }, flags, context);
 }

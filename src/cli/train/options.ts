@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
 import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { BACKENDS } from "../../graph/session.js";
-import type { SourceSpec } from "../../node/train/sources.js";
+import { type SourcePair, splitSources } from "../../node/train/sources.js";
 import { OPTIMIZERS, REFERENCE_SEED, TRAIN_DEFAULTS, type TrainOptions } from "../../train/options.js";
 import type { Recipe } from "../../train/recipes.js";
 import { SCHEDULES } from "../../train/schedule.js";
@@ -180,7 +180,7 @@ export const cropOf = ({ crop = CROP }: TrainFlags): number => crop;
 const DATASET_VARIABLE = "MegaDepthDatasetPath";
 
 /** Sources of training and validation (null: none) that the flags describe. */
-export function sourcesOf(flags: TrainFlags): { train: SourceSpec; validation: SourceSpec | null } {
+export function sourcesOf(flags: TrainFlags): SourcePair {
   const { photos, seed = REFERENCE_SEED } = flags;
   const data = flags.data ?? (photos === undefined ? process.env[DATASET_VARIABLE] : undefined);
   if ((data === undefined) === (photos === undefined)) {
@@ -194,39 +194,15 @@ export function sourcesOf(flags: TrainFlags): { train: SourceSpec; validation: S
   const others = photos === undefined ? flags.validationScenes : flags.validationPhotos;
   if (!flags.validation && others !== undefined)
     throw new OptionError("give scenes or photographs to validate on, or --no-validation, not both");
-  const split = others === undefined && flags.validation ? "train" : "all";
+  const validation = flags.validation && (others ?? true);
   const shared = { cropSize: cropOf(flags), seed };
   if (photos !== undefined) {
     const options = { ...shared, folder: photos, pairsPerPhoto: flags.pairsPerPhoto };
-    return {
-      train: { kind: "photos", options: { ...options, split } },
-      validation: flags.validation
-        ? {
-            kind: "photos",
-            options:
-              others === undefined ? { ...options, split: "validation" } : { ...options, folder: others, split: "all" },
-          }
-        : null,
-    };
+    return splitSources({ kind: "photos", options }, validation);
   }
-  const options = {
-    ...shared,
-    data,
-    scenes: flags.scenes,
-    sceneInfo: flags.sceneInfo,
-    pairsPerScene: flags.pairsPerScene,
-    maxScaleRatio: flags.maxScaleRatio,
-  };
-  return {
-    train: { kind: "megadepth", options: { ...options, split } },
-    validation: flags.validation
-      ? {
-          kind: "megadepth",
-          options:
-            others === undefined ? { ...options, split: "validation" } : { ...options, scenes: others, split: "all" },
-        }
-      : null,
-  };
+  const { scenes, sceneInfo, pairsPerScene, maxScaleRatio } = flags;
+  const options = { ...shared, data, scenes, sceneInfo, pairsPerScene, maxScaleRatio };
+  return splitSources({ kind: "megadepth", options }, validation);
 }
 
 const OF_SCENES = ["scenes", "sceneInfo", "validationScenes", "pairsPerScene", "maxScaleRatio"] as const;

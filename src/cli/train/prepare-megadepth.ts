@@ -1,12 +1,9 @@
 /** `strata train prepare-megadepth`: scene_info files from undistorted COLMAP models and depth maps. */
-import { readdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import { isHopeless } from "../../node/atomic.js";
-import type { PrepareOptions, SceneSummary } from "../../node/train/prepare-scene.js";
+import type { PreparedMegadepth } from "../../node/train/prepare-megadepth.js";
 import { numberOf } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
-import { describeSeconds, openProgress } from "../progress.js";
+import { describeSeconds, openProgress, type Progress } from "../progress.js";
 import { errorCode, errorText, plainMessage } from "../report-error.js";
 
 export interface PrepareMegadepthFlags {
@@ -60,116 +57,66 @@ finished, so the same command goes on after an interruption.`,
 }
 
 export async function prepareMegadepthCommand(flags: PrepareMegadepthFlags, context: Context): Promise<number> {
-  const { prepareOptions, sceneInfoPath } = await import("../../node/train/prepare-scene.js");
-  const { checkWritable } = await import("../../node/folders.js");
-  const { lockPath, withLock } = await import("../../node/lock.js");
-  const { base, undistorted, depths, minDepthBytes, out = base } = flags;
-  const options = prepareOptions({ base, undistorted, depths, minDepthBytes });
-  const scenes = await scenesOf(flags.scenes, options.undistorted);
-  const any = sceneInfoPath(out, "any");
-  await checkWritable([any]);
-  return withLock(lockPath(dirname(any)), `the folder ${dirname(any)}`, () =>
-    prepareAll({ scenes, out, options }, flags, context),
-  );
-}
-
-interface Work {
-  scenes: string[];
-  out: string;
-  options: PrepareOptions;
-}
-
-async function prepareAll(
-  { scenes, out, options }: Work,
-  flags: PrepareMegadepthFlags,
-  context: Context,
-): Promise<number> {
-  const { sceneInfoPath } = await import("../../node/train/prepare-scene.js");
-  const { prepareScenes } = await import("../../node/train/prepare-jobs.js");
+  const { prepareMegadepth } = await import("../../node/train/prepare-megadepth.js");
+  const { json: _, quiet = false, debug = false, ...options } = flags;
+  const { terminal, err: write } = context;
   const started = performance.now();
-  const there = new Set<string>();
-  if (!flags.overwrite) for (const scene of scenes) if (await isFile(sceneInfoPath(out, scene))) there.add(scene);
-  const orders = scenes.filter((scene) => !there.has(scene)).map((scene) => ({ scene, out, options }));
-  const made: SceneSummary[] = [];
-  const failures: { scene: string; error: unknown }[] = [];
-  const progress = await openProgress({
-    total: scenes.length,
-    unit: ["scene", "scenes"],
-    terminal: context.terminal,
-    quiet: flags.quiet ?? false,
-    write: context.err,
-  });
   const interrupt = context.listenForInterrupt();
+  let shown: Progress | undefined;
+  const count = { total: 0, done: 0, failed: 0 };
   try {
-    const work = prepareScenes(orders, flags.jobs ?? 1, ({ scene }, outcome) => {
-      if (interrupt.requested) throw new Interrupted();
-      if ("summary" in outcome) made.push(outcome.summary);
-      else {
-        failures.push({ scene, error: outcome.error });
-        progress.log(
-          `strata: scene ${scene}: ${errorText(outcome.error, flags.debug ?? false)
-            .slice(8)
-            .trimEnd()}`,
-        );
-        // Every further scene would fail as well.
-        if (isHopeless(outcome.error)) throw outcome.error;
-      }
-      progress.update(there.size + made.length + failures.length, made.length + failures.length);
+    const result = await prepareMegadepth({
+      ...options,
+      signal: interrupt.signal,
+      async progress(_label, unit, total) {
+        count.total = total;
+        const opened = await openProgress({ total, unit, terminal, quiet, write });
+        shown = opened;
+        return {
+          stop: () => opened.stop(),
+          update(done, worked) {
+            count.done = done;
+            opened.update(done, worked);
+          },
+        };
+      },
+      onFailure(scene, error) {
+        count.failed++;
+        shown?.log(`strata: scene ${scene}: ${errorText(error, debug).slice(8).trimEnd()}`);
+      },
     });
-    await interrupt.race(work);
+    report(flags, result, (performance.now() - started) / 1000, context);
+    return result.failures.length > 0 ? EXIT.failed : EXIT.ok;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    const finished = there.size + made.length;
-    context.err(`strata: interrupted; ${finished} of ${scenes.length} scenes are finished; the same command goes on\n`);
+    const finished = `${count.done - count.failed} of ${count.total} scenes are finished`;
+    write(`strata: interrupted; ${finished}; the same command goes on\n`);
     return EXIT.interrupted;
   } finally {
-    progress.stop();
     interrupt.release();
   }
-  report(flags, { out, there, made, failures, seconds: (performance.now() - started) / 1000 }, context);
-  return failures.length > 0 ? EXIT.failed : EXIT.ok;
 }
 
-interface Result {
-  out: string;
-  there: ReadonlySet<string>;
-  made: SceneSummary[];
-  failures: { scene: string; error: unknown }[];
-  seconds: number;
-}
-
-function report(flags: PrepareMegadepthFlags, { out, there, made, failures, seconds }: Result, context: Context): void {
+function report(
+  flags: PrepareMegadepthFlags,
+  { folder, made, skipped, failures }: PreparedMegadepth,
+  seconds: number,
+  context: Context,
+): void {
   if (flags.json) {
     const failed = failures.map(({ scene, error }) => ({
       scene,
       code: errorCode(error),
       message: plainMessage(error),
     }));
-    const folder = join(out, "scene_info");
-    context.out(`${JSON.stringify({ folder, made, skipped: [...there], failed, seconds })}\n`);
+    context.out(`${JSON.stringify({ folder, made, skipped, failed, seconds })}\n`);
     return;
   }
   if (flags.quiet) return;
   const sum = (name: "withDepth" | "pairs") => made.reduce((total, summary) => total + summary[name], 0);
-  const parts = [`${made.length} scenes written to ${join(out, "scene_info")}`];
+  const parts = [`${made.length} scenes written to ${folder}`];
   if (made.length > 0) parts[0] += ` (${sum("withDepth")} images with depth, ${sum("pairs")} pairs)`;
-  if (there.size > 0) parts.push(`${there.size} were there already`);
+  if (skipped.length > 0) parts.push(`${skipped.length} were there already`);
   if (failures.length > 0) parts.push(`${failures.length} failed: ${failures.map(({ scene }) => scene).join(", ")}`);
   context.out(`${parts.join("; ")}; ${describeSeconds(seconds)}\n`);
-}
-
-/** Scenes of the list, or every folder that could be one. */
-async function scenesOf(list: string | undefined, undistorted: string): Promise<string[]> {
-  const { readSceneList } = await import("../../node/train/megadepth-files.js");
-  if (list !== undefined) return readSceneList(list);
-  const { ioError } = await import("../../node/atomic.js");
-  const entries = await readdir(undistorted, { withFileTypes: true }).catch((cause) => {
-    throw ioError("read", undistorted, cause);
-  });
-  const folders = entries.filter((entry) => !entry.isFile() && !entry.name.startsWith("."));
-  return folders.map(({ name }) => name).sort();
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

@@ -1,11 +1,10 @@
 /** `strata train report`: the curves and facts of one training or several, finished or running, as a page or as data. */
-import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { OptionError } from "../../errors.js";
-import { ioError, writeFileAtomic } from "../../node/atomic.js";
+import { writeFileAtomic } from "../../node/atomic.js";
 import { checkWritable } from "../../node/folders.js";
-import { LOG_FILE, readLog } from "../../node/train/log.js";
+import { readRuns } from "../../node/train/run-folders.js";
 import type { TrainReportInput } from "../../train/report/input.js";
 import { type Context, EXIT } from "../context.js";
 
@@ -51,41 +50,19 @@ export async function trainReportCommand(
   context: Context,
 ): Promise<number> {
   const given = typeof dirs === "string" ? [dirs] : dirs;
-  const folders = (await Promise.all(given.map(runFolders))).flat();
-  const unique = [...new Set(folders)];
   const out = flags.out ?? (flags.json || flags.csv !== undefined ? undefined : join(given[0], "report.html"));
   if (flags.out === undefined && out !== undefined && given.length > 1) {
     throw new OptionError("train report: several folders need --out FILE, a place for their page");
   }
   const paths = [out, flags.csv].filter((path) => path !== undefined);
+  const input = await readRuns(given, flags.title);
   await checkWritable(paths);
-  const input: TrainReportInput = {
-    title: flags.title,
-    date: `${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
-    runs: await Promise.all(unique.map(async (folder) => ({ folder, log: await readLog(folder) }))),
-  };
   const { trainReportCsv, trainReportHtml, trainReportJson } = await import("../../train/report/index.js");
   if (flags.csv !== undefined) await writeFileAtomic(flags.csv, trainReportCsv(input));
   if (out !== undefined) await writeFileAtomic(out, await trainReportHtml(input));
   if (flags.json) context.out(trainReportJson(input));
   else if (!flags.quiet) context.out(await summaryText(input, paths));
   return EXIT.ok;
-}
-
-/** The folder itself where it is a run's, else those of its folders that are. */
-async function runFolders(folder: string): Promise<string[]> {
-  if (await isRun(folder)) return [folder];
-  const entries = await readdir(folder, { withFileTypes: true }).catch((cause) => {
-    throw ioError("read", folder, cause);
-  });
-  const inner = entries.filter((entry) => !entry.isFile()).map(({ name }) => join(folder, name));
-  const runs = (await Promise.all(inner.map(async (path) => ((await isRun(path)) ? [path] : [])))).flat();
-  if (runs.length > 0) return runs.sort();
-  throw new OptionError(`${folder} is no training: neither it nor a folder in it has a ${LOG_FILE}`);
-}
-
-async function isRun(folder: string): Promise<boolean> {
-  return (await stat(join(folder, LOG_FILE)).catch(() => undefined))?.isFile() ?? false;
 }
 
 async function summaryText(input: TrainReportInput, paths: readonly string[]): Promise<string> {

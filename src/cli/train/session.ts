@@ -1,11 +1,6 @@
-/** What every command that trains does: sources opened and closed, signals heard, a run in a folder, and what is said of it. */
+/** What every command that trains does: signals heard, a run in a folder, and what is said of it. */
 import { OptionError } from "../../errors.js";
-import { isLocked } from "../../node/lock.js";
-import type { ModelTask } from "../../node/train/model-task.js";
-import type { RunRequest, RunResult } from "../../node/train/run.js";
-import type { SourceSpec } from "../../node/train/sources.js";
-import { packageVersions } from "../../node/version.js";
-import type { PairSource } from "../../train/types.js";
+import type { FolderTrained, FolderTraining } from "../../node/train/train-in-folder.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, openProgress } from "../progress.js";
 
@@ -22,13 +17,7 @@ export interface SessionFlags {
   quiet?: boolean;
 }
 
-export interface Session extends Pick<RunRequest, "options" | "runtime" | "facts"> {
-  task: ModelTask;
-  sources: { train: SourceSpec; validation: SourceSpec | null };
-}
-
-/** Pairs that are drawn for TensorBoard after each epoch, unless said otherwise. */
-const PICTURES = 2;
+export type Session = Pick<FolderTraining, "task" | "sources" | "options" | "runtime" | "facts">;
 
 /** What asks a training to end: Ctrl-C, a polite kill, and what Slurm sends before it takes the machine away. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGUSR1"] as const;
@@ -37,82 +26,35 @@ export function checkSession({ resume, overwrite }: SessionFlags): void {
   if (resume && overwrite) throw new OptionError("give --resume or --overwrite, not both");
 }
 
-/** Trains in --out and says how it ended; the task is disposed of. */
-export async function trainInFolder(session: Session, flags: SessionFlags, context: Context): Promise<number> {
-  const { openPairWorkers } = await import("../../node/train/pair-workers.js");
-  const { hasCheckpoint, runTraining } = await import("../../node/train/run.js");
-  const { task, sources: specs, options, runtime, facts } = session;
-  const note = (message: string) => context.err(`strata: ${message}\n`);
-  const sources: PairSource[] = [];
-  // Training and validation are two parts of one folder: what is wrong with it is said once.
-  const told = new Set<string>();
-  const open = async (spec: SourceSpec) => {
-    const source = await openPairWorkers(spec, flags.workers === undefined ? {} : { workers: flags.workers });
-    sources.push(source);
-    for (const line of leftOut(source)) {
-      if (!told.has(line)) note(line);
-      told.add(line);
-    }
-    return source;
-  };
+/** Trains in --out and says how it ended. */
+export async function trainCommandIn(session: Session, flags: SessionFlags, context: Context): Promise<number> {
+  const { trainInFolder } = await import("../../node/train/train-in-folder.js");
+  const { out, resume, overwrite, workers, tbLogs, pictures } = flags;
   const interrupt = context.listenForInterrupt(SIGNALS);
   const started = performance.now();
-  let isOpen = false;
   try {
-    const train = await open(specs.train);
-    const validation = specs.validation && (await open(specs.validation));
-    isOpen = true;
-    const result = await runTraining({
-      out: flags.out,
-      task,
-      train,
-      validation,
-      options,
-      existing: flags.resume ? "resume" : flags.overwrite ? "overwrite" : "refuse",
-      runtime,
-      versions: packageVersions(),
-      facts: { ...facts, sources: specs },
-      events: flags.tbLogs === false ? null : flags.tbLogs,
-      // Encoders alone detect nothing: nobody asked for their pictures, so nobody needs to hear that there are none.
-      pictures: flags.pictures ?? (task.recipe.kind === "encoder" ? 0 : PICTURES),
+    const result = await trainInFolder({
+      ...session,
+      ...{ out, workers, pictures, signal: interrupt.signal },
+      existing: resume ? "resume" : overwrite ? "overwrite" : "refuse",
+      events: tbLogs === false ? null : tbLogs,
       progress: progressOf(flags, context),
-      note,
-      shouldStop: () => interrupt.requested,
+      note: (message) => context.err(`strata: ${message}\n`),
     });
-    const leftOut = [...new Set(sources.flatMap((source) => source.leftOut?.() ?? []))];
-    return report({ ...result, leftOut }, flags, (performance.now() - started) / 1000, context);
-  } catch (error) {
-    const isOurs = isOpen && !(error instanceof OptionError) && !isLocked(error);
-    if (isOurs && (await hasCheckpoint(flags.out))) {
-      note(`stopped; the last checkpoint is kept in ${flags.out}, the same command with --resume goes on from it`);
-    }
-    throw error;
+    return report(result, flags, (performance.now() - started) / 1000, context);
   } finally {
     interrupt.release();
-    for (const source of sources) await source.dispose();
-    await task.dispose();
   }
 }
 
-function progressOf({ quiet = false }: SessionFlags, { terminal, err: write }: Context): RunRequest["progress"] {
+function progressOf({ quiet = false }: SessionFlags, { terminal, err: write }: Context): FolderTraining["progress"] {
   return async (total, label) => {
     const progress = await openProgress({ total, unit: ["update", "updates"], label, terminal, quiet, write });
     return quiet ? { ...progress, log: () => {} } : progress;
   };
 }
 
-/** Lines that are listed; more are counted. */
-const LISTED = 5;
-
-function leftOut(source: PairSource): string[] {
-  const all = source.leftOut?.() ?? [];
-  const rest = all.length - LISTED;
-  return [...all.slice(0, LISTED).map((line) => `left out: ${line}`), ...(rest > 0 ? [`left out: ${rest} more`] : [])];
-}
-
-type Reported = RunResult & { leftOut: string[] };
-
-function report(result: Reported, { out, json, quiet }: SessionFlags, seconds: number, context: Context): number {
+function report(result: FolderTrained, { out, json, quiet }: SessionFlags, seconds: number, context: Context): number {
   const { ended, step, epoch, best, model, resumedFrom } = result;
   const stopped = ended === "stopped";
   if (json) context.out(`${JSON.stringify({ out, ...result, seconds })}\n`);

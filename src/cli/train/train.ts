@@ -1,9 +1,8 @@
 /** `strata train encoder` and `strata train attention`: weights, data and options joined to a run. */
-import { OptionError } from "../../errors.js";
 import { type EncoderRecipe, parseAttentionRecipe, parseEncoderRecipe } from "../../train/recipes.js";
 import type { Context } from "../context.js";
 import { cropOf, sourcesOf, type TrainFlags, trainOptionsOf } from "./options.js";
-import { checkSession, trainInFolder } from "./session.js";
+import { checkSession, trainCommandIn } from "./session.js";
 
 export async function trainCommand(
   kind: "encoder" | "attention",
@@ -15,22 +14,12 @@ export async function trainCommand(
   const specs = sourcesOf(flags);
   checkSession(flags);
   const { nodeRuntime } = await import("../../node/runtime.js");
-  const { joinWeights, readWeights } = await import("../../node/train/weights.js");
+  const { readTrainingWeights } = await import("../../node/train/weights.js");
   const { referenceTask } = await import("../../node/train/reference-task.js");
   const { FrozenCache } = await import("../../node/train/frozen-cache.js");
 
   const note = (message: string) => context.err(`strata: ${message}\n`);
-  if (flags.backbone === undefined && flags.encoder === undefined) {
-    throw new OptionError("say what to train on top of: --backbone FILE, or --encoder with a backbone in it");
-  }
-  const read = async (path: string | undefined) => (path === undefined ? null : readWeights(path));
-  const weights = joinWeights(await read(flags.backbone), await read(flags.encoder));
-  const preprocessing = flags.preprocessing ?? weights.preprocessing ?? "none";
-  if (flags.encoder !== undefined && weights.preprocessing !== null && weights.preprocessing !== preprocessing) {
-    throw new OptionError(
-      `the encoder was trained with --preprocessing ${weights.preprocessing}, not ${preprocessing}; leave the flag away`,
-    );
-  }
+  const weights = await readTrainingWeights(flags);
   const { backend, threads, cacheFrozen, cacheLimit } = flags;
   const runtime = { runtime: nodeRuntime, backend, threads };
   const cacheOptions = { note, ...(cacheLimit === undefined ? {} : { limit: cacheLimit * 1e9 }) };
@@ -38,13 +27,13 @@ export async function trainCommand(
     recipe,
     weights: weights.tensors,
     where: weights.path,
-    preprocessing,
+    preprocessing: weights.preprocessing,
     cropSize: cropOf(flags),
     cache: cacheFrozen === undefined ? null : await FrozenCache.open(cacheFrozen, cacheOptions),
     runtime,
   });
   const session = { task, sources: specs, options, runtime, facts: { weights: weights.path } };
-  return trainInFolder(session, flags, context);
+  return trainCommandIn(session, flags, context);
 }
 
 function encoderRecipe({ recipe: name, correspondenceWeight }: TrainFlags): EncoderRecipe {

@@ -13,6 +13,29 @@ export type SourceSpec =
   /** `url` of a module; `options` must be what structured cloning takes. */
   | { kind: "module"; url: string; options: unknown };
 
+/** Sources of training and validation (null: none). */
+export interface SourcePair {
+  train: SourceSpec;
+  validation: SourceSpec | null;
+}
+
+/**
+ * Training and validation from one description. `validation`: other photographs (a folder) or scenes (a list) to validate
+ * on, true for a part of these, false to train on all and validate on none.
+ */
+export function splitSources(
+  all: Extract<SourceSpec, { kind: "photos" | "megadepth" }>,
+  validation: string | boolean,
+): SourcePair {
+  const part = (split: "all" | "train" | "validation", of?: string): SourceSpec =>
+    all.kind === "photos"
+      ? { kind: "photos", options: { ...all.options, ...(of !== undefined && { folder: of }), split } }
+      : { kind: "megadepth", options: { ...all.options, ...(of !== undefined && { scenes: of }), split } };
+  if (validation === false) return { train: part("all"), validation: null };
+  if (validation === true) return { train: part("train"), validation: part("validation") };
+  return { train: part("all"), validation: part("all", validation) };
+}
+
 /** Opens the source in this thread. Each kind is loaded when it is asked for: HDF5, which photographs do not need, is large. */
 export async function openSource(spec: SourceSpec): Promise<PairSource> {
   switch (spec.kind) {

@@ -120,3 +120,31 @@ export function joinWeights(backbone: Weights | null, encoder: Weights | null): 
     preprocessing: encoder.preprocessing ?? base.preprocessing,
   };
 }
+
+export interface TrainingWeights {
+  /** Path of the backbone, and of encoders that were trained before; at least one is given. */
+  backbone?: string;
+  encoder?: string;
+  /** Default: what the weights were trained with, else "none". */
+  preprocessing?: PreprocessingName;
+}
+
+/** Reads what a training starts from (`joinWeights`); OptionError for an encoder that knows pixels prepared otherwise. */
+export async function readTrainingWeights({
+  backbone,
+  encoder,
+  preprocessing: wanted,
+}: TrainingWeights): Promise<Weights & { preprocessing: PreprocessingName }> {
+  if (backbone === undefined && encoder === undefined) {
+    throw new OptionError("say what to train on top of: --backbone FILE, or --encoder with a backbone in it");
+  }
+  const read = async (path: string | undefined) => (path === undefined ? null : readWeights(path));
+  const weights = joinWeights(await read(backbone), await read(encoder));
+  const preprocessing = wanted ?? weights.preprocessing ?? "none";
+  if (encoder !== undefined && weights.preprocessing !== null && weights.preprocessing !== preprocessing) {
+    throw new OptionError(
+      `the encoder was trained with --preprocessing ${weights.preprocessing}, not ${preprocessing}; leave the flag away`,
+    );
+  }
+  return { ...weights, preprocessing };
+}

@@ -33,14 +33,14 @@ async function run(argv: string[], interruptAfter = Infinity): Promise<Run> {
       result.err += text;
     },
     terminal: false,
-    listenForInterrupt: () => ({
-      signal: new AbortController().signal,
-      race: (work) => work,
-      get requested() {
-        return settled++ >= interruptAfter;
-      },
-      release: () => {},
-    }),
+    listenForInterrupt: () => {
+      const { signal } = new AbortController();
+      // Asked once for each scene that has settled.
+      signal.throwIfAborted = () => {
+        if (settled++ >= interruptAfter) throw new Interrupted();
+      };
+      return { signal, race: (work) => work, requested: false, release: () => {} };
+    },
   };
   const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });
   addPrepareMegadepth(program, context, (code) => {

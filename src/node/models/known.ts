@@ -1,8 +1,8 @@
 /** What is known of every model: its entry in a registry, and its folder in the cache. */
 
 import { IMPORTED_KINDS } from "../../model/registry-entry.js";
-import { type CacheFolder, listCached } from "../../node/models/cache.js";
-import { openRegistry, type RegisteredModel } from "../../node/models/registry.js";
+import { type CacheFolder, listCached } from "./cache.js";
+import { openRegistry, type RegisteredModel } from "./registry.js";
 
 export interface KnownModel {
   name: string;
@@ -37,13 +37,6 @@ export function stateOf({ entry, cached }: KnownModel): string {
 export function needsImport({ entry, cached }: Pick<KnownModel, "entry" | "cached">): boolean {
   const kind = cached?.model?.kind ?? entry?.kind;
   return kind !== undefined && IMPORTED_KINDS.includes(kind);
-}
-
-/** "102.5 MB", "3.1 kB". */
-export function describeBytes(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
-  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(1)} kB` : `${bytes} bytes`;
 }
 
 /** The command that makes a model folder of what was downloaded, or lies at a path. */

@@ -1,0 +1,43 @@
+/** What a training of the default family begins with: its recipe, first weights, and photographs. */
+import { fileURLToPath } from "node:url";
+import { parseJson } from "../../formats/bytes.js";
+import { unpackTensors } from "../../model/pack.js";
+import type { Beginning } from "../../train/detector/beginning.js";
+import { type DetectorRecipe, parseDetectorRecipe } from "../../train/detector/recipe.js";
+import { readFileChecked } from "../atomic.js";
+import { type SourcePair, splitSources } from "./sources.js";
+import { digestOf, readWeights } from "./weights.js";
+
+/**
+ * The recipe in a JSON file, or one that comes with the package ("strata-s"). IoError where there is none, FormatError for
+ * what is no JSON, OptionError for what is unknown or out of range.
+ */
+export async function readDetectorRecipe(nameOrFile: string): Promise<DetectorRecipe> {
+  const isName = /^[\w-]+$/.test(nameOrFile);
+  const file = isName
+    ? fileURLToPath(new URL(`../../../models/recipes/${nameOrFile}.json`, import.meta.url))
+    : nameOrFile;
+  return parseDetectorRecipe(file, parseJson(file, await readFileChecked(file)));
+}
+
+/** Weights for `detectorTask` to begin with: those of a model's folder, a training's, or a file. */
+export async function readBeginning(path: string): Promise<Beginning> {
+  const tensors = unpackTensors(path, (await readWeights(path)).tensors);
+  return { tensors, digest: digestOf(tensors) };
+}
+
+export interface DetectorSources {
+  /** Folder of photographs to train on. */
+  photos: string;
+  /** Folder of others to validate on; default true: a tenth of `photos`; false: train on all, validate on none. */
+  validation?: string | boolean;
+  seed: number;
+}
+
+/** Where the pairs of a recipe come from. */
+export function detectorSources(
+  { data }: DetectorRecipe,
+  { photos, validation = true, seed }: DetectorSources,
+): SourcePair {
+  return splitSources({ kind: "photos", options: { ...data, folder: photos, split: "all", seed } }, validation);
+}

@@ -1,8 +1,8 @@
 /** What is to be matched: pairs of images by number, checked before the first one is matched. */
-import { createHash } from "node:crypto";
 import { LimitError, OptionError, ShapeError } from "../errors.js";
 import { checkFeatures, describeDescriptors, type Features } from "../features.js";
 import type { NamePair } from "../match/pairs.js";
+import { contentDigest } from "./content-digest.js";
 
 /** Most pairs in one file: their numbers and places are held in memory. */
 const MAX_PAIRS = 10_000_000;
@@ -61,7 +61,7 @@ export class MatchPlan {
   /** The digest of an image's features, whatever arrays they have. */
   digest(name: string): string {
     const number = this.numbers.get(name) as number;
-    this.digests[number] ??= featuresDigest(this.of(name));
+    this.digests[number] ??= contentDigest(this.of(name));
     return this.digests[number];
   }
 
@@ -110,17 +110,3 @@ export class MatchPlan {
 
 /** One number for two images, in whatever order; exact below 2^26 images. */
 const keyOf = (a: number, b: number): number => Math.min(a, b) * 2 ** 26 + Math.max(a, b);
-
-/** SHA-256 (its first 32 digits) of all that the features hold. */
-export function featuresDigest(features: Features): string {
-  const hash = createHash("sha256");
-  for (const [name, value] of Object.entries(features).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    // Floats are what descriptors are unless `kind` says otherwise.
-    if (value === undefined || (name === "kind" && value === "float")) continue;
-    if (ArrayBuffer.isView(value)) {
-      hash.update(`${name} ${value.constructor.name} ${value.byteLength}\n`);
-      hash.update(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    } else hash.update(`${name} ${JSON.stringify(value)}\n`);
-  }
-  return hash.digest("hex").slice(0, 32);
-}

@@ -3,7 +3,7 @@
  * Each record has its lengths and a checksum in front: whatever stops a run (also a kill or a full disk), all records but the
  * one that was being written are there. A torn end is cut off when the file is opened.
  *
- * A record: bytes of the key and of the body, CRC-32C of both together (uint32, little-endian), key (UTF-8), body.
+ * The file begins with a mark: anything else is not ours to cut. A record: bytes of the key and of the body, CRC-32C of both together (uint32, little-endian), key (UTF-8), body.
  */
 import { constants, readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -12,6 +12,7 @@ import { encodeUtf8 } from "../formats/bytes.js";
 import { crc32c } from "../formats/crc32c.js";
 import { ioError } from "./atomic.js";
 
+const MARK = encodeUtf8("strata1\n");
 const HEAD = 12;
 /** A record's largest key and body in bytes; more is damage. */
 const MAX_KEY = 2 ** 20;
@@ -36,7 +37,10 @@ export class RecordLog {
     private end: number,
   ) {}
 
-  /** Opens or makes the file and tells the place of each record in it, in order. IoError where that cannot be. */
+  /**
+   * Opens or makes the file and tells the place of each record in it, in order. IoError where that cannot be, FormatError for
+   * a file that is no log.
+   */
   static async open(path: string, onRecord: (record: LogRecord, place: number) => void): Promise<RecordLog> {
     let file: FileHandle;
     try {
@@ -47,8 +51,14 @@ export class RecordLog {
     try {
       const { size } = await file.stat();
       const log = new RecordLog(path, file, size);
-      let place = 0;
-      for (let next: number | null = 0; next !== null; ) {
+      const mark = log.bytes(0, Math.min(size, MARK.length)) ?? new Uint8Array(0);
+      if (mark.some((byte, i) => byte !== MARK[i])) {
+        throw new FormatError(`${path} is there already and is no log of strata; move it to another place`);
+      }
+      // Also of a file that was torn within it.
+      if (size < MARK.length) await file.write(MARK, 0, MARK.length, 0);
+      let place = MARK.length;
+      for (let next: number | null = place; next !== null; ) {
         place = next;
         next = log.scan(place, onRecord);
       }

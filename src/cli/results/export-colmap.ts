@@ -6,11 +6,13 @@ import {
   exportColmap,
   isDatabasePath,
 } from "../../node/colmap/export-colmap.js";
+import { type VerifyProgress, verifiedPath } from "../../node/verify-many.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeSeconds, stageOf } from "../progress.js";
 
 /** As commander hands them over. */
-export interface ExportColmapFlags extends Omit<ExportColmapOptions, "threshold" | "progress" | "signal"> {
+export interface ExportColmapFlags
+  extends Omit<ExportColmapOptions, "threshold" | "progress" | "signal" | "onVerified"> {
   out: string;
   thresholdPx?: number;
   json?: boolean;
@@ -22,15 +24,28 @@ export async function exportColmapCommand(input: string, flags: ExportColmapFlag
   const started = performance.now();
   const interrupt = context.listenForInterrupt();
   const { out, thresholdPx: threshold, json: _, quiet, debug: __, ...options } = flags;
+  let last: VerifyProgress | undefined;
   try {
-    const progress = stageOf(quiet, context);
-    const result = await exportColmap(input, out, { ...options, threshold, progress, signal: interrupt.signal });
+    const result = await exportColmap(input, out, {
+      ...options,
+      threshold,
+      progress: stageOf(quiet, context),
+      signal: interrupt.signal,
+      onVerified(progress) {
+        last = progress;
+      },
+    });
     report(result, (performance.now() - started) / 1000, flags, context);
     return EXIT.ok;
   } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    context.err("strata: interrupted; nothing is written\n");
-    return EXIT.interrupted;
+    const stopped = error instanceof Interrupted;
+    const done = last ? last.verified + last.skipped : 0;
+    if (done > 0) {
+      const kept = `${done} of ${last?.total} pairs are verified and kept in ${await verifiedPath(out)}`;
+      context.err(`strata: ${stopped ? "interrupted" : "stopped"}; ${kept}; the same command goes on from there\n`);
+    } else if (stopped) context.err("strata: interrupted; nothing is written\n");
+    if (stopped) return EXIT.interrupted;
+    throw error;
   } finally {
     interrupt.release();
   }

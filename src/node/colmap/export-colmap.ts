@@ -13,6 +13,7 @@ import { checkWritable } from "../folders.js";
 import { refuseExisting } from "../overwriting.js";
 import { loadPairs } from "../pair-files.js";
 import { type OpenStage, silentStage } from "../stage.js";
+import { type VerifyProgress, verifyMany } from "../verify-many.js";
 import { writeBelow } from "../write-below.js";
 import { checkImages } from "./check-images.js";
 import { siftPairs } from "./sift-pairs.js";
@@ -44,6 +45,8 @@ export interface ExportColmapOptions extends FeatureFileOptions {
   force?: boolean;
   /** Shows where the verification is. */
   progress?: OpenStage;
+  /** Told before the first pair that is verified, and after each: what is verified is kept beside `out` if the call is stopped. */
+  onVerified?(progress: VerifyProgress): void;
   /** Aborting before anything is written ends the call with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -95,15 +98,16 @@ export async function exportColmap(
   const pairs = siftPairs(given ?? [], features, minScore, notes);
   // Folders are made only now that the input is known to be good.
   await checkWritable([toDatabase ? out : join(out, "matches.txt")]);
-  const verified = await verifyPairs(pairs, features, options);
-  signal?.throwIfAborted();
-  const outputs = toDatabase
-    ? await writeDatabase(features, verified, out, options, notes)
-    : await writeText(features, verified, out);
-  if (given === null) {
-    notes.push("there are no matches: give --matches (`strata match-features` makes them), or let COLMAP match");
-  }
-  return { ...countsOf(features, verified), verify, outputs, notes };
+  return verifyPairs(pairs, features, out, options, async (verified) => {
+    signal?.throwIfAborted();
+    const outputs = toDatabase
+      ? await writeDatabase(features, verified, out, options, notes)
+      : await writeText(features, verified, out);
+    if (given === null) {
+      notes.push("there are no matches: give --matches (`strata match-features` makes them), or let COLMAP match");
+    }
+    return { ...countsOf(features, verified), verify, outputs, notes };
+  });
 }
 
 /** By its ending: a database, or (without any) a folder. */
@@ -115,28 +119,26 @@ export function isDatabasePath(out: string): boolean {
   return extension !== "";
 }
 
-/** Each pair with what verified it. */
-async function verifyPairs(
+/** What `write` makes of the pairs, each with what verified it. */
+async function verifyPairs<T>(
   pairs: readonly ImagePair[],
   features: ReadonlyMap<string, Features>,
-  { verify = "none", threshold = 3, seed = 0, progress = silentStage, signal }: ExportColmapOptions,
-): Promise<VerifiedPair[]> {
-  if (verify === "none") return [...pairs];
-  if (verify === "all") return pairs.map((pair) => ({ ...pair, verified: null }));
-  const { verifyMatches } = await import("../../geometry/homography.js");
-  const options = { threshold, seed, minInliers: MIN_INLIERS };
-  const done: VerifiedPair[] = [];
+  out: string,
+  { verify = "none", threshold = 3, seed = 0, progress = silentStage, onVerified, signal }: ExportColmapOptions,
+  write: (verified: VerifiedPair[]) => Promise<T>,
+): Promise<T> {
+  if (verify === "none") return write([...pairs]);
+  if (verify === "all") return write(pairs.map((pair) => ({ ...pair, verified: null })));
   const stage = await progress("verified: ", ["pair", "pairs"], pairs.length);
   try {
-    for (const pair of pairs) {
-      const [a, b] = [features.get(pair.name0) as Features, features.get(pair.name1) as Features];
-      const verified = await untilAborted(verifyMatches(a, b, pair.matches, options), signal);
-      done.push({ ...pair, verified });
-      stage.update(done.length, done.length);
-      // Estimation leaves the event loop no turn of its own, and a signal needs one.
-      if (done.length % 16 === 0) await untilAborted(new Promise(setImmediate), signal);
-    }
-    return done;
+    return await verifyMany(features, pairs, out, write, {
+      homography: { threshold, seed, minInliers: MIN_INLIERS },
+      signal,
+      onProgress(now) {
+        stage.update(now.verified + now.skipped, now.verified);
+        onVerified?.(now);
+      },
+    });
   } finally {
     stage.stop();
   }

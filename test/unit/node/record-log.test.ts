@@ -65,8 +65,8 @@ it("cut at any byte, it keeps every whole record and goes on behind them", async
   for (let length = 0; length < whole.length; length++) {
     writeFileSync(path, whole.subarray(0, length));
     const cut = await open();
-    const kept = [...places, whole.length].filter((place) => place <= length).length - 1;
-    expect(cut.found.length, `${length} bytes`).toBe(Math.max(0, kept));
+    const kept = [...places.slice(1), whole.length].filter((place) => place <= length).length;
+    expect(cut.found.length, `${length} bytes`).toBe(kept);
     await cut.log.append(record(9));
     await cut.log.close();
     const again = await open();
@@ -99,6 +99,14 @@ it("is cut where somebody else has added to it, and says when a record is change
   truncateSync(path, places[1] + 3);
   expect(() => log.read(places[1])).toThrow(FormatError);
   await log.close();
+});
+
+it("leaves a file alone that is no log", async () => {
+  for (const text of ["a", "somebody's notes", "strata2\n and more"]) {
+    writeFileSync(path, text);
+    await expect(RecordLog.open(path, () => {})).rejects.toThrow(/log is there already and is no log of strata/);
+    expect(readFileSync(path, "utf8")).toBe(text);
+  }
 });
 
 it("names a file that cannot be opened", async () => {

@@ -61,6 +61,7 @@ export async function extractCommand(named: string[], flags: ExtractFlags, conte
         progress.update(failures.length + done, failures.length + done - now.skipped);
       },
       onFailure: (failure) => progress.log(failureLine(failure, flags).trimEnd()),
+      onWarning: ({ message }) => !flags.quiet && progress.log(`strata: warning: ${message}`),
       onNote: (text) => !flags.quiet && progress.log(`strata: note: ${text}`),
     });
     progress.stop();
@@ -148,6 +149,7 @@ function summary(
     extracted: result?.extracted ?? 0,
     skipped: result?.skipped ?? 0,
     failed: failures.map(({ path, error }) => ({ path, code: errorCode(error), message: plainMessage(error) })),
+    warnings: result?.warnings ?? [],
     empty: result?.empty ?? [],
     passedOver,
     keypoints: result?.keypoints ?? 0,

@@ -1,6 +1,7 @@
 /** `strata match`: two images to matches and a homography, told, and written in the formats that are asked for. */
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
+import type { ImageWarning } from "../node/extract-many.js";
 import { checkWritable } from "../node/folders.js";
 import { type MatchReport, matchFileKind, matchJson, saveMatches } from "../node/match-files.js";
 import { refuseOverwriting } from "../node/overwriting.js";
@@ -25,9 +26,17 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
   for (const path of outputs) matchFileKind("--out", path);
   const started = performance.now();
   const seconds: Seconds = {};
+  const warnings: ImageWarning[] = [];
   const images = await timed(seconds, "load", async () => {
     const { loadImage } = await import("../node/images.js");
-    const load = (path: string) => loadImage(path, imageOptions(flags));
+    const load = (path: string) =>
+      loadImage(path, {
+        ...imageOptions(flags),
+        onWarning(message) {
+          warnings.push({ path, message });
+          if (!flags.quiet) context.err(`strata: warning: ${message}\n`);
+        },
+      });
     return [await load(paths[0]), await load(paths[1])] as const;
   });
   await refuseOverwriting(paths, outputs);
@@ -59,7 +68,7 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
     });
     seconds.total = (performance.now() - started) / 1000;
     if (session?.fallback && !flags.quiet) context.err(`strata: ${session.fallback}\n`);
-    if (flags.json) context.out(`${JSON.stringify({ ...matchJson(report), outputs })}\n`);
+    if (flags.json) context.out(`${JSON.stringify({ ...matchJson(report), warnings, outputs })}\n`);
     else if (!flags.quiet) context.out(describe(report, outputs));
     return EXIT.ok;
   } finally {

@@ -1,7 +1,7 @@
 /** How a long run shows how far it is: a bar with rate and time left on a terminal, now and then a line elsewhere. */
 import type { OpenStage } from "../node/stage.js";
+import { printable } from "../printable.js";
 import type { Context } from "./context.js";
-import { printable } from "./printable.js";
 
 export interface Progress {
   /** `done` of all things are settled; `worked` of them took work in this run (the others were finished before). */

@@ -7,11 +7,11 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { FormatError, OptionError } from "../errors.js";
+import { FormatError, LimitError, OptionError } from "../errors.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { ioError } from "./atomic.js";
 import { makeFolder } from "./folders.js";
-import { checkUrl, request, shownAddress, statusError, transferError } from "./http.js";
+import { type Answered, checkUrl, request, shownAddress, statusError, transferError } from "./http.js";
 import { lockBeside, withLock } from "./lock.js";
 import { type DownloadOptions, type DownloadSettings, transfer } from "./transfer.js";
 
@@ -70,19 +70,46 @@ async function fetchLocked(url: URL, settings: DownloadSettings): Promise<Downlo
   );
 }
 
-/** A short text from the web; null when the server has none (404, 403, 410). One try. */
-export async function downloadText(
-  address: string,
-  options: { limit: number; stall?: number; signal?: AbortSignal; headers?: Record<string, string> },
-): Promise<string | null> {
-  const url = checkUrl("downloadText", address);
-  const { limit, stall = 30, signal, headers } = options;
-  const answered = await request(url, { headers, stallMs: stall * 1000, signal });
+/** How a file that is kept in memory is fetched: in one try. */
+export interface FetchBytesOptions {
+  /** Most bytes. */
+  limit: number;
+  /** Longest time without a byte, seconds; default 30. */
+  stall?: number;
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+}
+
+/** A short text from the web; null when the server has none (404, 403, 410), or one above the limit. */
+export async function downloadText(address: string, options: FetchBytesOptions): Promise<string | null> {
+  const answered = await ask(checkUrl("downloadText", address), options);
+  if ([403, 404, 410].includes(answered.answer.statusCode ?? 0)) {
+    answered.answer.destroy();
+    return null;
+  }
+  const bytes = await body(answered, options);
+  return bytes && Buffer.from(bytes).toString("utf8");
+}
+
+/** A file from the web. IoError where the server does not give it, LimitError above the limit. */
+export async function downloadBytes(url: URL, options: FetchBytesOptions): Promise<Uint8Array> {
+  const bytes = await body(await ask(url, options), options);
+  if (bytes) return bytes;
+  throw new LimitError(`${shownAddress(url)} has more bytes than the limit of ${options.limit}`);
+}
+
+function ask(url: URL, { stall = 30, signal, headers }: FetchBytesOptions): Promise<Answered & { url: URL }> {
+  return request(url, { headers, stallMs: stall * 1000, signal }).then((answered) => ({ ...answered, url }));
+}
+
+/** What a server sends; null where that is more than the limit. */
+async function body(
+  { url, ...answered }: Answered & { url: URL },
+  { limit, signal }: FetchBytesOptions,
+): Promise<Uint8Array | null> {
   const { answer } = answered;
-  const status = answer.statusCode ?? 0;
-  if (status !== 200) {
+  if (answer.statusCode !== 200) {
     answer.destroy();
-    if ([403, 404, 410].includes(status)) return null;
     throw statusError(url, answered);
   }
   const chunks: Buffer[] = [];
@@ -97,7 +124,7 @@ export async function downloadText(
   } catch (cause) {
     throw transferError(url, cause, signal);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 }
 
 /** SHA-256 in hex and length of a file. */

@@ -24,8 +24,16 @@ export interface ExtractManyOptions {
   onProgress?(progress: ExtractProgress): void;
   /** An image that failed, as it fails. */
   onFailure?(failure: ImageFailure): void;
+  /** An image that is damaged and yet was read, as `loadImage` says it. */
+  onWarning?(warning: ImageWarning): void;
   /** What is worth telling, a line each. */
   onNote?(text: string): void;
+}
+
+/** What `loadImage` had to say of an image. */
+export interface ImageWarning {
+  path: string;
+  message: string;
 }
 
 /** How far a run is: numbers of images. */
@@ -43,6 +51,8 @@ export interface ExtractManyResult extends ExtractProgress {
   /** Paths of images without a single keypoint. */
   empty: string[];
   failures: ImageFailure[];
+  /** Of damaged images whose features were made all the same. */
+  warnings: ImageWarning[];
   /** Paths of what was written, and of what was there. */
   outputs: string[];
   info: Extractor["info"];
@@ -80,7 +90,7 @@ export async function extractMany(
     }
     opened = typeof extractor === "function" ? await untilAborted(extractor(), signal) : extractor;
     const writable = images.filter(({ path }) => !unwritable.has(path));
-    const work: Work = { images: writable, extractor: opened, store, options, failures, fail };
+    const work: Work = { images: writable, extractor: opened, store, options, failures, fail, warnings: [] };
     const done = await extractAll(work, images.length);
     // Before the store puts together what may be large: the memory of both at once is not needed.
     await release();
@@ -99,10 +109,11 @@ interface Work {
   options: ExtractManyOptions;
   failures: ImageFailure[];
   fail(failure: ImageFailure): void;
+  warnings: ImageWarning[];
 }
 
 async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyResult, "outputs">> {
-  const { images, extractor, store, options, failures, fail } = work;
+  const { images, extractor, store, options, failures, fail, warnings } = work;
   const { signal, onNote, onProgress } = options;
   const { model, sha256 } = extractor.info;
   const note = (text: string) => onNote?.(text);
@@ -150,7 +161,7 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
     // Signals are heard between images, however fast these are.
     await untilAborted(new Promise(setImmediate), signal);
   }
-  return { ...progress(), keypoints, empty, failures, info: extractor.info, options: extractor.options };
+  return { ...progress(), keypoints, empty, failures, warnings, info: extractor.info, options: extractor.options };
 }
 
 type Prepared =
@@ -159,8 +170,12 @@ type Prepared =
   | { kind: "failed"; error: unknown; isFatal: boolean };
 
 /** The image's pixels, unless it is finished; a failure is a value, for nobody may be waiting for it yet. */
-async function prepare({ path, name }: NamedImage, { store, options }: Work): Promise<Prepared> {
+async function prepare({ path, name }: NamedImage, { store, options, warnings }: Work): Promise<Prepared> {
   const { pixelLimit, orientation } = options;
+  const onWarning = (message: string) => {
+    warnings.push({ path, message });
+    options.onWarning?.({ path, message });
+  };
   let isStores = false;
   try {
     // Read once, for its digest and for its pixels: they are of one and the same picture.
@@ -169,7 +184,11 @@ async function prepare({ path, name }: NamedImage, { store, options }: Work): Pr
     isStores = true;
     if (await store.has({ path, name }, digest)) return { kind: "finished" };
     isStores = false;
-    return { kind: "pixels", digest, pixels: await loadImage(bytes, { pixelLimit, orientation, name: path }) };
+    return {
+      kind: "pixels",
+      digest,
+      pixels: await loadImage(bytes, { pixelLimit, orientation, name: path, onWarning }),
+    };
   } catch (error) {
     return { kind: "failed", error, isFatal: isStores && store.isFatal(error) };
   }

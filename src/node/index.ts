@@ -26,6 +26,7 @@ export {
   type ExtractManyResult,
   type ExtractProgress,
   extractMany,
+  type ImageWarning,
 } from "./extract-many.js";
 export { DEFAULT_MODEL, describeModel, type ModelDescription, type OpenOptions, openExtractor } from "./extractor.js";
 export {
@@ -35,7 +36,8 @@ export {
   type SaveFeaturesOptions,
   saveFeatures,
 } from "./features-files.js";
-export { encodeJpeg, encodePng, loadImage, renderSvg, saveImage } from "./images.js";
+export type { ImageSource } from "./image-source.js";
+export { encodeJpeg, encodePng, type LoadImageOptions, loadImage, renderSvg, saveImage } from "./images.js";
 export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
 export { listPairs } from "./list-pairs.js";
 export { MATCH_FILES, type MatchReport, matchJson, saveMatches } from "./match-files.js";

@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { extract, type Header } from "tar-stream";
 import { FormatError, IoError, LimitError, StrataError } from "../errors.js";
+import { isBelow } from "../names.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { ioError } from "./atomic.js";
 import { makeFolder } from "./folders.js";
@@ -216,7 +217,11 @@ function safeName(path: string, { name }: Header): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   const outside = name.startsWith("/") || /^[a-z]:/i.test(name) || parts.includes("..") || /[\\\0]/.test(name);
   if (outside) throw new FormatError(`${path}: "${printable(name)}" would lie outside the folder; not unpacked`);
-  return parts.join("/");
+  const below = parts.join("/");
+  if (below !== "" && !isBelow(below, process.platform)) {
+    throw new FormatError(`${path}: "${printable(name)}" cannot be the name of a file on this system; not unpacked`);
+  }
+  return below;
 }
 
 /** What the file begins with decides; FormatError for what is no archive. */

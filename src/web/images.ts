@@ -1,16 +1,22 @@
 /** Images in a browser: whatever it can decode, as 8-bit RGB with the orientation applied. */
-import { FormatError } from "../errors.js";
+import { FormatError, IoError, OptionError, UnsupportedError } from "../errors.js";
 import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
+import { knownKind } from "../image/sniff.js";
 import { withDefaults } from "../options.js";
 
-/** Anything a canvas can draw, or bytes of an image file. */
+/** Anything a canvas can draw, bytes of an image file, or the address of one: a URL, or a text relative to the page. */
 export type ImageSource =
   | Blob
   | Uint8Array
+  | ArrayBuffer
+  | DataView
+  | URL
+  | string
   | ImageBitmap
   | HTMLImageElement
   | HTMLCanvasElement
+  | OffscreenCanvas
   | HTMLVideoElement
   | ImageData;
 
@@ -20,16 +26,16 @@ export interface LoadImageOptions {
 }
 
 /**
- * An image from a file, an element or a bitmap. Transparency is laid on white. FormatError for what the browser cannot
- * decode, LimitError for too many pixels.
+ * An image from a file, an address, an element or a bitmap. Transparency is laid on white. FormatError for what the browser
+ * cannot decode, UnsupportedError where that is a kind of file that is known, LimitError for too many pixels, IoError for an
+ * address that gives nothing, OptionError for what is no image.
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<Image> {
   const { pixelLimit } = withDefaults("loadImage", { pixelLimit: DEFAULT_PIXEL_LIMIT }, options);
-  if (source instanceof Uint8Array || source instanceof Blob) {
-    const bytes = source instanceof Blob ? new Uint8Array(await source.arrayBuffer()) : source;
-    if (isPnm(bytes)) return readPnm(bytes, { pixelLimit });
-  }
-  const bitmap = await decode(source);
+  const file = await fileOf(source);
+  if (file?.length === 0) throw new FormatError("loadImage: the file is empty");
+  if (file && isPnm(file)) return readPnm(file, { pixelLimit });
+  const bitmap = await (file ? decodeFile(file, source) : decode(source as Drawable));
   try {
     const { width, height } = bitmap;
     checkPixelLimit("loadImage", width, height, pixelLimit);
@@ -44,12 +50,47 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
   }
 }
 
-async function decode(source: ImageSource): Promise<ImageBitmap> {
-  const drawable = source instanceof Uint8Array ? new Blob([source as Uint8Array<ArrayBuffer>]) : source;
+type Drawable = Exclude<ImageSource, string | URL | ArrayBuffer | DataView | Uint8Array>;
+
+/** The bytes of a source that is a file; null for what can be drawn as it is. */
+async function fileOf(source: ImageSource): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (source instanceof Uint8Array || source instanceof DataView) {
+    const { buffer, byteOffset, byteLength } = source;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    // A Blob takes no memory that others may write to.
+    return buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
+  }
+  if (typeof source !== "string" && !(source instanceof URL)) return null;
   try {
-    return await createImageBitmap(drawable, { imageOrientation: "from-image" });
-  } catch (error) {
-    throw new FormatError("loadImage: the browser cannot decode this image", { cause: error });
+    const answer = await fetch(source);
+    if (!answer.ok)
+      throw new IoError(`loadImage: cannot read ${source}: the server answers with status ${answer.status}`);
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch (cause) {
+    if (cause instanceof IoError) throw cause;
+    throw new IoError(`loadImage: cannot read ${source}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function decodeFile(file: Uint8Array<ArrayBuffer>, source: ImageSource): Promise<ImageBitmap> {
+  try {
+    return await decode(source instanceof Blob ? source : new Blob([file]));
+  } catch (cause) {
+    const what = knownKind(file);
+    if (what) throw new UnsupportedError(`loadImage: ${what} is not read here; save it as PNG or JPEG`, { cause });
+    throw cause;
+  }
+}
+
+async function decode(source: Drawable): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(source, { imageOrientation: "from-image" });
+  } catch (cause) {
+    // A TypeError of its own: what it was given can never be drawn.
+    if (cause instanceof TypeError) throw new OptionError(`loadImage: this is no image: ${cause.message}`, { cause });
+    throw new FormatError("loadImage: the browser cannot decode this image", { cause });
   }
 }
 

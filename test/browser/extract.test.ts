@@ -48,5 +48,10 @@ describeBrowser("extraction in Chromium", () => {
     expect(result.pixels).toEqual([10, 20, 30, 10, 20, 30, 255, 255, 255]);
     expect(result.bad).toMatch(/^E_FORMAT .*cannot decode/);
     expect(result.large).toMatch(/^E_LIMIT .*3×2/);
+    expect(result.same).toEqual(Array(7).fill(true));
+    expect(result.empty).toMatch(/^E_FORMAT .*is empty/);
+    expect(result.psd).toMatch(/^E_UNSUPPORTED .*Photoshop/);
+    expect(result.missing).toMatch(/^E_IO .*404/);
+    expect([result.number, result.plain]).toEqual(Array(2).fill(expect.stringMatching(/^E_OPTION .*no image/)));
   });
 });

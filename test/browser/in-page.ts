@@ -30,15 +30,35 @@ export async function decodeImages() {
   context.fillRect(0, 0, 2, 2);
   const file = await canvas.convertToBlob({ type: "image/png" });
   const image = await loadImage(file);
-  const message = (source: Uint8Array | Blob, options = {}) =>
-    loadImage(source, options).then(
+  const message = (source: unknown, options = {}) =>
+    loadImage(source as Blob, options).then(
       () => "",
       (error: Error & { code?: string }) => `${error.code} ${error.message}`,
     );
+  const bytes = await file.arrayBuffer();
+  const url = URL.createObjectURL(file);
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
+  shared.set(new Uint8Array(bytes));
+  const sources = [
+    bytes,
+    new Uint8Array(bytes),
+    new DataView(bytes),
+    shared,
+    new URL(url),
+    url,
+    new File([file], "a.png"),
+  ];
+  const all = await Promise.all(sources.map((source) => loadImage(source)));
   return {
+    same: all.map(({ data }) => data.join() === image.data.join()),
     size: [image.width, image.height],
     pixels: [...image.data.subarray(0, 9)],
     bad: await message(new Uint8Array([1, 2, 3])),
     large: await message(file, { pixelLimit: 5 }),
+    empty: await message(new ArrayBuffer(0)),
+    psd: await message(new TextEncoder().encode("8BPS\0\x01")),
+    missing: await message("/no/such/image.png"),
+    number: await message(5),
+    plain: await message({ width: 1 }),
   };
 }

@@ -15,6 +15,7 @@ import { FormatError } from "../../../src/errors.js";
 import { emptyFeatures } from "../../../src/features.js";
 import { inspectHloc, readHlocFeatures, writeHlocFeatures } from "../../../src/formats/hloc.js";
 import { decodeRecord, encodeRecord } from "../../../src/formats/record.js";
+import { encodeJpeg } from "../../../src/node/images.js";
 import { type Fake, fakeStrata, savePlain, temporaryFolder } from "./fake.js";
 
 let folder = temporaryFolder();
@@ -434,5 +435,23 @@ describe("strata extract --format h5", () => {
     writeFileSync(at("bad.png"), "no image");
     expect((await run(at("bad.png"), "--format", "h5", "--out", at("all.h5"))).code).toBe(1);
     expect(readdirSync(at(".")).sort()).toEqual(["bad.png", "in"]);
+  });
+});
+
+describe("strata extract: damaged images", () => {
+  it("that can be shown are read with a warning, told once and listed", async () => {
+    const whole = await encodeJpeg({ width: 8, height: 6, data: new Uint8Array(144).fill(90) });
+    writeFileSync(at("in/b.jpg"), whole.subarray(0, whole.length - 2));
+    const { code, json, err } = await run(...everything());
+    const message = `${at("in/b.jpg")}: the JPEG file is damaged: the end marker is missing`;
+    expect([code, json.extracted, json.failed]).toEqual([0, 4, []]);
+    expect(json.warnings).toEqual([{ path: at("in/b.jpg"), message }]);
+    expect(err).toBe(`strata: warning: ${message}\n`);
+    const again = await run(...everything(), "--quiet");
+    expect([again.json.warnings.length, again.err]).toEqual([1, ""]);
+    expect((await run(...everything(), "--resume")).json.warnings).toEqual([]);
+    const matched = await fake.run("match", at("in/b.jpg"), at("in/a.png"), "--json");
+    expect(JSON.parse(matched.out).warnings).toEqual([{ path: at("in/b.jpg"), message }]);
+    expect(matched.err).toBe(`strata: warning: ${message}\n`);
   });
 });

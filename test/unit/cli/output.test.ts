@@ -4,9 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { afterAll, describe, expect, it } from "vitest";
 import { openOutput } from "../../../src/cli/output.js";
-import { printable } from "../../../src/cli/printable.js";
 import { errorText } from "../../../src/cli/report-error.js";
 import { IoError } from "../../../src/errors.js";
+import { printable } from "../../../src/printable.js";
 import { fakeStrata, savePlain, temporaryFolder } from "./fake.js";
 
 const folder = temporaryFolder();

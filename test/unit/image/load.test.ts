@@ -220,8 +220,8 @@ describe("loadImage: what is no image", () => {
 
   it.each<[string, string | Uint8Array, string]>([
     ["text", "hello world", "E_FORMAT"],
-    ["SVG", '<svg xmlns="http://www.w3.org/2000/svg" width="5" height="5"/>', "E_FORMAT"],
-    ["PDF", "%PDF-1.7", "E_FORMAT"],
+    ["SVG", '<svg xmlns="http://www.w3.org/2000/svg" width="5" height="5"/>', "E_UNSUPPORTED"],
+    ["PDF", "%PDF-1.7", "E_UNSUPPORTED"],
     ["one byte", "P", "E_FORMAT"],
     ["a JPEG's first bytes", Uint8Array.of(0xff, 0xd8, 0xff), "E_FORMAT"],
     ["a PNG's first bytes", Uint8Array.of(0x89, 80, 78, 71, 13, 10, 26, 10), "E_FORMAT"],

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -72,6 +81,15 @@ describe("unpackTar", () => {
       expect(readdirSync(folder.path("out"))).toEqual(["set"]);
       out = folder.path("out2", "set");
     }
+  });
+
+  it("goes where a link leads, also to what is not there yet", async () => {
+    mkdirSync(folder.path("real"));
+    mkdirSync(folder.path("out"));
+    symlinkSync("../real/later", out);
+    await unpack(await tar(["a.txt", "hello"]));
+    expect(lstatSync(out).isSymbolicLink()).toBe(true);
+    expect(readFileSync(folder.path("real/later/a.txt"), "utf8")).toBe("hello");
   });
 
   it("leaves out what the filter does not want, links among it; unwraps a single folder", async () => {

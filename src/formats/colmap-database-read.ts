@@ -26,8 +26,12 @@ export interface ReadColmapDatabaseOptions {
   limit: number;
   /** Whether descriptors are read, most of a database; false: they are null, whatever they are. Default true. */
   descriptors: boolean;
+  /** Whether what verified the pairs is read; false: it is null, whatever it is. Default true. */
+  geometries: boolean;
 }
 
+/** Camera models up to this number are as in COLMAP 3.9, and stay. */
+const LAST_SETTLED_MODEL = 11;
 const MAX_IMAGES = 2 ** 31 - 1;
 
 /** Columns that are read, by table. */
@@ -53,15 +57,15 @@ export function readColmapDatabase(
   options: Partial<ReadColmapDatabaseOptions> = {},
 ): ColmapDatabase {
   const where = "readColmapDatabase";
-  const defaults: ReadColmapDatabaseOptions = { limit: DATABASE_LIMIT, descriptors: true };
-  const { limit, descriptors } = withDefaults(where, defaults, options);
+  const defaults: ReadColmapDatabaseOptions = { limit: DATABASE_LIMIT, descriptors: true, geometries: true };
+  const { limit, ...wanted } = withDefaults(where, defaults, options);
   checkNumber(where, "limit", limit, { min: 1 });
   if (!isSqlite(bytes)) throw new FormatError(`${where}: not an SQLite database`);
   checkByteLimit(where, bytes.length, limit);
   let db: SqlDatabase | undefined;
   try {
     db = new sql.Database(withoutWal(bytes));
-    return new Reader(where, db, bytes.length).read(descriptors);
+    return new Reader(where, db, bytes.length).read(wanted);
   } catch (cause) {
     if (cause instanceof StrataError) throw cause;
     throw new FormatError(`${where}: SQLite cannot read it (${(cause as Error).message ?? cause})`, { cause });
@@ -87,6 +91,8 @@ class Reader {
   private bytesLeft: number;
   /** Optional columns that are not there. */
   private readonly absent = new Set<string>();
+  /** Tables that nobody asks for, or that may be missing and are. */
+  private readonly unread = new Set<string>();
 
   constructor(
     private readonly where: string,
@@ -97,8 +103,10 @@ class Reader {
     this.bytesLeft = size;
   }
 
-  read(withDescriptors: boolean): ColmapDatabase {
+  read({ descriptors, geometries }: Pick<ReadColmapDatabaseOptions, "descriptors" | "geometries">): ColmapDatabase {
     this.db.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON;");
+    if (!descriptors) this.unread.add("descriptors");
+    if (!geometries) this.unread.add("two_view_geometries");
     this.checkSchema();
     const cameras = this.rows("cameras").map((row) => this.camera(row));
     const cameraIds = new Set(cameras.map(({ id }) => id));
@@ -113,24 +121,26 @@ class Reader {
       images.set(image.id, { ...image, keypoints: null, shapes: null, descriptors: null });
     }
     for (const row of this.rows("keypoints")) this.keypoints(images, row);
-    if (withDescriptors) for (const row of this.rows("descriptors")) this.descriptors(images, row);
+    for (const row of this.rows("descriptors")) this.descriptors(images, row);
     return { cameras, images: [...images.values()], pairs: this.pairs(images) };
   }
 
-  /** That the six tables are there, are plain tables with the columns that are read, and are whole. */
+  /** That the tables which are read are there, are plain tables with the columns that are read, and are whole. */
   private checkSchema(): void {
     const kinds = new Map<string, SqlValue>();
     for (const [name, type, text] of this.query("SELECT name, type, sql FROM sqlite_master")) {
       const isPlain = type === "table" && typeof text === "string" && /^create\s+table\b/i.test(text);
       if (typeof name === "string") kinds.set(name.toLowerCase(), isPlain ? "table" : type);
     }
-    const missing = Object.keys(TABLES).filter((table) => !kinds.has(table));
+    if (!kinds.has("descriptors")) this.unread.add("descriptors");
+    const missing = Object.keys(TABLES).filter((table) => !kinds.has(table) && !this.unread.has(table));
     if (missing.length > 0) {
       throw this.error(
         `not a COLMAP database: no table ${missing.join(", ")}; there are: ${[...kinds.keys()].slice(0, 20).join(", ") || "none"}`,
       );
     }
     for (const [table, columns] of Object.entries(TABLES)) {
+      if (this.unread.has(table)) continue;
       if (kinds.get(table) !== "table") throw this.error(`${table} is not a plain table; it is not read`);
       // Per column: number, name, type, not null, default, key, hidden (0: an ordinary one).
       const there = this.query(`PRAGMA table_xinfo(${table})`);
@@ -152,8 +162,9 @@ class Reader {
     const number = this.whole(model, "model");
     const camera = { id: this.whole(id, "camera_id"), model: cameraModelName(number) };
     const what = `camera ${camera.id}`;
-    // A model of a later COLMAP has as many parameters as there are.
-    const count = CAMERA_MODELS[number]?.params ?? (params instanceof Uint8Array ? Math.floor(params.length / 8) : 0);
+    // Models that came after COLMAP 3.8 may still change; nothing here computes with them, so they have what there is.
+    const there = params instanceof Uint8Array ? Math.floor(params.length / 8) : 0;
+    const count = number <= LAST_SETTLED_MODEL ? CAMERA_MODELS[number].params : there;
     return {
       ...camera,
       width: this.whole(width, `${what}: width`, 1),
@@ -259,11 +270,13 @@ class Reader {
   }
 
   private rows(table: string): SqlValue[][] {
+    if (this.unread.has(table)) return [];
     return this.query(`SELECT ${this.columns(TABLES[table])} FROM ${table}`);
   }
 
   /** As `rows`, with the two images' ids in place of the pair's, whose 64 bits JavaScript's numbers do not hold. */
   private pairRows(table: string): SqlValue[][] {
+    if (this.unread.has(table)) return [];
     const [pairId, ...others] = TABLES[table];
     const ids = `${pairId} / ${MAX_IMAGES}, ${pairId} % ${MAX_IMAGES}`;
     return this.query(`SELECT ${ids}, ${this.columns(others)} FROM ${table}`);

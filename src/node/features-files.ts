@@ -109,7 +109,7 @@ async function readDatabase(
 ): Promise<LoadedFeatures> {
   const { loadColmapDatabase } = await import("./colmap-database.js");
   const { databaseFeatures, databaseMatches } = await import("../formats/colmap-results.js");
-  const database = await loadColmapDatabase(path, { descriptors: descriptors !== "unused" });
+  const database = await loadColmapDatabase(path, { descriptors: descriptors !== "unused", geometries: verified });
   return { features: databaseFeatures(database), pairs: databaseMatches(database, { verified }) };
 }
 

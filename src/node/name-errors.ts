@@ -2,7 +2,7 @@
 import { FormatError, LimitError, ShapeError, UnsupportedError } from "../errors.js";
 
 /** The name of the function that refused the bytes, which tells people nothing beside the file's name. */
-const FUNCTION = /^(read|decode)[A-Z]\w*: /;
+const FUNCTION = /^(read|decode|database)[A-Z]\w*: /;
 
 /** Runs `work`; what is wrong with the bytes is said with the file's name. */
 export async function named<T>(path: string, work: () => Promise<T>): Promise<T> {

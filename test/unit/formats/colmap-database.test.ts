@@ -227,6 +227,7 @@ describe("a COLMAP database", () => {
     const bytes = writeColmapDatabase(sql, { ...given, cameras: [later, given.cameras[1]] });
     expect(readColmapDatabase(sql, bytes).cameras[0]).toEqual(later);
     expect(readColmapDatabase(sql, bytes, { descriptors: false }).images[0]).toEqual({ ...all[0], descriptors: null });
+    expect(readColmapDatabase(sql, bytes, { geometries: false }).pairs).toMatchObject([{ id0: 3, geometry: null }]);
     // Images that are not extracted yet have no keypoints; nobody asks for descriptors that nobody wrote.
     const features = databaseFeatures(readColmapDatabase(sql, bytes));
     expect(features.get("c.jpg")).toMatchObject({ count: 2, dim: 0, scores: Float32Array.of(1, 1) });
@@ -250,6 +251,12 @@ describe("a COLMAP database", () => {
     const equirectangular = makeCamera(7, [640, 480], { model: "EQUIRECTANGULAR" });
     const database = { ...everything(), cameras: [equirectangular, everything().cameras[1]] };
     expect(readColmapDatabase(sql, writeColmapDatabase(sql, database)).cameras[0]).toEqual(equirectangular);
+    // They may change yet, and nobody needs their parameters.
+    const later = new sql.Database(writeColmapDatabase(sql, database));
+    later.run("UPDATE cameras SET params = zeroblob(24)");
+    later.run("UPDATE cameras SET model = 17");
+    expect(readColmapDatabase(sql, later.export()).cameras[0].params).toHaveLength(3);
+    later.close();
   });
 
   it("inverts a geometry with all that belongs to it", () => {
@@ -379,6 +386,20 @@ describe("what is no sound COLMAP database is not read", () => {
       else expect(read(changed(change))).not.toThrow();
       expect(readColmapDatabase(sql, changed(change), { descriptors: false }).images).toHaveLength(3);
     }
+  });
+
+  it("what nobody asks for, however damaged, and without descriptors' table", () => {
+    const odd = changed("UPDATE two_view_geometries SET config = 77; DROP TABLE descriptors");
+    expect(read(odd)).toThrow("the kind 77 is not known here");
+    const { images, pairs } = readColmapDatabase(sql, odd, { geometries: false });
+    expect(pairs[0].matches).toHaveLength(4);
+    expect(images.every(({ descriptors }) => descriptors === null)).toBe(true);
+    expect(() => readColmapDatabase(sql, changed("DROP TABLE two_view_geometries"))).toThrow(
+      "no table two_view_geometries",
+    );
+    expect(
+      readColmapDatabase(sql, changed("DROP TABLE two_view_geometries"), { geometries: false }).pairs,
+    ).toHaveLength(1);
   });
 
   it("reads older databases, which have no poses", () => {

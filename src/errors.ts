@@ -21,36 +21,43 @@ export class StrataError extends Error {
   }
 }
 
+/** An option, name or value that is not offered. */
 export class OptionError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_OPTION", message, options);
   }
 }
+/** A tensor or array of the wrong shape or length. */
 export class ShapeError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_SHAPE", message, options);
   }
 }
+/** Bytes that are not what they claim to be. */
 export class FormatError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_FORMAT", message, options);
   }
 }
+/** More than a stated limit, or than the machine, allows. */
 export class LimitError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_LIMIT", message, options);
   }
 }
+/** Understood, but not offered here. */
 export class UnsupportedError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_UNSUPPORTED", message, options);
   }
 }
+/** A file, folder or address that cannot be read or written. */
 export class IoError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_IO", message, options);
   }
 }
+/** Used in the wrong order, e.g. after dispose(). */
 export class StateError extends StrataError {
   constructor(message: string, options?: { cause?: unknown }) {
     super("E_STATE", message, options);

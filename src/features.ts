@@ -7,6 +7,7 @@ import { ShapeError } from "./errors.js";
 
 /** What descriptors are: floats, compared by the angle between them, or bits, compared by their Hamming distance. */
 export const DESCRIPTOR_KINDS = ["float", "binary"] as const;
+/** What descriptors are: floats or bits. */
 export type DescriptorKind = (typeof DESCRIPTOR_KINDS)[number];
 
 interface Keypoints {

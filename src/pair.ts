@@ -11,8 +11,10 @@ import { type Seconds, timed } from "./timing.js";
 
 /** Steps of `matchImages`, in order; names of its times. */
 export const MATCH_STEPS = ["extract1", "extract2", "match", "verify"] as const;
+/** Name of a step of matchImages. */
 export type MatchStep = (typeof MATCH_STEPS)[number];
 
+/** Options of matchImages. */
 export interface MatchImagesOptions {
   /** How descriptors are matched; default: mutual nearest neighbours (see MatchOptions). */
   match?: MatchOptions;
@@ -24,6 +26,7 @@ export interface MatchImagesOptions {
   onStep?: (step: MatchStep) => void;
 }
 
+/** What matchImages finds. */
 export interface MatchedImages {
   /** Of the first and the second image. */
   features: [FloatFeatures, FloatFeatures];

@@ -15,14 +15,18 @@ import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { topFeatures } from "./features.js";
 import { loadOpenCv4 } from "./opencv4/index.js";
 
+/** Methods of the benchmark that need no model. */
 export const BASELINE_NAMES = ["orb", "akaze"] as const;
+/** Name of such a method. */
 export type BaselineName = (typeof BASELINE_NAMES)[number];
 
+/** Options of openBaseline. */
 export interface BaselineOptions {
   /** Most keypoints of an image, the strongest. Default 2000 for ORB, which spreads them over its scales; null (all) for AKAZE. */
   maxFeatures?: number | null;
 }
 
+/** A method of OpenCV, opened. */
 export interface Baseline {
   name: BaselineName;
   /** Everything that features depend on, with OpenCV's defaults. */

@@ -9,6 +9,7 @@ import { Random } from "../random.js";
 import { matchingAccuracy, matchingScore, repeatability } from "./metrics.js";
 import { CORNER_THRESHOLDS, type MethodRun, type RunInfo, type ScoredPair, THRESHOLDS } from "./types.js";
 
+/** How two runs are compared. */
 export interface CompareOptions {
   /** Seed of the resampling. Default 0. */
   seed?: number;
@@ -32,6 +33,7 @@ export interface MetricComparison {
   equal: number;
 }
 
+/** Two runs, pair by pair. */
 export interface Comparison {
   a: RunInfo;
   b: RunInfo;

@@ -14,6 +14,7 @@ import { countWithin, projectionErrors, REPEAT_DISTANCE } from "./metrics.js";
 import { repeatedKeypoints } from "./repeat.js";
 import { ESTIMATORS, type Estimator, type PairScores, type PairTruth } from "./types.js";
 
+/** How a pair is scored. */
 export interface ScoringOptions {
   /** Seed of the robust estimators. Default 0. */
   seed?: number;
@@ -33,6 +34,7 @@ export interface MatchedPair<E extends Estimator = Estimator> {
   cornerError: Record<E, number | null>;
 }
 
+/** Scores of one pair of images. */
 export interface PairResult extends Omit<MatchedPair, "cornerError"> {
   scores: PairScores;
   /** The RANSAC to whose inliers the refined matches are cut. */

@@ -13,6 +13,7 @@ export const CORNER_THRESHOLDS = [1, 3, 5] as const;
 
 /** How homographies are estimated from the matches; each has its own column in the results. */
 export const ESTIMATORS = ["magsac", "ransac", "dlt"] as const;
+/** Name of an estimator of homographies. */
 export type Estimator = (typeof ESTIMATORS)[number];
 
 /** One pair of images with the homography between them. */

@@ -19,6 +19,7 @@ import { referenceList } from "./reference.js";
 import { strataList } from "./strata.js";
 import { storeWeights } from "./weights.js";
 
+/** How a model becomes an ONNX file. */
 export interface ExportOptions {
   /** Element type of `image`: 8-bit pixels, or the same numbers 0…255 as floats. Default "uint8". */
   input: PixelType;
@@ -43,6 +44,7 @@ export const EXPORT_DEFAULTS: ExportOptions = {
 /** Slots of a model that by itself has no limit (the reference's). */
 export const DEFAULT_SLOTS = 10_000;
 
+/** An ONNX file from an image to features. */
 export interface ExportedModel {
   /** The ONNX file. */
   bytes: Uint8Array;

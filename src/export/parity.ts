@@ -8,6 +8,7 @@ export const NEAR = 0.5;
 /** An export is good when this share of points is the same. */
 export const WANTED = 0.999;
 
+/** How two sets of features agree. */
 export interface Parity {
   /** Keypoints of the library, and of the exported model. */
   points: number;

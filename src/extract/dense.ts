@@ -93,6 +93,7 @@ interface Prepared {
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
 
+/** The extractor of every family: a network over an image, and features read off its maps. */
 export class DenseExtractor implements Extractor {
   private compiled: Promise<Compiled> | undefined;
   private compiledReading: Promise<Compiled> | undefined;

@@ -4,6 +4,7 @@ import type { SessionInfo } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import type { ExtractOptions } from "./options.js";
 
+/** What an extractor says of its model and runtime. */
 export interface ExtractorInfo {
   /** Name of the model, e.g. "strata-s". */
   model: string;
@@ -17,6 +18,7 @@ export interface ExtractorInfo {
   session?: SessionInfo;
 }
 
+/** A model, ready for images. */
 export interface Extractor {
   readonly info: ExtractorInfo;
   /** Every option in force, defaults included. */

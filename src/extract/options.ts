@@ -6,6 +6,7 @@ import { checkChoice, checkNumber, withDefaults } from "../options.js";
 export const REFINEMENTS = ["subpixel", "grid"] as const;
 export const DETECTIONS = ["attention", "d2net"] as const;
 
+/** How features are extracted; the same for every family. */
 export interface ExtractOptions {
   /** Keypoints with a lower score are dropped; 0 keeps all. Default: the model's (0.3 for the reference, 0 for strata-s). */
   threshold: number;

@@ -13,7 +13,9 @@ export interface ColmapDatabaseCamera extends ColmapCamera {
   priorFocalLength: boolean;
 }
 
+/** Name of one of COLMAP's camera models. */
 export type CameraModelName = (typeof CAMERA_MODELS)[number]["name"];
+/** COLMAP's camera models that are known by name. */
 export const CAMERA_MODEL_NAMES: readonly CameraModelName[] = CAMERA_MODELS.map(({ name }) => name);
 
 /** COLMAP's guess of the focal length, in longer edges of the image. */

@@ -21,6 +21,7 @@ import { TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { checkByteLimit, type DType, itemSize, viewOf } from "./ndarray.js";
 import { isSqlite, type SqlDatabase, type SqlEngine, type SqlValue } from "./sqlite.js";
 
+/** What of a database is read. */
 export interface ReadColmapDatabaseOptions {
   /** Largest file in bytes; default 1 GiB (it is held in memory twice). */
   limit: number;

@@ -18,6 +18,7 @@ import { invertTwoView, swapPairs, TWO_VIEW_KINDS, type TwoView } from "./colmap
 import { bytesOf } from "./ndarray.js";
 import type { SqlDatabase, SqlEngine, SqlStatement, SqlValue } from "./sqlite.js";
 
+/** An image of a COLMAP database. */
 export interface ColmapDatabaseImage {
   /** 1 … 2³¹ − 2. */
   id: number;
@@ -37,6 +38,7 @@ export interface ColmapDatabaseImage {
   descriptorType?: number;
 }
 
+/** A pair of images of a COLMAP database. */
 export interface ColmapDatabasePair {
   /** Ids of the two images. */
   id0: number;
@@ -47,12 +49,14 @@ export interface ColmapDatabasePair {
   geometry: TwoView | null;
 }
 
+/** The tables of a COLMAP database. */
 export interface ColmapDatabase {
   cameras: ColmapDatabaseCamera[];
   images: ColmapDatabaseImage[];
   pairs: ColmapDatabasePair[];
 }
 
+/** Which layout is written. */
 export interface WriteColmapDatabaseOptions {
   /** Most bytes of keypoints, descriptors and matches in all; default 1 GiB (it is made in memory, copied twice). */
   limit: number;
@@ -62,6 +66,7 @@ export interface WriteColmapDatabaseOptions {
 
 /** Layouts of databases that are written. */
 export const COLMAP_VERSIONS = ["3.8", "4"] as const;
+/** A layout of databases. */
 export type ColmapVersion = (typeof COLMAP_VERSIONS)[number];
 
 /** Numbers of COLMAP 4 for what made descriptors. */

@@ -32,6 +32,7 @@ export interface VerifiedPair extends ImagePair {
   verified?: Homography | null;
 }
 
+/** Cameras and matches of a database. */
 export interface ToColmapDatabaseOptions extends Required<CameraChoice> {
   /** Default "per-image", as COLMAP's own `feature_extractor`. */
   cameraMode: (typeof CAMERA_MODES)[number];
@@ -179,6 +180,7 @@ function floatsOf({ name, descriptors }: ColmapDatabaseImage, count: number): De
   return toDescriptors(`databaseFeatures: "${name}"`, { dtype: "float32", shape: [count, data.length / count], data });
 }
 
+/** Which matches of a database are wanted. */
 export interface DatabaseMatchesOptions {
   /** The inliers of verified pairs instead of all matches; default false. */
   verified: boolean;

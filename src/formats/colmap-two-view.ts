@@ -18,8 +18,10 @@ export const TWO_VIEW_KINDS = [
   "multiple",
   "calibrated-rig",
 ] as const;
+/** Which geometry it is. */
 export type TwoViewKind = (typeof TWO_VIEW_KINDS)[number];
 
+/** The geometry of a verified pair. */
 export interface TwoView {
   kind: TwoViewKind;
   /** Matches that agree: i0, j0, i1, j1, …, indices of keypoints. */

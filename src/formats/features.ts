@@ -8,6 +8,7 @@ export const FEATURE_FORMATS = FILE_FORMATS;
 /** Name of such a format. */
 export type FeatureFormat = FileFormat;
 
+/** How a file of features is written. */
 export interface WriteFeaturesOptions {
   /** npz and mat: a third column of ones in `keypoints`; default false. */
   append: boolean;
@@ -17,6 +18,7 @@ export interface WriteFeaturesOptions {
   meta: Record<string, unknown>;
 }
 
+/** What a file of features does not say itself. */
 export interface ReadFeaturesOptions {
   /** [width, height] for files that do not say (the reference's npz); default null: such a file is refused. */
   imageSize: [number, number] | null;

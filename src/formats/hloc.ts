@@ -28,6 +28,7 @@ export interface HlocPair extends ImagePair {
   count0: number;
 }
 
+/** What an HDF5 file is added to. */
 export interface WriteHlocOptions {
   /** A file to add to, e.g. what an interrupted run left; default null: a new one. */
   base: Uint8Array | null;
@@ -35,11 +36,13 @@ export interface WriteHlocOptions {
   expectedBytes: number;
 }
 
+/** Limits of reading HDF5. */
 export interface ReadHlocOptions {
   /** Most bytes of arrays in all; default 2 GiB. */
   limit: number;
 }
 
+/** What an HDF5 file of features does not say itself. */
 export interface ReadHlocFeaturesOptions extends ReadHlocOptions {
   /** [width, height] by image name, for files that do not say (`image_size`); default none: such a file is refused. */
   imageSizes: ReadonlyMap<string, [number, number]>;
@@ -49,6 +52,7 @@ export interface ReadHlocFeaturesOptions extends ReadHlocOptions {
   normalize: boolean;
 }
 
+/** Names and limits for reading matches. */
 export interface ReadHlocMatchesOptions extends ReadHlocOptions {
   /**
    * Names of the images, as the features have them. With them the names of pairs come back whole (the file has "-" for

@@ -57,6 +57,7 @@ const OTHER_CLASSES = ["", "cell array", "structure", "object", "text", "sparse 
 const FLAG_LOGICAL = 2;
 const FLAG_COMPLEX = 8;
 
+/** Which variables of a MAT file are read. */
 export interface ReadMatOptions {
   /** Variables to read; all others are skipped unread. Default: null, all of them. */
   names: readonly string[] | null;

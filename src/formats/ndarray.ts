@@ -25,6 +25,7 @@ const ARRAY_TYPES = {
 
 /** Names of data types, as NumPy and PyTorch call them. */
 export type DType = keyof typeof ARRAY_TYPES;
+/** Arrays that tensors of files have. */
 export type TypedArray =
   | Float64Array
   | Float32Array

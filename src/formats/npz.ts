@@ -4,6 +4,7 @@ import type { NdArray } from "./ndarray.js";
 import { readNpy, writeNpy } from "./npy.js";
 import { readZip, writeZip, type ZipOptions } from "./zip.js";
 
+/** How an npz file is packed. */
 export interface NpzOptions {
   /** Deflate the arrays; default false, for floats hardly shrink. */
   compress: boolean;

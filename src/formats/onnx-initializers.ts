@@ -9,6 +9,7 @@ import { describeTensor, isText, readPair, readTensorData, readTensorHead } from
 import { type WireField, type WireRange, WireReader } from "./protobuf.js";
 import { type Bytes, sourceOf } from "./source.js";
 
+/** Weights of an ONNX file. */
 export interface OnnxInitializers {
   /** The initializers by name, in the file's order; float16 and bfloat16 are their bits. */
   tensors: Map<string, NdArray>;
@@ -16,6 +17,7 @@ export interface OnnxInitializers {
   meta: Record<string, string | number | Record<string, string | number>>;
 }
 
+/** Limits of reading them. */
 export interface OnnxOptions {
   /**
    * The file of external data with that name (a relative path below the model's folder; others are refused), undefined

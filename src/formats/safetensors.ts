@@ -27,6 +27,7 @@ const NAMES: Record<DType, string> = {
   bool: "BOOL",
 };
 
+/** Tensors and metadata of a safetensors file. */
 export interface Safetensors {
   tensors: Map<string, NdArray>;
   /** Free text by name; empty where the file has none. */

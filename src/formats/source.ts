@@ -4,6 +4,7 @@
  */
 import { FormatError } from "../errors.js";
 
+/** Bytes that are asked for by range. */
 export interface ByteSource {
   /** Bytes in all. */
   readonly size: number;

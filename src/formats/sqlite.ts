@@ -5,6 +5,7 @@
 
 export type SqlValue = number | string | Uint8Array | null;
 
+/** What is used of one of its statements. */
 export interface SqlStatement {
   bind(values: SqlValue[]): boolean;
   /** Goes to the next row; false: there is none. */
@@ -14,6 +15,7 @@ export interface SqlStatement {
   free(): boolean;
 }
 
+/** What is used of an SQLite database. */
 export interface SqlDatabase {
   run(sql: string): unknown;
   exec(sql: string): { columns: string[]; values: SqlValue[][] }[];

@@ -10,6 +10,7 @@ import { type ByteSource, type Bytes, readRange, sourceOf } from "./source.js";
 import { type BundleEntry, readBundle } from "./tensorflow/bundle.js";
 import { isTable } from "./tensorflow/table.js";
 
+/** Tensors of a TensorFlow checkpoint. */
 export interface TensorflowCheckpoint {
   /** The tensors by name, in the index's order (that of their names' bytes). */
   tensors: Map<string, NdArray>;
@@ -17,6 +18,7 @@ export interface TensorflowCheckpoint {
   meta: Record<string, string>;
 }
 
+/** Limits of reading them. */
 export interface TensorflowOptions {
   /** Longest index in bytes; default 64 MiB (a ResNet-50's has 20 kB). */
   limit?: number;

@@ -15,6 +15,7 @@ import { type TorchStorage, TorchTensor } from "./torch/storage.js";
 /** Plain data, as JSON has it. */
 export type PlainValue = null | boolean | number | string | PlainValue[] | { [key: string]: PlainValue };
 
+/** What a PyTorch file holds. */
 export interface TorchCheckpoint {
   /** The tensors by name, in the file's order; nested dictionaries are joined with ".". */
   tensors: Map<string, NdArray>;
@@ -22,6 +23,7 @@ export interface TorchCheckpoint {
   meta: Record<string, PlainValue>;
 }
 
+/** Limits of reading it. */
 export interface TorchOptions {
   /** Most bytes of memory beyond the file's own (copies of strided tensors, inflated members); default 64 MiB + 4 × file. */
   limit?: number;

@@ -15,6 +15,7 @@ import { inflatePieces, readEntryData } from "./zip/entry.js";
 /** Most bytes that one archive may unpack to unless the caller asks for more: 2 GiB. */
 export const DEFAULT_UNPACK_LIMIT = 2 ** 31;
 
+/** Limits of unpacking. */
 export interface ZipOptions {
   /** Most bytes that the entries may unpack to in all; default 2 GiB. */
   limit: number;

@@ -17,8 +17,10 @@ import { fitHomography, polishHomography, squaredErrors } from "./least-squares.
 import { type Matrix3, normalized } from "./matrix3.js";
 import { loadOpenCv, type OpenCv, withMats } from "./opencv.js";
 
+/** Estimators of homographies. */
 export const HOMOGRAPHY_METHODS = ["magsac", "ransac", "dlt"] as const;
 
+/** How a homography is estimated. */
 export interface HomographyOptions {
   /** MAGSAC++, RANSAC with local optimisation, or least squares on all pairs (no outliers allowed). Default "magsac". */
   method?: (typeof HOMOGRAPHY_METHODS)[number];

@@ -16,6 +16,7 @@ export type Evidence = Record<EvidenceName, number>;
 
 export const VERDICTS = ["same", "uncertain", "different"] as const;
 
+/** A verdict's weights and thresholds. */
 export interface VerdictModel {
   weights: Evidence;
   bias: number;
@@ -25,6 +26,7 @@ export interface VerdictModel {
   different: number;
 }
 
+/** Whether two images show the same. */
 export interface Verdict {
   verdict: (typeof VERDICTS)[number];
   /** That the homography is right; 0 where none was found. */

@@ -7,6 +7,7 @@ import type { ElementType, Session, SessionInfo, Tensor } from "./session.js";
 import type { Feed, Feeds, OutputName } from "./types.js";
 import { sizeOf } from "./views.js";
 
+/** What became of a function: sizes and times. */
 export interface CompileStats {
   /** Equations of the jaxpr, nested jits written out. */
   equations: number;

@@ -18,6 +18,7 @@ export type { Compiled, CompileStats, Lowered } from "./bind.js";
 export type { InputSpec } from "./inline.js";
 export type { ArraysOf, Feed, Feeds, InputName, OutputName } from "./types.js";
 
+/** Options of compile and lower. */
 export interface CompileOptions extends SessionOptions {
   /** Default: the runtime that the Node or web door has set. */
   runtime?: Runtime;

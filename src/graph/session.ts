@@ -10,6 +10,7 @@ export type ElementType = "float32" | "int32" | "uint32" | "bool" | "float16" | 
 /** The typed array of each element type; float16 is carried as its bits. */
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array | Uint16Array | Float64Array;
 
+/** Typed values and their shape. */
 export interface Tensor {
   /** uint8 in graphs that take pixels; none that is compiled here does. */
   type: ElementType | "uint8";
@@ -19,8 +20,10 @@ export interface Tensor {
 
 /** Where a session should run: `cpu` everywhere, the others where the machine has them. */
 export const BACKENDS = ["cpu", "webgpu", "cuda", "wasm"] as const;
+/** Where a session computes. */
 export type Backend = (typeof BACKENDS)[number];
 
+/** Backend and threads of a session. */
 export interface SessionOptions {
   /** Wanted backend; default: the runtime's own first choice (cpu in Node, wasm in a browser). */
   backend?: Backend;
@@ -38,6 +41,7 @@ export interface SessionInfo {
   fallback?: string;
 }
 
+/** A model opened by a runtime. */
 export interface Session {
   readonly info: SessionInfo;
   readonly inputNames: readonly string[];
@@ -51,6 +55,7 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
+/** What opens ONNX models: onnxruntime-node or -web. */
 export interface Runtime {
   /** e.g. "onnxruntime-node". */
   readonly name: string;

@@ -9,6 +9,7 @@ import { inverse3x3, type Matrix3 } from "../geometry/matrix3.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { checkImage, checkPixelLimit, type Image } from "./image.js";
 
+/** How an image is warped. */
 export interface WarpOptions {
   /** Size of the result in pixels. */
   width: number;

@@ -12,6 +12,7 @@ import { openHamming } from "./binary.js";
 import { emptyNearest, scanTile } from "./nearest.js";
 import { openProduct, runtimeIfSet } from "./product.js";
 
+/** How descriptors are matched. */
 export interface MatchOptions {
   /** Keep only pairs that are each other's nearest neighbour; false: every keypoint of a with its nearest of b. Default true. */
   mutual?: boolean;

@@ -2,6 +2,7 @@
 
 /** The rules: all with all, those of one folder, those near each other in the order of their names. */
 export const PAIR_RULES = ["exhaustive", "folders", "sequential"] as const;
+/** Which images are matched with which. */
 export type PairRule = (typeof PAIR_RULES)[number];
 
 /** Names of two images. */

@@ -14,6 +14,7 @@ import { type PlainValue, readTorchCheckpoint } from "../formats/torch.js";
 import { FileSource } from "./file-source.js";
 import { findTensorflow, readTensorflowFiles } from "./tensorflow-files.js";
 
+/** A file of weights, read. */
 export interface TensorFile {
   format: "torch" | "tensorflow" | "safetensors" | "onnx";
   /** By name, in the file's order; float16 and bfloat16 are their bits. Layouts are the file's own. */

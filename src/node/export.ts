@@ -31,6 +31,7 @@ export type ExportModelOptions = Omit<OpenOptions, "runtime" | "backend" | "thre
   Partial<ExportOptions> &
   WriteOptions;
 
+/** What was exported, and where to. */
 export interface ExportReport extends Omit<ExportedModel, "bytes"> {
   out: string;
   /** Size and SHA-256 of the file. */
@@ -125,6 +126,7 @@ export interface CheckedImage extends Parity {
   libraryMilliseconds: number;
 }
 
+/** How an exported file agrees with the library. */
 export interface CheckReport {
   /** e.g. "onnxruntime-web 1.30.0, wasm". */
   runtime: string;

@@ -11,6 +11,7 @@ import { loadImage } from "./images.js";
 import { type FeatureStore, type ImageFailure, imageDigest, type NamedImage } from "./stores/store.js";
 import { packageVersion } from "./version.js";
 
+/** Images, model and store of extractMany. */
 export interface ExtractManyOptions {
   /** Most pixels of an image, as `loadImage` takes it. */
   pixelLimit?: number;
@@ -46,6 +47,7 @@ export interface ExtractProgress {
   failed: number;
 }
 
+/** What extractMany did. */
 export interface ExtractManyResult extends ExtractProgress {
   keypoints: number;
   /** Paths of images without a single keypoint. */

@@ -41,6 +41,7 @@ const MODELS = fileURLToPath(new URL("../../models/", import.meta.url));
 /** The weights in a model folder. */
 const WEIGHTS = "model.safetensors";
 
+/** Model, options of extraction and runtime of openExtractor. */
 export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, SessionOptions {
   /** Name of a shipped or downloaded model, or path of a model folder, a .safetensors file, or a .ckpt. Default "strata-s". */
   model?: string;

@@ -20,6 +20,7 @@ import { refuseExisting } from "./overwriting.js";
 import { type OpenStage, silentStage } from "./stage.js";
 import { writeBelow } from "./write-below.js";
 
+/** Features and matches of many images. */
 export interface LoadedFeatures {
   /** By image name, in the order of the file. */
   features: Map<string, Features>;
@@ -27,6 +28,7 @@ export interface LoadedFeatures {
   pairs: ImagePair[] | null;
 }
 
+/** What a source of features does not say itself. */
 export interface LoadFeaturesOptions extends FeatureFileOptions {
   /** Of a database: the inliers of verified pairs instead of all matches. */
   verified?: boolean;
@@ -37,6 +39,7 @@ export interface LoadFeaturesOptions extends FeatureFileOptions {
   descriptors?: "unused" | "needed";
 }
 
+/** How features are written. */
 export interface SaveFeaturesOptions {
   /**
    * "h5" is one file for all images, the others a folder with a file for each. Default: by the path's ending, where

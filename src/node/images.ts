@@ -18,6 +18,7 @@ import { readFileChecked, writeFileAtomic } from "./atomic.js";
 import { decodeImage } from "./image-decode.js";
 import { bytesOf, type ImageSource } from "./image-source.js";
 
+/** How an image is decoded. */
 export interface LoadImageOptions {
   /** Most pixels that are decoded; default 100 megapixels. Checked from the header, before decoding. */
   pixelLimit?: number;

@@ -7,11 +7,13 @@ import { withDefaults } from "../options.js";
 import { ioError } from "./atomic.js";
 import { describePassedOver, isImageName, passedOverKind } from "./image-kinds.js";
 
+/** How folders are searched. */
 export interface ListImagesOptions {
   /** Whether folders are searched with all folders in them; default false. */
   recursive?: boolean;
 }
 
+/** Image files, and what was passed over. */
 export interface FoundImages {
   /** Paths of the images as they were named, sorted, each once. */
   paths: string[];

@@ -13,6 +13,7 @@ import { type Existing, openParts } from "./parts.js";
 import { nodeRuntime } from "./runtime.js";
 import { packageVersion } from "./version.js";
 
+/** Options of matchMany. */
 export interface MatchManyOptions extends Pick<MatchOptions, "mutual" | "ratio" | "minSimilarity" | "runtime"> {
   /** What happens to a file, or to the pairs of a run that was stopped, that are there; default "refuse": an error. */
   existing?: Existing;
@@ -31,6 +32,7 @@ export interface MatchProgress {
   skipped: number;
 }
 
+/** What matchMany did. */
 export interface MatchManyResult extends MatchProgress {
   /** Matches of all pairs. */
   matches: number;

@@ -17,6 +17,7 @@ import { type ReadSource, readSource } from "./import-source.js";
 import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
 import { withScratch } from "./scratch.js";
 
+/** How weights are imported. */
 export interface ImportOptions {
   /** The model folder to write. */
   out: string;
@@ -39,6 +40,7 @@ export interface ImportOptions {
 /** Where weights came from; SHA-256 null of what lies in several files. */
 export type ImportedFrom = Pick<ReadSource, "format" | "sha256"> & { path: string };
 
+/** What was imported. */
 export interface ImportReport extends Omit<ImportedWeights, "tensors" | "config"> {
   source: ImportedFrom;
   backbone: ImportedFrom | null;

@@ -9,6 +9,7 @@ import { matchedPoints } from "../match/points.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { facing, projectedOutline } from "./outline.js";
 
+/** An image inside a picture. */
 export interface PictureImage {
   /** The image as a `data:image/…` URI: the picture must be whole by itself. May be encoded smaller than it is. */
   href: string;
@@ -19,6 +20,7 @@ export interface PictureImage {
   name?: string;
 }
 
+/** How it shows it. */
 export interface PictureOptions {
   /** Most matches drawn, the most similar ones; a page opens with them and shows the others on demand. Default 200. */
   maxLines?: number;
@@ -32,6 +34,7 @@ export interface PictureOptions {
   outline?: boolean;
 }
 
+/** What a picture shows. */
 export interface PictureInput {
   imageA: PictureImage;
   imageB: PictureImage;

@@ -6,6 +6,7 @@ import { checkSchedule, type ScheduleOptions } from "./schedule.js";
 /** Here and not beside the optimizer, for the command line's help must not load what computes. */
 export const OPTIMIZERS: readonly OptimizerOptions["optimizer"][] = ["adam", "adamw"];
 
+/** How a training goes: steps, batches, rates. */
 export interface TrainOptions extends OptimizerOptions, Omit<ScheduleOptions, "total"> {
   /** Pairs in one pass. */
   batch: number;
@@ -28,6 +29,7 @@ export interface TrainOptions extends OptimizerOptions, Omit<ScheduleOptions, "t
 /** Seed of the reference, for its recipes and for drawing pairs. */
 export const REFERENCE_SEED = 42;
 
+/** Defaults of a training. */
 export const TRAIN_DEFAULTS: TrainOptions = {
   batch: 4,
   accumulate: 1,

@@ -41,6 +41,7 @@ export interface AttentionRecipe {
   batch: number;
 }
 
+/** What is trained with which loss. */
 export type Recipe = EncoderRecipe | AttentionRecipe;
 
 const ENCODER_RATE = 1e-3;
@@ -83,6 +84,7 @@ export const REFERENCE_RECIPES: readonly string[] = REFERENCE_NAMES.map(([refere
 /** Readable names of the same recipes. */
 export const READABLE_RECIPES: readonly string[] = REFERENCE_NAMES.map(([, readable]) => readable);
 
+/** Names of the recipes of encoders. */
 export const ENCODER_RECIPES: readonly string[] = ENCODER_DIMS.map((dim) => `cfe${dim}`);
 
 /** The recipe of that name, in the reference's words or in readable ones; an OptionError that lists the names otherwise. */

@@ -7,6 +7,7 @@ import type { Arr } from "../model/operators.js";
 import type { Parameter } from "./parameters.js";
 import type { CellGrid, PairBatch } from "./types.js";
 
+/** What a loss is a function of. */
 export interface LossInputs {
   /** Named tensors; those of `Task.parameters`. */
   parameters: Record<string, Arr>;
@@ -15,6 +16,7 @@ export interface LossInputs {
   inputs: Record<string, Arr>;
 }
 
+/** A loss and what comes with it. */
 export interface LossOutputs {
   /** A scalar. */
   loss: Arr;
@@ -24,6 +26,7 @@ export interface LossOutputs {
   state: Record<string, Arr>;
 }
 
+/** What is trained: parameters, and a loss of them. */
 export interface Task {
   /** Names what is trained in logs and checkpoints; resuming under another name is refused. */
   readonly name: string;

@@ -26,6 +26,7 @@ export interface Snapshot {
   stale: number;
 }
 
+/** An update, as it is logged. */
 export interface StepRecord {
   /** The update, counted from 1. */
   step: number;
@@ -40,6 +41,7 @@ export interface StepRecord {
   skipped: Skipped[];
 }
 
+/** A validation, as it is logged. */
 export interface ValidationRecord {
   step: number;
   /** The epoch that has ended. */
@@ -62,6 +64,7 @@ export interface TrainHooks {
   shouldStop?(): boolean;
 }
 
+/** What train is asked for. */
 export interface TrainRequest {
   task: Task;
   train: PairSource;
@@ -73,6 +76,7 @@ export interface TrainRequest {
   hooks?: TrainHooks;
 }
 
+/** How a training ended. */
 export interface TrainOutcome {
   snapshot: Snapshot;
   /** Trained tensors, and the task's state. */

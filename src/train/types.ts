@@ -7,6 +7,7 @@ import type { Image } from "../image/image.js";
 /** Where points of image 1 are found in image 2. Pixel centres on integers. */
 export type PairWarp = HomographyWarp | DepthWarp;
 
+/** Two views of one photograph, by homographies. */
 export interface HomographyWarp {
   kind: "homography";
   /** Row-major 3×3, pixels of image 1 to pixels of image 2. */

@@ -10,6 +10,7 @@ import { parseVerdictModel } from "../geometry/verdict.js";
 import type { Runtime, SessionOptions } from "../graph/session.js";
 import { webRuntime } from "./runtime.js";
 
+/** Model, options of extraction and runtime of openExtractor. */
 export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
   /** Address of a model folder (with model.safetensors and config.json), or the bytes of both files. */
   model: string | URL | { weights: Uint8Array; config: Uint8Array };

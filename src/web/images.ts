@@ -20,6 +20,7 @@ export type ImageSource =
   | HTMLVideoElement
   | ImageData;
 
+/** How an image is decoded. */
 export interface LoadImageOptions {
   /** Most pixels that are read. Default 100 megapixels. */
   pixelLimit?: number;

@@ -17,6 +17,7 @@ export interface SessionFlags {
   quiet?: boolean;
 }
 
+/** A model opened by a runtime. */
 export type Session = Pick<FolderTraining, "task" | "sources" | "options" | "runtime" | "facts">;
 
 /** What asks a training to end: Ctrl-C, a polite kill, and what Slurm sends before it takes the machine away. */

@@ -11,6 +11,7 @@ import { checkUrl, shownAddress } from "../http.js";
 /** Most bytes of an archive, of which nobody says how many it has. */
 const MAX_ARCHIVE = 16 * 2 ** 30;
 
+/** Where the archive comes from and what it is compared with. */
 export interface ArchiveOptions {
   /** The archive's file, instead of one to fetch. */
   archive?: string;
@@ -29,6 +30,7 @@ export interface DownloadWatch {
   signal?: AbortSignal;
 }
 
+/** How far a download and its unpacking are. */
 export interface ArchiveProgress {
   stage: "fetch" | "unpack";
   /** Bytes fetched or unpacked, of how many (null: nobody says), and how many of them in this run. */

@@ -11,6 +11,7 @@ import { MODEL_FILES, withModelFolder } from "../model-folder.js";
 import type { OpenExtractor } from "./methods.js";
 import { RIGHT_WITHIN, verdictPairs } from "./verdict-pairs.js";
 
+/** How a verdict is fitted and measured. */
 export interface CalibrationOptions {
   /** Folder of photographs to fit on: two views of one are a pair, so are views of different ones. */
   photos: string;
@@ -36,8 +37,10 @@ export interface CalibrationOptions {
   onPair?: (done: number, total: number) => void;
 }
 
+/** Defaults of a calibration. */
 export const CALIBRATION_DEFAULTS = { pairs: 500, different: 1000, same: 0.9, unlike: 0.05, seed: 0 } as const;
 
+/** A verdict's weights, and how right they are. */
 export interface Calibration {
   /** As it was fitted, in full digits. */
   model: VerdictModel;

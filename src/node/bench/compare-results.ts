@@ -5,6 +5,7 @@ import { OptionError } from "../../errors.js";
 import { findRuns } from "./find-results.js";
 import { resultsName } from "./run.js";
 
+/** Which kept results are compared, and how. */
 export interface CompareResultsOptions extends Partial<CompareOptions> {
   /** Folder of a benchmark that names are looked for in. */
   out: string;

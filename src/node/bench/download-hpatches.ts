@@ -20,6 +20,7 @@ export const URL_SETTING = "STRATA_HPATCHES_URL";
 /** The release has 116 folders of 11 files, and a few gigabytes. */
 const UNPACKED = { maxEntries: 10_000, maxBytes: 16 * 2 ** 30 };
 
+/** How HPatches is fetched and unpacked. */
 export interface HpatchesDownload extends ArchiveOptions, DownloadWatch {
   /** Where the sequences go; default "hpatches-sequences-release". */
   out?: string;

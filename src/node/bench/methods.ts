@@ -16,6 +16,7 @@ import type { OpenOptions } from "../extractor.js";
 import { checkExtension, digestFiles, featureFiles, hlocFile } from "./feature-files.js";
 import type { SequenceImage, Sequences } from "./sequences.js";
 
+/** What a method is, as --method names it. */
 export type MethodSpec =
   | { kind: "model"; options: OpenOptions }
   | { kind: "baseline"; baseline: BaselineName; maxFeatures: number | null }
@@ -31,6 +32,7 @@ export interface Protocol {
   optional?: boolean;
 }
 
+/** A method, opened for a benchmark. */
 export interface MethodPlan {
   spec: MethodSpec;
   name: string;

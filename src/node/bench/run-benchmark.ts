@@ -22,6 +22,7 @@ import { writeBenchReport } from "./report.js";
 import { type Bench, benchMethod, type Watch } from "./run.js";
 import { describeBad, openSequences, type Sequences } from "./sequences.js";
 
+/** What runBenchmark is asked for. */
 export interface BenchmarkRequest {
   /** Folder of sequences, or one sequence: images 1, 2, … and H_1_2, …. */
   data: string;
@@ -59,6 +60,7 @@ export interface BenchmarkRequest {
   signal?: AbortSignal;
 }
 
+/** What a benchmark found, and what went wrong. */
 export interface BenchmarkResult {
   data: Sequences;
   /** Each method under each of its protocols. */
@@ -166,6 +168,7 @@ function watchOf({ progress, signal }: BenchmarkRequest, note: (line: string) =>
   };
 }
 
+/** A report, and what it is called. */
 export interface ReportText {
   /** What repeats the run, as it is shown. */
   command: string;

@@ -50,6 +50,7 @@ export interface ChangeTask {
   seed: number;
 }
 
+/** What is trained: parameters, and a loss of them. */
 export type Task = ExtractTask | ScoreTask | ChangeTask;
 export type ResultOf<T extends Task> = T extends ExtractTask
   ? ImageRecord

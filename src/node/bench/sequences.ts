@@ -13,6 +13,7 @@ import { withDefaults } from "../../options.js";
 import { ioError, readFileChecked } from "../atomic.js";
 import { isImageName, passedOverKind } from "../image-kinds.js";
 
+/** An image of a sequence. */
 export interface SequenceImage {
   sequence: string;
   /** From 1. */
@@ -22,6 +23,7 @@ export interface SequenceImage {
   name: string;
 }
 
+/** Images of one scene and the homographies between them. */
 export interface Sequence {
   name: string;
   kind: SequenceKind;
@@ -37,6 +39,7 @@ export interface BadSequence {
   problems: string[];
 }
 
+/** The sequences of a folder. */
 export interface Sequences {
   /** Name of the folder. */
   name: string;
@@ -48,6 +51,7 @@ export interface Sequences {
   bad: BadSequence[];
 }
 
+/** Which sequences are opened. */
 export interface SequencesOptions {
   /** Leave sequences out that are not whole, instead of an error; default false. */
   skipBad: boolean;

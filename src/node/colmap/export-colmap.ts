@@ -51,6 +51,7 @@ export interface ExportColmapOptions extends FeatureFileOptions {
   signal?: AbortSignal;
 }
 
+/** What exportColmap wrote. */
 export interface ExportColmapResult {
   images: number;
   keypoints: number;

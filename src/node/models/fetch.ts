@@ -28,6 +28,7 @@ import { type Ask, basicAuthorization, findLogin } from "./login.js";
 /** Most bytes of a model's configuration where the registry does not say how many it has. */
 const MAX_CONFIG = 2 ** 26;
 
+/** How a model is fetched. */
 export interface FetchOptions {
   /** A mirror: its address replaces all but the file's name (for a strata model: but NAME/FILE). */
   baseUrl?: string;
@@ -46,6 +47,7 @@ export interface FetchOptions {
   stall?: number;
 }
 
+/** A model of the cache, just fetched or there before. */
 export interface FetchedModel extends CachedModel {
   /** false: it was there, and needed no network. */
   fetched: boolean;

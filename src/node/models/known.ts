@@ -4,6 +4,7 @@ import { IMPORTED_KINDS } from "../../model/registry-entry.js";
 import { type CacheFolder, listCached } from "./cache.js";
 import { openRegistry, type RegisteredModel } from "./registry.js";
 
+/** A model that a name stands for. */
 export interface KnownModel {
   name: string;
   /** Undefined: it is in the cache, and in no registry. */

@@ -27,11 +27,13 @@ const VERSION = 1;
 /** At most so many names are told. */
 const SUGGESTED = 5;
 
+/** An entry of the registry and where it was read. */
 export interface RegisteredModel extends ModelEntry {
   /** The user's file that it is in; null: strata's own registry. */
   registry: string | null;
 }
 
+/** All models that are known by name. */
 export class Registry {
   constructor(private readonly byName: ReadonlyMap<string, RegisteredModel>) {}
 

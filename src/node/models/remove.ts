@@ -4,6 +4,7 @@ import { listCached, removeCached } from "./cache.js";
 import { modelsHome } from "./home.js";
 import { openRegistry } from "./registry.js";
 
+/** What was removed from the cache. */
 export interface RemovedModel {
   name: string;
   /** Bytes that are free now. */

@@ -24,6 +24,7 @@ import {
   Teller,
 } from "./store.js";
 
+/** How files of features are called and written. */
 export interface FileStoreOptions {
   /** A format with a file for each image that says how it was made. */
   format: RecordFormat;
@@ -45,6 +46,7 @@ export function outputBase({ path, name }: NamedImage, out: string | undefined):
   return out === undefined ? path : join(out, ...name.split("/"));
 }
 
+/** A store of one file per image. */
 export function fileStore({ format, extension, out, append, resume }: FileStoreOptions): FeatureStore {
   const outputs: string[] = [];
   let run: StoredRun | undefined;

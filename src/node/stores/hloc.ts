@@ -33,6 +33,7 @@ const SIZE_LIMIT = 1.9 * 2 ** 30;
 /** Images that an error lists. */
 const LISTED = 3;
 
+/** Which HDF5 file is written, and whether it may exist. */
 export interface HlocStoreOptions {
   /** Path of the .h5 file. */
   file: string;
@@ -43,6 +44,7 @@ export interface HlocStoreOptions {
 /** Provenance of the images that a file holds, by their names. */
 type Stored = Map<string, Provenance>;
 
+/** A store of one HDF5 file for all images. */
 export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureStore {
   let parts: Parts | undefined;
   let run: StoredRun | undefined;

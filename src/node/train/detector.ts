@@ -26,6 +26,7 @@ export async function readBeginning(path: string): Promise<Beginning> {
   return { tensors, digest: digestOf(tensors) };
 }
 
+/** Pairs to train on and to validate on. */
 export interface DetectorSources {
   /** Folder of photographs to train on. */
   photos: string;

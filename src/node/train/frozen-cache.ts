@@ -16,6 +16,7 @@ import { checkNumber, withDefaults } from "../../options.js";
 import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 
+/** Where and how much of it is kept. */
 export interface FrozenCacheOptions {
   /** Bytes that the folder may take; default 8 GiB. */
   limit: number;
@@ -32,6 +33,7 @@ const DEFAULTS: FrozenCacheOptions = { limit: 2 ** 33, note: () => {} };
 /** The folder is looked at again when this share of its limit was written, for others may have written too. */
 const LOOK_AFTER = 1 / 16;
 
+/** Outputs of a frozen network, kept on the disk. */
 export class FrozenCache {
   /** Name → bytes, the longest unused first. */
   private readonly files = new Map<string, number>();

@@ -33,6 +33,7 @@ import { pathBelow, readDepth, readSceneList } from "./megadepth-files.js";
 /** Names the data set's folder where the options do not. */
 export const DATASET_VARIABLE = "MegaDepthDatasetPath";
 
+/** Which pairs of MegaDepth are drawn. */
 export interface MegaDepthOptions extends PairCriteria {
   /** The data set's folder; default null: what the environment's MegaDepthDatasetPath says. */
   data: string | null;
@@ -52,6 +53,7 @@ export interface MegaDepthOptions extends PairCriteria {
   cache: number;
 }
 
+/** Defaults of a MegaDepth source. */
 export const MEGADEPTH_DEFAULTS: MegaDepthOptions = {
   data: null,
   sceneInfo: null,
@@ -94,6 +96,7 @@ const KEPT_EPOCHS = 3;
 /** Tells the draw of an epoch's order from those of its scenes. */
 const ORDER_DRAW = 0xffffffff;
 
+/** Pairs of MegaDepth, with depth and poses. */
 export class MegaDepthSource implements PairSource {
   private readonly recentScenes: LruCache<LoadedScene>;
   private readonly recentViews: LruCache<LoadedView>;

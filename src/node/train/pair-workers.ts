@@ -13,6 +13,7 @@ import type { PairSource, TrainingPair } from "../../train/types.js";
 import { errorOf, type Failure } from "../failure.js";
 import { openSource, type SourceSpec, specForWorker } from "./sources.js";
 
+/** How many threads make pairs. */
 export interface PairWorkerOptions {
   /** Threads; 0: pairs are made in this one. Default: one per core but one, at least 1, at most 4. */
   workers: number;

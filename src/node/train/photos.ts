@@ -22,6 +22,7 @@ import { describePassedOver } from "../image-kinds.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { findImages } from "../list-images.js";
 
+/** Which views of photographs are made. */
 export interface PhotoOptions {
   /** The folder of photographs. */
   folder: string;
@@ -47,6 +48,7 @@ export interface PhotoOptions {
   cache: number;
 }
 
+/** Defaults of a source of photographs. */
 export const PHOTO_DEFAULTS: PhotoOptions = {
   folder: "",
   split: "all",
@@ -90,6 +92,7 @@ const BROKEN = ["E_FORMAT", "E_LIMIT", "E_UNSUPPORTED"];
 
 const WHERE = "PhotoSource";
 
+/** Pairs of views of single photographs. */
 export class PhotoSource implements PairSource {
   private readonly recent: LruCache<Decoded>;
   private readonly orders = new Map<number, number[]>();

@@ -10,6 +10,7 @@ import { readSceneList } from "./megadepth-files.js";
 import { prepareScenes } from "./prepare-jobs.js";
 import { type PrepareOptions, prepareOptions, type SceneSummary, sceneInfoPath } from "./prepare-scene.js";
 
+/** Options of prepareMegadepth. */
 export interface PrepareMegadepthOptions extends Pick<PrepareOptions, "base">, Partial<Omit<PrepareOptions, "base">> {
   /** Where scene_info/SCENE.npz goes; default `base`. */
   out?: string;
@@ -27,6 +28,7 @@ export interface PrepareMegadepthOptions extends Pick<PrepareOptions, "base">, P
   signal?: AbortSignal;
 }
 
+/** Scenes that were made, skipped and failed. */
 export interface PreparedMegadepth {
   /** Folder of the files. */
   folder: string;

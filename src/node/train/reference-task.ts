@@ -18,6 +18,7 @@ import { channelsOf, FrozenNetwork } from "./frozen-network.js";
 import type { ModelTask } from "./model-task.js";
 import { backboneOf, digestOf, encodersOf } from "./weights.js";
 
+/** How a task of the reference is opened. */
 export interface ReferenceTaskOptions {
   recipe: Recipe;
   /** A whole checkpoint, or a backbone and, where the recipe has them frozen, encoders. */

@@ -36,6 +36,7 @@ import { type WatchOptions, watchTraining } from "./watch.js";
 /** What to do with a run that the folder holds already. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
 
+/** A training in a folder. */
 export interface RunRequest {
   /** The folder; it is made where it is not there. */
   out: string;
@@ -64,6 +65,7 @@ export interface RunRequest {
   shouldStop?(): boolean;
 }
 
+/** How a training in a folder ended. */
 export interface RunResult {
   ended: TrainOutcome["ended"];
   step: number;

@@ -7,6 +7,7 @@ import type { PairSource } from "../../train/types.js";
 import type { MegaDepthOptions } from "./megadepth.js";
 import type { FoundPhotos, PhotoOptions } from "./photos.js";
 
+/** Which source of pairs is opened. */
 export type SourceSpec =
   | { kind: "photos"; options: Partial<PhotoOptions>; found?: FoundPhotos }
   | { kind: "megadepth"; options: Partial<MegaDepthOptions> }

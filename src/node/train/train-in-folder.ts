@@ -7,6 +7,7 @@ import { openPairWorkers } from "./pair-workers.js";
 import { hasCheckpoint, type RunRequest, type RunResult, runTraining } from "./run.js";
 import type { SourcePair, SourceSpec } from "./sources.js";
 
+/** What a training in a folder needs. */
 export interface FolderTraining
   extends Omit<RunRequest, "train" | "validation" | "versions" | "facts" | "shouldStop" | "pictures"> {
   /** Disposed of in the end. */
@@ -22,6 +23,7 @@ export interface FolderTraining
   signal?: AbortSignal;
 }
 
+/** A finished training and its folder. */
 export interface FolderTrained extends RunResult {
   /** What of the data was not used, and why. */
   leftOut: string[];

@@ -27,6 +27,7 @@ export interface NamedImage {
   image: Image;
 }
 
+/** How a training is logged and shown. */
 export interface WatchOptions extends Omit<RunFacts, "events"> {
   /** The run's folder; log.jsonl is in it. It is made. */
   directory: string;

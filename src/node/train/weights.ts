@@ -14,6 +14,7 @@ import { readTorchCheckpoint } from "../../formats/torch.js";
 import { BACKBONE_PREFIX, type Tensors } from "../../model/checkpoint.js";
 import { readFileChecked } from "../atomic.js";
 
+/** Tensors of a file or folder, and what it says of itself. */
 export interface Weights {
   path: string;
   /** In the names of the reference's checkpoints. */
@@ -121,6 +122,7 @@ export function joinWeights(backbone: Weights | null, encoder: Weights | null): 
   };
 }
 
+/** Weights that a training begins with. */
 export interface TrainingWeights {
   /** Path of the backbone, and of encoders that were trained before; at least one is given. */
   backbone?: string;

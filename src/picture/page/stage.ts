@@ -20,6 +20,7 @@ export interface PageData {
   maxLines: number;
 }
 
+/** A part of long work, for a progress bar. */
 export type Stage = ReturnType<typeof openStage>;
 
 export function openStage(data: PageData) {

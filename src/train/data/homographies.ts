@@ -12,6 +12,7 @@ import { checkNumber, withDefaults } from "../../options.js";
 import type { Random } from "../../random.js";
 import { convexArea, cutToSquare } from "./polygon.js";
 
+/** How a homography is estimated. */
 export interface HomographyOptions {
   /** Largest turn of view 2 against view 1 in either sense, degrees, drawn evenly. Default 180. */
   rotation: number;

@@ -34,6 +34,7 @@ export interface DetectorLosses {
   statistics: Statistics;
 }
 
+/** Weights of the losses where a recipe says nothing. */
 export const DETECTOR_LOSSES: DetectorLosses = {
   cell: 8,
   border: 4,
@@ -60,6 +61,7 @@ export interface DetectorData {
   photometric: PhotometricOptions;
 }
 
+/** The configuration of a training, parsed. */
 export interface DetectorRecipe {
   name: string;
   network: StrataConfig;

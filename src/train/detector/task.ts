@@ -21,6 +21,7 @@ import { type Beginning, beginWith } from "./beginning.js";
 import { detectorLoss, TEMPERATURE } from "./loss.js";
 import type { DetectorRecipe } from "./recipe.js";
 
+/** A task whose outcome is a model of one score map. */
 export interface DetectorTask extends Task {
   /** The model's configuration, without its checksum. */
   readonly config: StrataConfig;

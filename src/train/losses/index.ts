@@ -14,6 +14,7 @@ export interface LossOptions {
   margin: number;
 }
 
+/** A loss of attention heads and the numbers that it takes. */
 export interface AttentionLoss {
   /** The options that it knows; a recipe that sets another is refused. */
   options: readonly (keyof LossOptions)[];
@@ -27,8 +28,10 @@ const table = {
   "distinctiveness+": { options: ["n", "lambda", "margin"], loss: distinctivenessPlusLoss },
 } as const satisfies Record<string, AttentionLoss>;
 
+/** Name of a loss of attention heads. */
 export type AttentionLossName = keyof typeof table;
 
+/** The losses that attention heads can be trained with, by name. */
 export const ATTENTION_LOSSES: Readonly<Record<AttentionLossName, AttentionLoss>> = table;
 
 export { correspondenceLoss } from "./correspondence.js";

@@ -7,6 +7,7 @@
 import { numpy as np } from "@jax-js/jax";
 import type { Arr } from "../../model/operators.js";
 
+/** Descriptors of two images and which of them correspond. */
 export interface DescribedPairs {
   /** Descriptors of both images [N, C, h, w], of any length. */
   maps: readonly [Arr, Arr];
@@ -18,6 +19,7 @@ export interface DescribedPairs {
   pairWeights: Arr;
 }
 
+/** Scores and descriptors of two images and which of them correspond. */
 export interface ScoredPairs extends DescribedPairs {
   /** Scores of both images [N, 1, h, w], not negative. */
   scores: readonly [Arr, Arr];

@@ -22,6 +22,7 @@ import { sharedTraining } from "./shared.js";
 
 export { assembleCheckpoint } from "./checkpoint.js";
 
+/** The parts of a reference training. */
 export interface ReferenceTraining {
   /** What the maps of a batch are. */
   readonly maps: "taps" | "descriptors";

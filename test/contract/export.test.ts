@@ -45,7 +45,19 @@ describe("strata export", () => {
       out: text,
       err,
     } = await strata(
-      ...["export", "--model", at("model"), "--out", out, "--check", at("images"), "--threads", "1", "--json"],
+      ...[
+        "export",
+        "--model",
+        at("model"),
+        "--out",
+        out,
+        "--check",
+        at("images"),
+        "--threads",
+        "1",
+        "--json",
+        "--quiet",
+      ],
     );
     expect(err).toBe("");
     expect(code).toBe(0);

@@ -12,10 +12,11 @@ import {
   type ColmapDatabaseImage,
   type ColmapDatabasePair,
   DATABASE_LIMIT,
+  MAX_IMAGES,
   SIFT_BYTES,
   SIFT_TYPE,
   UNDEFINED_TYPE,
-} from "./colmap-database.js";
+} from "./colmap-database-parts.js";
 import { CAMERA_MODELS, cameraModelName } from "./colmap-parts.js";
 import { TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { checkByteLimit, type DType, itemSize, viewOf } from "./ndarray.js";
@@ -33,7 +34,6 @@ export interface ReadColmapDatabaseOptions {
 
 /** Camera models up to this number are as in COLMAP 3.9, and stay. */
 const LAST_SETTLED_MODEL = 11;
-const MAX_IMAGES = 2 ** 31 - 1;
 
 /** Columns that are read, by table. */
 const TABLES: Record<string, readonly string[]> = {

@@ -5,56 +5,27 @@
  * `type` of descriptors, which COLMAP 4 would add itself and take for SIFT's.
  *
  * Keypoints are float32 rows x, y and what else COLMAP keeps (scale and orientation, or an affine shape); descriptors
- * bytes, 128 a row (SIFT), or with another `type` the bytes of float32 rows; matches uint32 rows i, j; matrices float64. A pair goes by id0 · (2³¹ − 1) + id1 with id0 < id1, so a
- * pair that was matched the other way round is turned when it is written. Matches have no scores there, and a keypoint's
- * score and level have no place either.
+ * bytes, 128 a row (SIFT), or with another `type` the bytes of float32 rows; matches uint32 rows i, j; matrices float64.
+ * A pair goes by id0 · (2³¹ − 1) + id1 with id0 < id1, so a pair that was matched the other way round is turned when it
+ * is written. Matches have no scores there, and a keypoint's score and level have no place either.
  */
-import { LimitError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
+import { LimitError } from "../errors.js";
 import { fundamentalToColmap, homographyToColmap, toColmap } from "../geometry/coordinates.js";
-import { checkChoice, checkNumber, withDefaults } from "../options.js";
-import type { ColmapDatabaseCamera } from "./colmap-cameras.js";
-import { CAMERA_MODELS, cameraModelNumber } from "./colmap-parts.js";
+import { checkChoice, withDefaults } from "../options.js";
+import { checkDatabase } from "./colmap-database-check.js";
+import {
+  COLMAP_VERSIONS,
+  type ColmapDatabase,
+  type ColmapVersion,
+  DATABASE_LIMIT,
+  MAX_IMAGES,
+  SIFT_BYTES,
+  SIFT_TYPE,
+} from "./colmap-database-parts.js";
+import { cameraModelNumber } from "./colmap-parts.js";
 import { invertTwoView, swapPairs, TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { bytesOf } from "./ndarray.js";
 import type { SqlDatabase, SqlEngine, SqlStatement, SqlValue } from "./sqlite.js";
-
-/** An image of a COLMAP database. */
-export interface ColmapDatabaseImage {
-  /** 1 … 2³¹ − 2. */
-  id: number;
-  /** Path below the folder of images, with slashes. */
-  name: string;
-  cameraId: number;
-  /** x0, y0, x1, y1, … in our pixels; null: the database says nothing of keypoints. */
-  keypoints: Float32Array | null;
-  /**
-   * What COLMAP keeps of a keypoint beside its position, row by row: 2 numbers (scale, orientation) or 4 (an affine
-   * shape a11, a12, a21, a22); null: nothing.
-   */
-  shapes: Float32Array | null;
-  /** Row-major, equally many bytes a keypoint (128 for SIFT, four a float for other types); null: none. */
-  descriptors: Uint8Array | null;
-  /** COLMAP 4's number of what made the descriptors: 0 SIFT (default), 1 and 2 ALIKED, …; −1 something else. */
-  descriptorType?: number;
-}
-
-/** A pair of images of a COLMAP database. */
-export interface ColmapDatabasePair {
-  /** Ids of the two images. */
-  id0: number;
-  id1: number;
-  /** Indices of keypoints i0, j0, i1, j1, …; null: not matched. */
-  matches: Uint32Array | null;
-  /** null: not verified. */
-  geometry: TwoView | null;
-}
-
-/** The tables of a COLMAP database. */
-export interface ColmapDatabase {
-  cameras: ColmapDatabaseCamera[];
-  images: ColmapDatabaseImage[];
-  pairs: ColmapDatabasePair[];
-}
 
 /** Which layout is written. */
 export interface WriteColmapDatabaseOptions {
@@ -63,22 +34,6 @@ export interface WriteColmapDatabaseOptions {
   /** The COLMAP that the layout is of. "4" holds descriptors of other types than SIFT's bytes; default "3.8". */
   colmap: ColmapVersion;
 }
-
-/** Layouts of databases that are written. */
-export const COLMAP_VERSIONS = ["3.8", "4"] as const;
-/** A layout of databases. */
-export type ColmapVersion = (typeof COLMAP_VERSIONS)[number];
-
-/** Numbers of COLMAP 4 for what made descriptors. */
-export const SIFT_TYPE = 0;
-export const UNDEFINED_TYPE = -1;
-
-/** Images are numbered below this, and pairs by it. */
-const MAX_IMAGES = 2 ** 31 - 1;
-/** Bytes of a descriptor of SIFT. */
-export const SIFT_BYTES = 128;
-/** What a database may hold at once, in bytes; SQLite in WebAssembly has 2 GiB for everything. */
-export const DATABASE_LIMIT = 2 ** 30;
 
 const SCHEMA = `
 CREATE TABLE cameras (
@@ -264,121 +219,6 @@ function geometryRow({ kind, inliers, fundamental, essential, homography, pose }
 /** SQLite binds NULL for no bytes, as COLMAP does. */
 function blob(values: Float32Array | Float64Array | Uint32Array | Uint8Array): Uint8Array | null {
   return values.length === 0 ? null : bytesOf(values);
-}
-
-/** Checks that everything belongs together; returns the number of keypoints by image. */
-function checkDatabase(
-  where: string,
-  { cameras, images, pairs }: ColmapDatabase,
-  colmap: ColmapVersion,
-): Map<number, number> {
-  const cameraIds = new Set<number>();
-  for (const { id, model, width, height, params } of cameras) {
-    checkId(where, "camera", id, cameraIds);
-    const number = cameraModelNumber(model);
-    if (number < 0) {
-      throw new UnsupportedError(`${where}: camera ${id} has the model "${model}", which has no number here`);
-    }
-    checkNumber(where, `camera ${id}: width`, width, { min: 1, integer: true });
-    checkNumber(where, `camera ${id}: height`, height, { min: 1, integer: true });
-    const wanted = CAMERA_MODELS[number]?.params ?? params.length;
-    if (params.length !== wanted) {
-      throw new ShapeError(`${where}: camera ${id}: ${model} has ${wanted} parameters, got ${params.length}`);
-    }
-  }
-  const counts = new Map<number, number>();
-  const ids = new Set<number>();
-  const names = new Set<string>();
-  for (const image of images) {
-    const { id, name, cameraId } = image;
-    checkId(where, "image", id, ids);
-    if (name === "" || name.includes("\0") || names.has(name)) {
-      throw new OptionError(`${where}: the image name "${name}" is empty, has a zero byte or is there twice`);
-    }
-    names.add(name);
-    if (!cameraIds.has(cameraId)) throw new OptionError(`${where}: image "${name}" has no camera ${cameraId}`);
-    const count = keypointCount(where, image);
-    counts.set(id, count);
-    checkDescriptors(where, image, count, colmap);
-  }
-  checkPairs(where, pairs, counts, new Map(images.map(({ id, name }) => [id, name])));
-  return counts;
-}
-
-function checkId(where: string, what: string, id: number, seen: Set<number>): void {
-  checkNumber(where, `${what} id`, id, { min: 1, max: MAX_IMAGES - 1, integer: true });
-  if (seen.has(id)) throw new OptionError(`${where}: two ${what}s have the id ${id}`);
-  seen.add(id);
-}
-
-function keypointCount(where: string, { name, keypoints, shapes }: ColmapDatabaseImage): number {
-  const count = (keypoints?.length ?? 0) / 2;
-  const columns = shapes && count > 0 ? shapes.length / count : 0;
-  const fits = Number.isInteger(count) && (count === 0 ? !shapes?.length : [0, 2, 4].includes(columns));
-  if (!fits) {
-    throw new ShapeError(
-      `${where}: "${name}": ${keypoints?.length} numbers of positions and ${shapes?.length} of shapes do not belong together`,
-    );
-  }
-  const bad = keypoints?.findIndex((value) => !Number.isFinite(value)) ?? -1;
-  if (bad >= 0) throw new ShapeError(`${where}: "${name}": keypoints[${bad}] is not a finite number`);
-  return count;
-}
-
-function checkDescriptors(
-  where: string,
-  { name, descriptors, descriptorType = SIFT_TYPE }: ColmapDatabaseImage,
-  count: number,
-  colmap: ColmapVersion,
-): void {
-  if (!descriptors) return;
-  const what = `${where}: "${name}": ${descriptors.length} bytes of descriptors`;
-  if (descriptorType === SIFT_TYPE && descriptors.length !== count * SIFT_BYTES) {
-    throw new ShapeError(`${what}, expected ${SIFT_BYTES} × ${count}`);
-  }
-  if (descriptorType === SIFT_TYPE) return;
-  if (colmap !== "4") {
-    throw new ShapeError(
-      `${what} of type ${descriptorType}, which COLMAP ${colmap} has no place for; write for COLMAP 4`,
-    );
-  }
-  checkNumber(where, `"${name}": descriptorType`, descriptorType, { min: UNDEFINED_TYPE, integer: true });
-  if (count === 0 ? descriptors.length > 0 : descriptors.length % (4 * count) !== 0) {
-    throw new ShapeError(`${what}, expected those of ${count} rows of float32`);
-  }
-}
-
-function checkPairs(
-  where: string,
-  pairs: readonly ColmapDatabasePair[],
-  counts: Map<number, number>,
-  names: Map<number, string>,
-): void {
-  const seen = new Set<string>();
-  for (const { id0, id1, matches, geometry } of pairs) {
-    const [count0, count1] = [counts.get(id0), counts.get(id1)];
-    if (count0 === undefined || count1 === undefined) {
-      throw new OptionError(`${where}: a pair joins images ${id0} and ${id1}, which are not both there`);
-    }
-    const pair = `"${names.get(id0)}" and "${names.get(id1)}"`;
-    const key = `${Math.min(id0, id1)} ${Math.max(id0, id1)}`;
-    if (id0 === id1 || seen.has(key)) throw new OptionError(`${where}: ${pair} are one image or two pairs`);
-    seen.add(key);
-    for (const indices of [matches, geometry?.inliers]) {
-      if (indices) checkIndices(where, pair, indices, count0, count1);
-    }
-  }
-}
-
-function checkIndices(where: string, pair: string, indices: Uint32Array, count0: number, count1: number): void {
-  if (indices.length % 2) throw new ShapeError(`${where}: ${pair}: indices come in pairs, got ${indices.length}`);
-  for (let k = 0; k < indices.length; k += 2) {
-    if (indices[k] < count0 && indices[k + 1] < count1) continue;
-    throw new ShapeError(
-      `${where}: ${pair}: match ${k / 2} joins keypoints ${indices[k]} and ${indices[k + 1]} of ${count0} and ` +
-        `${count1}; are the matches of these features?`,
-    );
-  }
 }
 
 function sizeOf({ images, pairs }: ColmapDatabase): number {

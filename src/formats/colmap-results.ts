@@ -13,7 +13,7 @@ import {
   SIFT_BYTES,
   SIFT_TYPE,
   UNDEFINED_TYPE,
-} from "./colmap-database.js";
+} from "./colmap-database-parts.js";
 import type { TwoView } from "./colmap-two-view.js";
 import { type Descriptors, NO_DESCRIPTORS, toDescriptors } from "./descriptors.js";
 import type { HlocPair } from "./hloc.js";

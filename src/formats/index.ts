@@ -20,6 +20,7 @@ export {
   type ColmapDatabaseCamera,
   makeCamera,
 } from "./colmap-cameras.js";
+export { type WriteColmapDatabaseOptions, writeColmapDatabase } from "./colmap-database.js";
 export {
   COLMAP_VERSIONS,
   type ColmapDatabase,
@@ -27,9 +28,7 @@ export {
   type ColmapDatabasePair,
   type ColmapVersion,
   DATABASE_LIMIT,
-  type WriteColmapDatabaseOptions,
-  writeColmapDatabase,
-} from "./colmap-database.js";
+} from "./colmap-database-parts.js";
 export { type ReadColmapDatabaseOptions, readColmapDatabase } from "./colmap-database-read.js";
 export {
   CAMERA_MODES,

@@ -4,8 +4,8 @@
  */
 import { rm, stat } from "node:fs/promises";
 import { StateError, UnsupportedError } from "../errors.js";
-import type { ColmapDatabase, WriteColmapDatabaseOptions } from "../formats/colmap-database.js";
-import { DATABASE_LIMIT, writeColmapDatabase } from "../formats/colmap-database.js";
+import { type WriteColmapDatabaseOptions, writeColmapDatabase } from "../formats/colmap-database.js";
+import { type ColmapDatabase, DATABASE_LIMIT } from "../formats/colmap-database-parts.js";
 import { type ReadColmapDatabaseOptions, readColmapDatabase } from "../formats/colmap-database-read.js";
 import type { SqlEngine } from "../formats/sqlite.js";
 import { readFileChecked, writeFileAtomic } from "./atomic.js";

@@ -6,7 +6,7 @@ import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
 import { DESCRIPTOR_KINDS } from "../../features.js";
 import { CAMERA_MODEL_NAMES } from "../../formats/colmap-cameras.js";
-import { COLMAP_VERSIONS } from "../../formats/colmap-database.js";
+import { COLMAP_VERSIONS } from "../../formats/colmap-database-parts.js";
 import { CAMERA_MODES, VERIFICATIONS } from "../../formats/colmap-results.js";
 import { FORMAT_NAMES } from "../../formats/feature-formats.js";
 import { numberOf } from "../arguments.js";

@@ -5,7 +5,7 @@ import { OptionError } from "../../errors.js";
 import { describeDescriptors, type Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import type { CameraModelName } from "../../formats/colmap-cameras.js";
-import type { ColmapDatabase, ColmapVersion } from "../../formats/colmap-database.js";
+import type { ColmapDatabase, ColmapVersion } from "../../formats/colmap-database-parts.js";
 import type { CAMERA_MODES, Verification, VerifiedPair } from "../../formats/colmap-results.js";
 import type { FeatureFileOptions } from "../feature-file.js";
 import { type LoadedFeatures, loadFeatures } from "../features-files.js";

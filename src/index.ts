@@ -14,10 +14,11 @@ export { type ExportedModel, type ExportOptions, exportFeatures } from "./export
 export { exportMatcher } from "./export/matcher.js";
 export { compareFeatures, type Parity } from "./export/parity.js";
 export { runExported } from "./export/run.js";
-export { DenseExtractor, type DenseMap, type DenseModel } from "./extract/dense.js";
+export { DenseExtractor, type DenseModel } from "./extract/dense.js";
 export type { Extractor, ExtractorInfo } from "./extract/extractor.js";
-export { type OpenedModel, openReference, openStrata, type ReferenceChoices } from "./extract/models.js";
+export { type OpenedModel, openReference, type ReferenceChoices } from "./extract/models.js";
 export { type ExtractOptions, extractOptions } from "./extract/options.js";
+export { openModel, openStrata } from "./families.js";
 export {
   type BinaryFeatures,
   checkFeatures,

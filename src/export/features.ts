@@ -6,17 +6,16 @@ import { OptionError, UnsupportedError } from "../errors.js";
 import { type DenseModel, sampleDims } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { scaleLimits } from "../extract/scales.js";
+import { familyNamed } from "../families.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { buildForEverySize } from "../graph/same.js";
 import { type Sample, samplesOf } from "../graph/samples.js";
 import { PACKINGS, type Packing } from "../model/pack.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { PIXEL_TYPES, type PixelType } from "./choices.js";
-import { type FoundList, finishList, mergeLists, stretchKeypoints } from "./lists.js";
+import { type FoundList, finishList, type ListReader, mergeLists, stretchKeypoints } from "./lists.js";
 import { Nodes, type Size } from "./nodes.js";
 import { type Pixels, shrinkPixels } from "./pixels.js";
-import { referenceList } from "./reference.js";
-import { strataList } from "./strata.js";
 import { storeWeights } from "./weights.js";
 
 /** How a model becomes an ONNX file. */
@@ -128,12 +127,13 @@ async function build(
   const sizeOf = (size: number | string, axis: number): Size =>
     typeof size === "number" ? size : nodes.length(image, axis);
   const pixels: Pixels = { name: image, type: options.input, width: sizeOf(width, 2), height: sizeOf(height, 1) };
+  const list = await listReader(model);
   const lists: FoundList[] = [];
   const limits = scaleLimits(reading.scales, reading.maxFeatures) as number[];
   for (const [s, scale] of reading.scales.entries()) {
     const { pixels: shrunk, step } = shrinkPixels(nodes, pixels, scale);
     const own = { ...reading, maxFeatures: limits[s] };
-    lists.push(stretchKeypoints(nodes, await listOf(nodes, shrunk, model, own, sample), step));
+    lists.push(stretchKeypoints(nodes, await list(nodes, shrunk, model, own, sample), step));
   }
   const merged = mergeLists(nodes, lists, reading.maxFeatures);
   const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, reading.maxFeatures);
@@ -144,11 +144,11 @@ async function build(
   return builder;
 }
 
-function listOf(nodes: Nodes, pixels: Pixels, model: DenseModel, reading: Reading, sample: Sample) {
-  const { family } = model;
-  return family.kind === "strata"
-    ? strataList(nodes, pixels, model, family, reading, sample)
-    : referenceList(nodes, pixels, model, family, reading, sample);
+/** How the model's family makes its list; UnsupportedError where it makes none. */
+async function listReader({ name, family }: DenseModel): Promise<ListReader> {
+  const reader = await familyNamed(family.kind)?.exportList?.();
+  if (reader) return reader;
+  throw new UnsupportedError(`export: ${name} is of the family "${family.kind}", which is not exported`);
 }
 
 function checkOptions(options: ExportOptions): ExportOptions {

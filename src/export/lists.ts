@@ -1,5 +1,18 @@
 /** Lists of keypoints inside the graph: the best of several, cut by score, brought to a fixed length. */
+import type { DenseModel } from "../extract/dense.js";
+import type { ExtractOptions } from "../extract/options.js";
+import type { Sample } from "../graph/samples.js";
 import type { Nodes, Size } from "./nodes.js";
+import type { Pixels } from "./pixels.js";
+
+/** How a family's exported graph makes the keypoints of one scale, in its pixels; the network is traced at `sample`. */
+export type ListReader = (
+  nodes: Nodes,
+  pixels: Pixels,
+  model: DenseModel,
+  options: ExtractOptions & { maxFeatures: number },
+  sample: Sample,
+) => Promise<FoundList>;
 
 /** Features of a batch, best first; a score of 0 says that there is none. */
 export interface FoundList {

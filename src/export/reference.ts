@@ -4,9 +4,10 @@
  * precision, as there: second differences of nearly equal scores lose most digits of a float.
  */
 import { UnsupportedError } from "../errors.js";
-import type { DenseModel, ModelFamily } from "../extract/dense.js";
+import type { DenseModel } from "../extract/dense.js";
 import { LONGEST_STEP } from "../extract/localize.js";
 import type { ExtractOptions } from "../extract/options.js";
+import type { ReferenceFamily } from "../extract/reference.js";
 import { inline } from "../graph/inline.js";
 import type { Sample } from "../graph/samples.js";
 import { LEVELS } from "../model/reference.js";
@@ -14,14 +15,11 @@ import { type FoundList, mergeLists, topOf } from "./lists.js";
 import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
-type Family = Extract<ModelFamily, { kind: "reference" }>;
-
 /** Keypoints of one scale, in its pixels; the network is traced at `sample`. */
 export async function referenceList(
   nodes: Nodes,
   pixels: Pixels,
-  model: DenseModel,
-  family: Family,
+  model: DenseModel<ReferenceFamily>,
   options: ExtractOptions & { maxFeatures: number },
   sample: Sample,
 ): Promise<FoundList> {
@@ -31,6 +29,7 @@ export async function referenceList(
         "positions between cells, descriptor maps as they are",
     );
   }
+  const { family } = model;
   const [width, height] = [pixels.width, pixels.height].map((size) => grown(nodes, size, family));
   const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
   const maps = await inline(
@@ -46,7 +45,7 @@ export async function referenceList(
   return mergeLists(nodes, lists, options.maxFeatures);
 }
 
-function grown(nodes: Nodes, size: Size, { even, smallest }: Family): Size {
+function grown(nodes: Nodes, size: Size, { even, smallest }: ReferenceFamily): Size {
   if (!even) return nodes.size("Max", size, smallest);
   // Max first: sizes are never negative.
   const rest = nodes.size("Sub", nodes.size("Max", size, even.lost + 1), even.lost);

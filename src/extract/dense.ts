@@ -13,6 +13,7 @@ import { fitSize, resizeImage } from "../image/resize.js";
 import { shrinkImage } from "../image/shrink.js";
 import { withinLimits } from "../limits.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
+import type { Covered, DenseMap, MapViews } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
 import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
@@ -37,17 +38,15 @@ export interface ImageSize {
   height: number;
 }
 
-/** How a family of models takes its images, as far as an exported graph has to do it by itself. */
-export type ModelFamily =
-  /** Grown to a multiple of `padMultiple`; `border` pixels at the edge have no keypoints. */
-  | { kind: "strata"; padMultiple: number; border: number }
-  /** Grown to `even.lost` more than a multiple of `even.multiple`, or to `smallest`; a cell is 2^halvings pixels. */
-  | { kind: "reference"; even: { lost: number; multiple: number } | null; smallest: number; halvings: number };
+/** A row of families.ts, with what an exported graph has to know of the model. */
+export interface ModelFamily {
+  readonly kind: string;
+}
 
 /** A network and how to read features off its outputs. */
-export interface DenseModel {
+export interface DenseModel<F extends ModelFamily = ModelFamily> {
   readonly name: string;
-  readonly family: ModelFamily;
+  readonly family: F;
   readonly sha256: string;
   /** Length of a descriptor. */
   readonly dim: number;
@@ -66,6 +65,8 @@ export interface DenseModel {
   read(maps: Record<string, DenseMap>, size: ImageSize, options: ExtractOptions): FloatFeatures;
   /** The same inside the graph, for options that it can serve; null: read the maps. */
   reading?(options: ExtractOptions): GraphReading | null;
+  /** What there is to see in the maps, for pictures. */
+  views?(maps: Record<string, DenseMap>, covered: Covered): MapViews;
 }
 
 /** Sample sizes of all named dimensions: the batch's, the model's and its reading's. */
@@ -74,14 +75,6 @@ export function sampleDims(
   reading: Pick<GraphReading, "dims"> | null = null,
 ): Record<string, readonly [number, number]> {
   return { N: [2, 3], ...sampleSizes, ...reading?.dims };
-}
-
-/** One image's share of an output tensor. */
-export interface DenseMap {
-  data: Float32Array;
-  channels: number;
-  height: number;
-  width: number;
 }
 
 /** An image, and the same reduced as `maxEdge` and `maxSumEdges` say. */
@@ -200,6 +193,12 @@ export class DenseExtractor implements Extractor {
     const fitted = this.model.fit(reduced);
     const maps = sharesOf(await this.dense([fitted]), 0);
     return { maps, covered: [reduced.width / fitted.width, reduced.height / fitted.height] };
+  }
+
+  /** What there is to see of an image in the network's maps; null for a model that shows none. */
+  async views(image: Image): Promise<MapViews | null> {
+    const { maps, covered } = await this.maps(image);
+    return this.model.views?.(maps, covered) ?? null;
   }
 
   private async pass(

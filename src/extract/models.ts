@@ -1,24 +1,23 @@
-/** From tensors and a configuration to a model that can extract: which kind it is, its parts, its defaults. */
+/** What an opened model is, and how checkpoints of the reference are opened. */
 import { FormatError, OptionError } from "../errors.js";
 import { ATTENTION_KINDS, type AttentionKind } from "../model/attention-kinds.js";
 import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
-import { checkKeys, checkModelName, parseStrataConfig } from "../model/config.js";
-import { unpackTensors } from "../model/pack.js";
 import { ENCODER_DIMS } from "../model/reference.js";
 import { resnetDepth } from "../model/resnet.js";
+import { checkKeys, checkModelName } from "../model/score-config.js";
 import { WeightReader } from "../model/weights.js";
 import { checkChoice, checkNumber } from "../options.js";
 import type { DenseModel } from "./dense.js";
 import { checkBoolean, type ExtractOptions } from "./options.js";
 import { PREPROCESSINGS, type PreprocessingName } from "./preprocess.js";
 import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";
-import { strataDefaults, strataModel } from "./strata.js";
 
 export { attentionKind, hasBackbone, hasHeads, type Tensors, withHeads } from "../model/checkpoint.js";
 
 /** A model and the extraction options it comes with. */
 export interface OpenedModel {
-  kind: "strata" | "reference";
+  /** Its family's, in families.ts. */
+  kind: string;
   model: DenseModel;
   defaults: Partial<ExtractOptions>;
   /** What the model was made of, for `strata info`. */
@@ -35,25 +34,6 @@ export interface ReferenceChoices {
   replaceStrides?: boolean;
   /** Default "torch". */
   preprocessing?: PreprocessingName;
-}
-
-/** A model of the default family from its tensors and its parsed JSON; `sha256` "" where it cannot be computed. */
-export function openStrata(where: string, tensors: Tensors, json: unknown, sha256: string): OpenedModel {
-  if (isBackboneConfig(json)) {
-    throw new OptionError(
-      `${where} is a backbone alone and finds no features; put attention heads on it (attentionCkpt, --attention-ckpt), or train them (strata train)`,
-    );
-  }
-  const config = parseStrataConfig(`${where}, its configuration`, json);
-  if (sha256 && config.sha256 !== undefined && config.sha256 !== sha256) {
-    throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${config.sha256}`);
-  }
-  return {
-    kind: "strata",
-    model: strataModel(config, new WeightReader(where, unpackTensors(where, tensors)), sha256),
-    defaults: strataDefaults(config),
-    config: { ...config },
-  };
 }
 
 /**
@@ -102,15 +82,6 @@ function listed(tensors: Tensors): string {
   return first === undefined ? "it has no tensors" : `its first of ${tensors.size} tensors is "${first}"`;
 }
 
-const isKind = (json: unknown, kind: string): json is Record<string, unknown> =>
-  typeof json === "object" && json !== null && "kind" in json && json.kind === kind;
-
-/** Whether a configuration is that of a network of the reference, trained or imported: `"kind": "reference"`. */
-export const isReferenceConfig = (json: unknown): json is Record<string, unknown> => isKind(json, "reference");
-
-/** Whether a configuration is that of a ResNet that heads can be put on: `"kind": "backbone"`. */
-export const isBackboneConfig = (json: unknown): json is Record<string, unknown> => isKind(json, "backbone");
-
 /** What the configuration of a network of the reference, or of a backbone, has to say. */
 export interface TrunkFacts {
   name: string;
@@ -130,7 +101,7 @@ export function trunkFacts(where: string, config: Record<string, unknown>, sha25
   checkKeys(`${where}, its configuration`, "", config, TRUNK_FIELDS);
   const name = checkModelName(`${where}, its configuration`, config.name);
   const own = PREPROCESSINGS.find((known) => known === preprocessing) ?? null;
-  if (own === null && !(preprocessing === undefined && isBackboneConfig(config))) {
+  if (own === null && !(preprocessing === undefined && config.kind === "backbone")) {
     throw new FormatError(
       `${where}, its configuration: "preprocessing" must be one of ${PREPROCESSINGS.join(", ")}, got ${preprocessing}`,
     );

@@ -1,6 +1,6 @@
 /** Options of extraction, as every door and the command line have them. */
 import { OptionError } from "../errors.js";
-import { MOST_SCALES } from "../model/config.js";
+import { MOST_SCALES } from "../model/score-config.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 
 export const REFINEMENTS = ["subpixel", "grid"] as const;

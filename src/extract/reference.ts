@@ -8,10 +8,11 @@ import { fold, foldedPass } from "../model/layers/folded.js";
 import type { Layers } from "../model/layers/layers.js";
 import { LEVELS, type ReferenceOptions, type ReferenceShape, referenceNetwork } from "../model/reference.js";
 import type { WeightReader } from "../model/weights.js";
-import type { DenseMap, DenseModel } from "./dense.js";
+import type { DenseModel } from "./dense.js";
 import { cornersInside, normalizeRows, Sampler } from "./describe.js";
 import { allCells, type Candidates, hardDetection, windowMaxima } from "./detect.js";
 import { newtonStep } from "./localize.js";
+import { type Covered, channelOf, type DenseMap, type MapViews, withTop } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { type PreprocessingName, preprocessings } from "./preprocess.js";
 import { bestFirst } from "./select.js";
@@ -28,6 +29,14 @@ export interface ReferenceModelOptions extends ReferenceOptions {
   preprocessing: PreprocessingName;
 }
 
+/** How images are grown: to `even.lost` more than a multiple of `even.multiple`, or to `smallest`; a cell is 2^halvings pixels. */
+export interface ReferenceFamily {
+  kind: "reference";
+  even: { lost: number; multiple: number } | null;
+  smallest: number;
+  halvings: number;
+}
+
 /** The reference network as a dense model, with the weights of a checkpoint. */
 export function referenceModel(
   name: string,
@@ -35,7 +44,7 @@ export function referenceModel(
   sha256: string,
   shape: ReferenceShape,
   options: ReferenceModelOptions,
-): DenseModel {
+): DenseModel<ReferenceFamily> {
   const { attention, dim } = shape;
   const even =
     attention === "attention_model"
@@ -61,7 +70,14 @@ export function referenceModel(
       : { H: [134, 166], W: [160, 204] },
     fit: (image) => fitImage(image, even),
     read: (maps, size, extract) => readFeatures(maps, size, extract, options, dim),
+    views: referenceViews,
   };
+}
+
+/** Scores level by level. */
+export function referenceViews(maps: Record<string, DenseMap>, covered: Covered): MapViews {
+  const scores = LEVELS.map((name, i) => withTop(`${name}: score`, channelOf(maps[`score${i}`], 0, covered)));
+  return { maps: scores, note: "score of every position, level by level; each map from 0 to its own highest." };
 }
 
 /** How often the image was halved before a map's cells. */

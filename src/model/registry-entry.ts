@@ -3,8 +3,8 @@
  * What is not known is null and said to be so; entries are read strictly, for they may be a user's own.
  */
 import { FormatError } from "../errors.js";
+import type { ImportKind } from "../import/kinds.js";
 import { isDeviceName } from "../names.js";
-import type { ImportKind } from "./import/kinds.js";
 
 /** What the file is, which says how it is used. */
 export type ModelKind = ImportKind;

@@ -2,6 +2,8 @@
  * ResNet v1.5 backbones (He et al. 2016; stride in the 3×3 of a bottleneck), always in inference mode, batch norm folded
  * into the convolutions. Three taps leave it: early (layer 2), middle (layer 3), deep (layer 4).
  */
+import { FormatError } from "../errors.js";
+import type { Tensors } from "./checkpoint.js";
 import { type Kernel, type Layer, type Layers, TORCH_NORM } from "./layers/layers.js";
 import { type Arr, type ConvOptions, maxPool3, relu } from "./operators.js";
 import type { WeightReader } from "./weights.js";
@@ -35,6 +37,9 @@ export interface ResnetOptions {
   replaceStrideWithDilation: boolean;
 }
 
+/** The ResNet as it is trained: stride 2 in the stem, strides kept. */
+export const ORDINARY = { firstStride: 2, replaceStrideWithDilation: false } as const satisfies ResnetOptions;
+
 /** Depth of the ResNet whose tensors lie under `prefix`, told by its blocks. */
 export function resnetDepth(reader: WeightReader, prefix: string): Depth | null {
   const depth = DEPTHS.find((d) => {
@@ -44,6 +49,30 @@ export function resnetDepth(reader: WeightReader, prefix: string): Depth | null 
     return all && none && reader.has(`${prefix}layer1.0.conv3.weight`) === isBottleneck(d);
   });
   return depth ?? null;
+}
+
+/**
+ * The depth of the ResNet under `prefix`, told by how many blocks its layers have, also where some tensors are missing. A
+ * FormatError says the blocks that were found where they are those of none.
+ */
+export function depthUnder(where: string, tensors: Tensors, prefix: string): Depth {
+  const counts = [0, 0, 0, 0];
+  let bottlenecks = false;
+  for (const name of tensors.keys()) {
+    if (!name.startsWith(prefix)) continue;
+    const [, layer, block, rest] = /^layer([1-4])\.(\d{1,4})\.(.+)$/.exec(name.slice(prefix.length)) ?? [];
+    if (layer === undefined) continue;
+    counts[Number(layer) - 1] = Math.max(counts[Number(layer) - 1], Number(block) + 1);
+    bottlenecks ||= rest.startsWith("conv3.");
+  }
+  const depth = DEPTHS.find(
+    (known) => isBottleneck(known) === bottlenecks && BLOCKS[known].every((count, i) => count === counts[i]),
+  );
+  if (depth !== undefined) return depth;
+  throw new FormatError(
+    `${where}: its layers have ${counts.join(", ")} ${bottlenecks ? "bottlenecks" : "basic blocks"}; expected those of ` +
+      DEPTHS.map((known) => `ResNet-${known} (${BLOCKS[known].join(", ")})`).join(", "),
+  );
 }
 
 /** Channels after the stem. */

@@ -1,6 +1,6 @@
 /**
  * Networks of one score map as large as the image, whose descriptors are sums over several of its levels. Extraction
- * (extract/strata.ts), training (train/detector) and export work on any of them.
+ * (extract/score.ts), training (train/detector) and export work on any of them.
  */
 import type { ConvLayer } from "./layers/layers.js";
 import { type Arr, sigmoid } from "./operators.js";

@@ -25,6 +25,9 @@ export type StrataShape = Pick<
 /** What a batch counts in running statistics. Batches are small: a tenth, as is usual, leaves the noise of eight views. */
 const MOMENTUM = 0.02;
 
+/** A tensor that every strata has, and no other network. */
+export const STRATA_MARK = "levels.0.a.conv.weight";
+
 /** Names of layers that may be left out. */
 export const encoderOf = (level: number): string => `encoders.${level}`;
 export const tapOf = (level: number): string => `attention.taps.${level}`;

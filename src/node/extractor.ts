@@ -9,24 +9,18 @@ import type { Extractor } from "../extract/extractor.js";
 import {
   hasBackbone,
   hasHeads,
-  isBackboneConfig,
-  isReferenceConfig,
   type OpenedModel,
   openReference,
-  openStrata,
-  openTrained,
   type ReferenceChoices,
-  refuseReferenceChoices,
   type Tensors,
   type TrunkFacts,
-  trunkFacts,
   withHeads,
 } from "../extract/models.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { familyOf, openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { readTorchCheckpoint } from "../formats/torch.js";
-import { parseVerdictModel } from "../geometry/verdict.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
 import { readFileChecked } from "./atomic.js";
@@ -86,7 +80,7 @@ export async function openModelFiles(options: OpenOptions): Promise<{ opened: Op
 export interface ModelDescription {
   name: string;
   /** A backbone finds no features by itself. */
-  kind: OpenedModel["kind"] | "backbone";
+  kind: string;
   /** Where it was read from, and the file's size in bytes. */
   path: string;
   bytes: number;
@@ -103,10 +97,11 @@ export async function describeModel(nameOrPath?: string): Promise<ModelDescripti
   const path = await locate(nameOrPath ?? DEFAULT_MODEL);
   if (!path.endsWith(".safetensors")) return describe(await openCheckpoint(path, undefined, {}));
   const read = await readModel(path);
-  if (!isBackboneConfig(read.json)) return describe(openModel(read, {}));
   const { tensors, json: config, digest, bytes } = read;
-  const { name } = trunkFacts(path, config, digest);
-  return { ...listTensors(tensors), name, kind: "backbone", path, bytes, sha256: digest, config };
+  const { kind, open, trunk } = familyOf(path, config);
+  if (kind !== "backbone" || !trunk) return describe({ ...read, opened: open(path, tensors, config, {}, digest) });
+  const { name } = trunk(path, config, digest);
+  return { ...listTensors(tensors), name, kind, path, bytes, sha256: digest, config };
 }
 
 function describe({ opened, tensors, path, bytes }: Files): ModelDescription {
@@ -134,7 +129,8 @@ async function openFiles(
   if (attentionCkpt === undefined) {
     const path = await locate(model ?? DEFAULT_MODEL);
     if (!path.endsWith(".safetensors")) return openCheckpoint(path, undefined, choices);
-    return openModel(await readModel(path), choices);
+    const read = await readModel(path);
+    return { ...read, opened: openModel(path, read.tensors, read.json, choices, read.digest) };
   }
   const heads = await locateCheckpoint(attentionCkpt);
   return openCheckpoint(heads, model, choices);
@@ -188,7 +184,8 @@ export async function readModelNamed(model: string): Promise<ReadModel> {
 export interface ReadModel {
   path: string;
   tensors: Tensors;
-  json: unknown;
+  /** As it was parsed; its family (families.ts) says whether it is a configuration. */
+  json: Record<string, unknown>;
   digest: string;
   bytes: number;
 }
@@ -201,18 +198,8 @@ async function readModel(path: string): Promise<ReadModel> {
     throw new OptionError(`"${path}" needs its configuration beside it: ${basename(beside)} or config.json`);
   }
   const tensors = readNamed(path, bytes);
-  const json = parseJson(configPath, await readFileChecked(configPath));
+  const json = parseJson(configPath, await readFileChecked(configPath)) as Record<string, unknown>;
   return { path, tensors, json, digest: sha256(bytes), bytes: bytes.length };
-}
-
-function openModel({ path, tensors, json, digest, bytes }: ReadModel, choices: ReferenceChoices): Files {
-  if (isReferenceConfig(json))
-    return { opened: openTrained(path, tensors, json, choices, digest), tensors, path, bytes };
-  if (!isBackboneConfig(json)) refuseReferenceChoices(path, choices);
-  const opened = openStrata(path, tensors, json, digest);
-  const { verdict } = opened.model;
-  if (verdict) parseVerdictModel(`${path}, its configuration`, verdict);
-  return { opened, tensors, path, bytes };
 }
 
 /** Tensors of a safetensors file; what is wrong with it is said with its path. */
@@ -262,7 +249,8 @@ async function readBase(
     return { tensors: readTorchCheckpoint(bytes, { name: path }).tensors, digest: sha256(bytes) };
   }
   const { tensors, json, digest } = await readModel(path);
-  if (isReferenceConfig(json) || isBackboneConfig(json)) return { tensors, digest, ...trunkFacts(path, json, digest) };
+  const facts = familyOf(path, json).trunk?.(path, json, digest);
+  if (facts) return { tensors, digest, ...facts };
   throw new UnsupportedError(
     `"${heads}" holds heads of the reference network; "${model}" is not one of its checkpoints or backbones`,
   );

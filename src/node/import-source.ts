@@ -6,7 +6,7 @@ import { open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { OptionError } from "../errors.js";
 import { parseJson } from "../formats/bytes.js";
-import type { ImportSource } from "../model/import/detect.js";
+import type { ImportSource } from "../import/detect.js";
 import { readFileChecked } from "./atomic.js";
 import { readTensorFile, type TensorFile } from "./checkpoint-file.js";
 import { hashFile } from "./download.js";

@@ -2,16 +2,11 @@
 
 import { basename, join, resolve } from "node:path";
 import { FormatError, OptionError } from "../errors.js";
-import { openStrata, openTrained, trunkFacts } from "../extract/models.js";
 import { PREPROCESSINGS, type PreprocessingName } from "../extract/preprocess.js";
+import { familyOf } from "../families.js";
 import { writeSafetensors } from "../formats/safetensors.js";
-import { BACKBONE_PREFIX } from "../model/checkpoint.js";
-import { isModelName, MAX_NAME } from "../model/config.js";
-import { depthUnder } from "../model/import/detect.js";
-import { type ImportedWeights, type ImportKind, importWeights } from "../model/import/index.js";
-import { fold } from "../model/layers/folded.js";
-import { resnet } from "../model/resnet.js";
-import { WeightReader } from "../model/weights.js";
+import { type ImportedWeights, type ImportKind, importWeights } from "../import/index.js";
+import { isModelName, MAX_NAME } from "../model/score-config.js";
 import { checkChoice } from "../options.js";
 import { type ReadSource, readSource } from "./import-source.js";
 import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
@@ -79,7 +74,8 @@ async function importLocked(source: string, options: ImportOptions): Promise<Imp
   const imported = importWeights({ source: from, backbone: under, kind, name: checkName(name), preprocessing });
   const { tensors, config, ...what } = imported;
   if (what.kind === "strata") checkOwn(from);
-  tryToOpen(from.where, imported);
+  // What cannot be opened is not written: batch norms of no variance, configurations that do not fit.
+  familyOf(from.where, config).check(from.where, tensors, config);
   signal?.throwIfAborted();
   const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
   const origin = (path: string, { format, sha256 }: ReadSource): ImportedFrom => ({ path, format, sha256 });
@@ -120,16 +116,4 @@ function checkOwn({ where, weightsSha256: sha256, config }: ReadSource): void {
   const stated = config?.sha256;
   if (typeof stated !== "string" || sha256 === null || stated.toLowerCase() === sha256) return;
   throw new FormatError(`${where}: the weights have SHA-256 ${sha256}, the configuration says ${stated}`);
-}
-
-/** What cannot be opened is not written: batch norms of no variance, configurations that do not fit. */
-function tryToOpen(where: string, { model, tensors, config }: ImportedWeights): void {
-  if (model === "strata") openStrata(where, tensors, config, "");
-  else if (model === "reference") openTrained(where, tensors, config, {}, "");
-  else {
-    trunkFacts(where, config, "");
-    const depth = depthUnder(where, tensors, BACKBONE_PREFIX);
-    const options = { firstStride: 1, replaceStrideWithDilation: false } as const;
-    fold((layers) => resnet(layers, BACKBONE_PREFIX, depth, options), new WeightReader(where, tensors));
-  }
 }

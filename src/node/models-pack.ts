@@ -3,10 +3,9 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OptionError } from "../errors.js";
-import { openStrata } from "../extract/models.js";
+import { familyOf, openModel, scoreFamilyOf } from "../families.js";
 import { type NdArray, ndarray, toFloat32 } from "../formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
-import { parseStrataConfig } from "../model/config.js";
 import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pack.js";
 import { checkChoice } from "../options.js";
 import { TEMPERATURE } from "../train/detector/loss.js";
@@ -42,7 +41,7 @@ export interface PackReport {
  * A model by name or folder, or a checkpoint of a training of the default family (RUN/checkpoints/step-N): its
  * parameters and running statistics without what only the training needs.
  */
-async function readModelOrCheckpoint(model: string): Promise<Pick<ReadModel, "path" | "tensors" | "json">> {
+async function readModelOrCheckpoint(model: string): Promise<Pick<ReadModel, "path" | "tensors"> & { json: unknown }> {
   if (!existsSync(join(model, "training.json"))) return readModelNamed(model);
   const { identity, tensors } = await readCheckpoint(model);
   const weights = new Map<string, NdArray>();
@@ -63,7 +62,7 @@ export async function packModel(models: readonly string[], options: PackOptions)
   await checkModelFolder(out, force);
   const [first, ...others] = models;
   const { path, tensors, json } = await readModelOrCheckpoint(first);
-  if (!(typeof json === "object" && json !== null && "widths" in json)) {
+  if (!json || !familyOf(path, json).score) {
     throw new OptionError(`${path} is no model of the default family; only these are packed`);
   }
   const all = [unpackTensors(path, tensors)];
@@ -84,9 +83,9 @@ export async function packModel(models: readonly string[], options: PackOptions)
   const { verdict, sha256: _, ...rest } = own;
   const kept = scales === undefined && maxKeypoints === undefined && verdict !== undefined ? { verdict } : {};
   const config = { ...rest, ...(name === undefined ? {} : { name }), detection, ...kept };
-  parseStrataConfig(`${path}, packed`, config);
+  scoreFamilyOf(path, config).parse(`${path}, packed`, config);
   // What is written must open.
-  openStrata(out, readSafetensors(bytes).tensors, config, createHash("sha256").update(bytes).digest("hex"));
+  openModel(out, readSafetensors(bytes).tensors, config, {}, createHash("sha256").update(bytes).digest("hex"));
   const sha256 = await withModelFolder(out, () => writeModelFolder(out, bytes, config, { force }));
   const restored = unpackTensors(out, packed);
   return { out, name: String(config.name), bytes: bytes.length, sha256, rounding: largestRounding(plain, restored) };

@@ -2,8 +2,8 @@
 import { IoError, OptionError } from "../errors.js";
 import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
-import { openStrata } from "../extract/models.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { parseVerdictModel } from "../geometry/verdict.js";
@@ -18,7 +18,7 @@ export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
   runtime?: Runtime;
 }
 
-/** An extractor over a model of the default family. Throws an IoError for an address that does not answer. */
+/** An extractor over a model of any family. Throws an IoError for an address that does not answer. */
 export async function openExtractor({ model, runtime, backend, threads, ...extract }: OpenOptions): Promise<Extractor> {
   if (!model)
     throw new OptionError(
@@ -28,7 +28,7 @@ export async function openExtractor({ model, runtime, backend, threads, ...extra
     typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };
   const { tensors } = readSafetensors(files.weights);
   const json = parseJson(`${files.where}: config.json`, files.config);
-  const opened = openStrata(files.where, tensors, json, await sha256(files.weights));
+  const opened = openModel(files.where, tensors, json, {}, await sha256(files.weights));
   const { verdict } = opened.model;
   if (verdict) parseVerdictModel(`${files.where}, its configuration`, verdict);
   return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {

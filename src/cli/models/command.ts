@@ -1,7 +1,7 @@
 /** Names, options and help of `strata models`; what a command does is imported when it is called. */
 import { type Command, Option } from "commander";
 import { PREPROCESSINGS } from "../../extract/preprocess.js";
-import { IMPORT_KINDS } from "../../model/import/kinds.js";
+import { IMPORT_KINDS } from "../../import/kinds.js";
 import { PACKINGS } from "../../model/pack.js";
 import { numberOf, numbersOf } from "../arguments.js";
 import type { Context } from "../context.js";

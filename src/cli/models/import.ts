@@ -1,6 +1,6 @@
 /** `strata models import`: weights made elsewhere, as a model folder of strata. */
 import type { PreprocessingName } from "../../extract/preprocess.js";
-import type { IMPORT_KINDS } from "../../model/import/kinds.js";
+import type { IMPORT_KINDS } from "../../import/kinds.js";
 import type { ImportReport } from "../../node/models-import.js";
 import { byteMeter } from "../byte-meter.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
@@ -21,7 +21,7 @@ export interface ImportFlags {
 
 export async function importCommand(source: string, flags: ImportFlags, context: Context): Promise<number> {
   const { importModel } = await import("../../node/models-import.js");
-  const { ImportError } = await import("../../model/import/index.js");
+  const { ImportError } = await import("../../import/index.js");
   const { out, kind, name, backbone, preprocessing, force, json, quiet } = flags;
   const interrupt = context.listenForInterrupt();
   const stop = new AbortController();

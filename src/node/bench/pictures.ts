@@ -15,7 +15,7 @@ import { matchedPoints, matchFeatures } from "../../match/index.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { encodeJpeg, encodePng } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
-import { namedMaps, paintMap, shrinkByMaximum } from "./score-maps.js";
+import { paintMap, shrinkByMaximum } from "./score-maps.js";
 
 /** Where the pictures' parts come from. */
 export interface PictureSource {
@@ -175,8 +175,7 @@ async function mapsOf(
   image: Image,
   width: number,
 ): Promise<Pick<ScoreMaps, "maps" | "note"> | null> {
-  const { maps, covered } = await extractor.maps(image);
-  const named = namedMaps(maps, covered);
+  const named = await extractor.views(image);
   if (!named) return null;
   const pictures: ScoreMaps["maps"][number][] = [];
   for (const { name, map, top } of named.maps) {

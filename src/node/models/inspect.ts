@@ -1,8 +1,8 @@
 /** What a model is made of, whoever made it: strata's own by opening it, others as `strata models import` would read them. */
 import { join } from "node:path";
 import { OptionError, StrataError } from "../../errors.js";
-import { kindOf } from "../../model/import/detect.js";
-import { importWeights } from "../../model/import/index.js";
+import { kindOf } from "../../import/detect.js";
+import { importWeights } from "../../import/index.js";
 import { describeModel } from "../extractor.js";
 import { readSource } from "../import-source.js";
 import { strataHome } from "./home.js";

@@ -12,7 +12,7 @@ import { type FoldedWeights, fold, foldedPass } from "../../model/layers/folded.
 import type { Network } from "../../model/layers/layers.js";
 import type { Arr } from "../../model/operators.js";
 import { LEVELS, plainEncoders, type TapChannels } from "../../model/reference.js";
-import { resnet, resnetDepth, tapChannels } from "../../model/resnet.js";
+import { ORDINARY, resnet, resnetDepth, tapChannels } from "../../model/resnet.js";
 import { WeightReader } from "../../model/weights.js";
 import { FrozenCache, type FrozenOutputs } from "./frozen-cache.js";
 
@@ -42,9 +42,6 @@ export interface FrozenNetworkOptions {
   /** What all outputs depend on beside the crop: the key of the cache. */
   digest: string;
 }
-
-/** Training uses the ordinary ResNet: stride 2 in the stem, strides kept. */
-const ORDINARY = { firstStride: 2, replaceStrideWithDilation: false } as const;
 
 /** Crops in one pass where that is faster. */
 const BATCH = 8;

@@ -4,8 +4,8 @@
  */
 import { FormatError } from "../../errors.js";
 import { DenseExtractor } from "../../extract/dense.js";
-import { openReference, openStrata } from "../../extract/models.js";
 import { extractOptions } from "../../extract/options.js";
+import { openModel } from "../../families.js";
 import type { CompileOptions } from "../../graph/compile.js";
 import type { Image } from "../../image/image.js";
 import { matchFeatures } from "../../match/index.js";
@@ -14,7 +14,7 @@ import { matchErrors } from "../../train/accuracy.js";
 import { type Layout, type Parameter, unflatten } from "../../train/parameters.js";
 import type { Snapshot } from "../../train/trainer.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
-import { namedMaps, paintMap } from "../bench/score-maps.js";
+import { paintMap } from "../bench/score-maps.js";
 import { encodeJpeg, loadImage, renderSvg } from "../images.js";
 import type { ModelTask } from "./model-task.js";
 import type { NamedImage, WatchOptions } from "./watch.js";
@@ -70,11 +70,8 @@ export function trainingPictures(request: PicturesRequest): NonNullable<WatchOpt
 
 /** The network as extraction opens it. FormatError where it has no scores. */
 function openNetwork({ task, runtime }: PicturesRequest, tensors: ReturnType<ModelTask["checkpoint"]>): DenseExtractor {
-  const { config, name } = task;
-  const { model, defaults } =
-    "kind" in config && config.kind === "reference"
-      ? openReference(name, name, tensors, { preprocessing: config.preprocessing, firstStride: 2 }, "")
-      : openStrata(name, tensors, config, "");
+  const { config, choices, name } = task;
+  const { model, defaults } = openModel(name, tensors, config, choices ?? {}, "");
   return new DenseExtractor(model, extractOptions({ threshold: 0, maxFeatures: KEYPOINTS }, defaults), runtime);
 }
 
@@ -88,8 +85,7 @@ async function firstPairs(source: PairSource, count: number): Promise<TrainingPa
 }
 
 async function drawPair(extractor: DenseExtractor, pair: TrainingPair, i: number): Promise<NamedImage[]> {
-  const { maps, covered } = await extractor.maps(pair.images[0]);
-  const drawn = (namedMaps(maps, covered)?.maps ?? []).map(
+  const drawn = ((await extractor.views(pair.images[0]))?.maps ?? []).map(
     ({ name, map, top }): NamedImage => ({ name: `pair ${i}/${name}`, image: paintMap(map, top) }),
   );
   const [a, b] = await extractor.extractBatch(pair.images);

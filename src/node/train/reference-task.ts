@@ -7,6 +7,7 @@ import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess
 import { toFloat32 } from "../../formats/ndarray.js";
 import type { CompileOptions, Feed } from "../../graph/compile.js";
 import { firstEncoder, type Tensors } from "../../model/checkpoint.js";
+import { ORDINARY } from "../../model/resnet.js";
 import { checkChoice, checkNumber } from "../../options.js";
 import { MIN_CORRESPONDENCES } from "../../train/correspondences.js";
 import type { Parameter } from "../../train/parameters.js";
@@ -72,6 +73,7 @@ export function referenceTask(options: ReferenceTaskOptions): ReferenceTask {
     name: recipe.name,
     preprocessing,
     config: { kind: "reference", name: recipe.name, preprocessing },
+    choices: { firstStride: ORDINARY.firstStride },
     recipe: { ...recipe, preprocessing, cropSize, ...digests },
     grid: { ...REFERENCE_GRID, width: side, height: side },
     // The reference asks for an eighth of its 32×32 cells.

@@ -1,10 +1,11 @@
 /**
- * How a model of the default family is trained: network, pairs, losses and optimizer, all numbers in one JSON file
+ * How a network of one score map is trained: network, pairs, losses and optimizer, all numbers in one JSON file
  * (models/recipes). Read strictly: what is unknown or out of range is refused by name.
  */
 import { OptionError } from "../../errors.js";
-import { parseStrataConfig, type StrataConfig } from "../../model/config.js";
+import { scoreFamilyOf } from "../../families.js";
 import { STATISTICS, type Statistics } from "../../model/layers/training.js";
+import type { ScoreConfig } from "../../model/score-config.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { type HomographyOptions, homographyOptions } from "../data/homographies.js";
 import { type PhotometricOptions, photometricOptions } from "../data/photometric.js";
@@ -64,7 +65,7 @@ export interface DetectorData {
 /** The configuration of a training, parsed. */
 export interface DetectorRecipe {
   name: string;
-  network: StrataConfig;
+  network: ScoreConfig;
   data: DetectorData;
   losses: DetectorLosses;
   training: TrainOptions;
@@ -78,7 +79,7 @@ export function parseDetectorRecipe(where: string, json: unknown): DetectorRecip
     throw new OptionError(`${where}: "name" must be letters, digits, ".", "_" or "-", got ${JSON.stringify(name)}`);
   }
   const own = part(where, "network", root.network ?? {});
-  const network = parseStrataConfig(`${where}, network`, { ...own, name });
+  const network = scoreFamilyOf(`${where}, network`, own).parse(`${where}, network`, { ...own, name });
   const losses = lossesOf(`${where}, losses`, part(where, "losses", root.losses ?? {}));
   const data = dataOf(`${where}, data`, part(where, "data", root.data ?? {}), losses);
   const given = part(where, "training", root.training ?? {});

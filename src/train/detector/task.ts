@@ -1,17 +1,15 @@
 /**
- * The default family as a task for the trainer. Nothing is frozen, so a batch is fed as it comes: images and the
+ * Networks of one score map as a task for the trainer. Nothing is frozen, so a batch is fed as it comes: images and the
  * homographies between them.
  */
 import { OptionError, ShapeError } from "../../errors.js";
 import { fromUnit, imageToPlanes } from "../../extract/preprocess.js";
+import { scoreFamilyOf } from "../../families.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
 import { type Feed, input } from "../../graph/compile.js";
-import type { StrataConfig } from "../../model/config.js";
-import type { Network } from "../../model/layers/layers.js";
 import { type Asked, record } from "../../model/layers/record.js";
-import type { ScoreNetwork } from "../../model/score-network.js";
-import { strataNetwork } from "../../model/strata.js";
+import type { ScoreConfig } from "../../model/score-config.js";
 import { Random } from "../../random.js";
 import { initialParameters, initialStatistics } from "../initial.js";
 import type { Parameter } from "../parameters.js";
@@ -24,7 +22,7 @@ import type { DetectorRecipe } from "./recipe.js";
 /** A task whose outcome is a model of one score map. */
 export interface DetectorTask extends Task {
   /** The model's configuration, without its checksum. */
-  readonly config: StrataConfig;
+  readonly config: ScoreConfig;
   /** The model's tensors, of parameters and state. */
   checkpoint(parameters: readonly Parameter[], state: readonly Parameter[]): Map<string, NdArray>;
 }
@@ -36,11 +34,12 @@ const LEAST_SHARED = 1 / 16;
 export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
   const { name, network, data, losses } = recipe;
   const side = data.cropSize / losses.cell;
-  const build: Network<ScoreNetwork> = (layers) => strataNetwork(layers, network);
+  const family = scoreFamilyOf(name, network);
+  const build = family.network(network);
   const layers = normedFirst(record(build));
   const initial = (seed: number) => initialParameters(layers, new Random(seed), "zero");
   const all = () => [...initial(0), ...initialStatistics(layers)];
-  const given = begin && beginWith(name, begin, network, all());
+  const given = begin && beginWith(name, begin, (tensors) => family.adapt(tensors, network), all());
   const start = (parameters: Parameter[]) =>
     parameters.map((own) => ({ ...own, data: given?.get(own.name)?.data.slice() ?? own.data }));
   const temperature: Parameter = { name: TEMPERATURE, shape: [1], data: Float32Array.of(Math.log(losses.temperature)) };
@@ -76,7 +75,7 @@ const normedFirst = (layers: readonly Asked[]): Asked[] => [
   ...layers.filter(({ kind }) => kind !== "convNorm"),
 ];
 
-function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: StrataConfig): Record<string, Feed> {
+function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig): Record<string, Feed> {
   const preprocessing = fromUnit(mean, std);
   const count = pairs.length;
   const pixels = 3 * size * size;

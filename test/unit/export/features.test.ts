@@ -8,8 +8,9 @@ import { type ExportOptions, exportFeatures } from "../../../src/export/features
 import { compareFeatures } from "../../../src/export/parity.js";
 import { runExported } from "../../../src/export/run.js";
 import { DenseExtractor, type GraphReading } from "../../../src/extract/dense.js";
-import { type OpenedModel, openReference, openStrata, type ReferenceChoices } from "../../../src/extract/models.js";
+import { type OpenedModel, openReference, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
+import { openStrata } from "../../../src/families.js";
 import type { StrataConfig } from "../../../src/model/config.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { noiseImage, type ReferenceChoice, referenceTensors, SLIM, strataTensors, TINY } from "../../models.js";

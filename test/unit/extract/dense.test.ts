@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShapeError, StateError } from "../../../src/errors.js";
 import { DenseExtractor } from "../../../src/extract/dense.js";
-import { openReference, openStrata, type ReferenceChoices } from "../../../src/extract/models.js";
+import { openReference, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
+import { openStrata } from "../../../src/families.js";
 import { checkFeatures, type FloatFeatures } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import type { Image } from "../../../src/image/image.js";

@@ -1,12 +1,16 @@
 /** From maps to features, on maps drawn by hand: what each kind of model reads off what its network says. */
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
-import { DenseExtractor, type DenseMap } from "../../../src/extract/dense.js";
+import { DenseExtractor } from "../../../src/extract/dense.js";
+import type { DenseMap } from "../../../src/extract/maps.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import { REFERENCE_DEFAULTS, type ReferenceModelOptions, referenceModel } from "../../../src/extract/reference.js";
-import { strataDefaults, strataModel } from "../../../src/extract/strata.js";
+import { scoreDefaults, scoreModel } from "../../../src/extract/score.js";
 import { checkFeatures } from "../../../src/features.js";
 import type { AttentionKind } from "../../../src/model/attention-kinds.js";
+import type { Network } from "../../../src/model/layers/layers.js";
+import type { ScoreNetwork } from "../../../src/model/score-network.js";
+import { strataNetwork } from "../../../src/model/strata.js";
 import { WeightReader } from "../../../src/model/weights.js";
 import { noiseImage, referenceTensors, strataTensors, TINY } from "../../models.js";
 import { randomValues } from "../../networks.js";
@@ -31,14 +35,15 @@ const pairs = ({ keypoints }: { keypoints: Float32Array }): [number, number][] =
   Array.from({ length: keypoints.length / 2 }, (_, k) => [keypoints[2 * k], keypoints[2 * k + 1]]);
 
 describe("the default family", () => {
-  const model = strataModel(TINY, new WeightReader("tiny", strataTensors(TINY)), "");
+  const build: Network<ScoreNetwork> = (layers) => strataNetwork(layers, TINY);
+  const model = scoreModel("strata", TINY, build, new WeightReader("tiny", strataTensors(TINY)), "");
   const dim = TINY.descriptorDim;
 
   function read(score: DenseMap, size: { width: number; height: number }, given: Partial<ExtractOptions> = {}) {
     const { width, height } = score;
     const maps: Record<string, DenseMap> = { score };
     for (let l = 1; l <= 4; l++) maps[`map${l}`] = noise(width / 2 ** l, height / 2 ** l, dim, l);
-    const features = model.read(maps, size, extractOptions(given, strataDefaults(TINY)));
+    const features = model.read(maps, size, extractOptions(given, scoreDefaults(TINY)));
     checkFeatures("read", features);
     expect(features).toMatchObject({ dim, imageSize: [size.width, size.height] });
     for (let k = 0; k < features.count; k++) {
@@ -112,7 +117,7 @@ describe("the default family", () => {
       const { count, descriptors } = model.read(
         maps,
         { width: 64, height: 48 },
-        extractOptions({ refine: "grid" }, strataDefaults(TINY)),
+        extractOptions({ refine: "grid" }, scoreDefaults(TINY)),
       );
       expect(count).toBe(1);
       expect(descriptors[0] / descriptors[2]).toBeCloseTo(27.5 / 2 ** level - 0.5, 5);

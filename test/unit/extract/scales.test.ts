@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DenseExtractor } from "../../../src/extract/dense.js";
-import { openStrata } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import { mergeScales, scaleLimits } from "../../../src/extract/scales.js";
+import { openStrata } from "../../../src/families.js";
 import type { FloatFeatures } from "../../../src/features.js";
 import { resizePoints } from "../../../src/geometry/coordinates.js";
 import { shrinkImage } from "../../../src/image/shrink.js";

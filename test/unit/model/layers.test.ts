@@ -2,7 +2,7 @@
 import type { numpy as np } from "@jax-js/jax";
 import { describe, expect, it } from "vitest";
 import { FormatError, StateError } from "../../../src/errors.js";
-import { denseMaps } from "../../../src/extract/strata-graph.js";
+import { denseMaps } from "../../../src/extract/score-graph.js";
 import { type NdArray, ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
 import { ATTENTION_KINDS } from "../../../src/model/attention-kinds.js";
 import { ignoreBeside } from "../../../src/model/checkpoint.js";

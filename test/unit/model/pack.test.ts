@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FormatError, OptionError } from "../../../src/errors.js";
-import { openStrata } from "../../../src/extract/models.js";
+import { openStrata } from "../../../src/families.js";
 import { ndarray, toFloat32 } from "../../../src/formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../../../src/formats/safetensors.js";
 import { packTensors, unpackTensors } from "../../../src/model/pack.js";

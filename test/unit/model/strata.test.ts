@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { denseMaps } from "../../../src/extract/strata-graph.js";
+import { denseMaps } from "../../../src/extract/score-graph.js";
 import { ndarray } from "../../../src/formats/ndarray.js";
 import { compile } from "../../../src/graph/compile.js";
 import type { StrataConfig } from "../../../src/model/config.js";

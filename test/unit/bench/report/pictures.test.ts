@@ -7,10 +7,12 @@ import { describe, expect, it } from "vitest";
 import { galleryHtml } from "../../../../src/bench/report/gallery-html.js";
 import { OptionError } from "../../../../src/errors.js";
 import type { DenseExtractor } from "../../../../src/extract/dense.js";
+import { referenceViews } from "../../../../src/extract/reference.js";
+import { scoreViews } from "../../../../src/extract/score.js";
 import type { Features } from "../../../../src/features.js";
 import type { Image } from "../../../../src/image/image.js";
 import { benchGallery, type PictureSource } from "../../../../src/node/bench/pictures.js";
-import { namedMaps, paintMap, shrinkByMaximum } from "../../../../src/node/bench/score-maps.js";
+import { paintMap, shrinkByMaximum } from "../../../../src/node/bench/score-maps.js";
 import { openExtractor } from "../../../../src/node/extractor.js";
 import { loadImage } from "../../../../src/node/images.js";
 import { checkpointBytes, noiseImage, referenceTensors } from "../../../models.js";
@@ -47,14 +49,14 @@ describe("maps", () => {
 
   it("of the reference are its levels, without the padding", () => {
     const score = map([1, 2, 0, 3, 4, 0, 0, 0, 0], 3);
-    const named = namedMaps({ score0: score, score1: score, score2: score, map0: score }, [2 / 3, 2 / 3]);
-    expect(named?.maps.map(({ name }) => name)).toEqual(["early: score", "middle: score", "deep: score"]);
-    expect([...(named?.maps[0].map.data ?? [])]).toEqual([1, 2, 3, 4]);
-    expect(named?.maps[0].map).toMatchObject({ width: 2, height: 2 });
+    const { maps } = referenceViews({ score0: score, score1: score, score2: score, map0: score }, [2 / 3, 2 / 3]);
+    expect(maps.map(({ name }) => name)).toEqual(["early: score", "middle: score", "deep: score"]);
+    expect([...maps[0].map.data]).toEqual([1, 2, 3, 4]);
+    expect(maps[0].map).toMatchObject({ width: 2, height: 2 });
   });
 
   it("of the default family are both scores, their product, and lengths of levels on one scale", () => {
-    const named = namedMaps(
+    const { maps } = scoreViews(
       {
         attention: map([0.1, 0.2, 0.3, 0.4], 2, 2),
         score: map([0.03, 0.08], 2),
@@ -63,7 +65,6 @@ describe("maps", () => {
       },
       [1, 1],
     );
-    const maps = named?.maps ?? [];
     expect(maps.map(({ map: { data } }) => [...data].map((v) => Math.round(100 * v) / 100))).toEqual([
       [0.1, 0.2],
       [0.3, 0.4],
@@ -73,10 +74,6 @@ describe("maps", () => {
     ]);
     expect(maps.slice(3).map(({ top }) => top)).toEqual([10, 10]);
     expect(maps.slice(0, 2).map(({ top }) => top)).toEqual([1, 1]);
-  });
-
-  it("of other networks are none", () => {
-    expect(namedMaps({ logits: map([1], 1) }, [1, 1])).toBeNull();
   });
 });
 

@@ -3,10 +3,10 @@
  * [kh, kw, in, out] to [out, in, kh, kw]. slim puts the stride of a layer into its last block and pads differently from
  * ResNet v1.5; the reference takes the weights as they are, and so do we.
  */
-import { FormatError } from "../../errors.js";
-import { type NdArray, zerosOf } from "../../formats/ndarray.js";
-import { BACKBONE_PREFIX } from "../checkpoint.js";
-import type { Depth } from "../resnet.js";
+import { FormatError } from "../errors.js";
+import { type NdArray, zerosOf } from "../formats/ndarray.js";
+import { BACKBONE_PREFIX } from "../model/checkpoint.js";
+import type { Depth } from "../model/resnet.js";
 import type { Shapes } from "./layout.js";
 import type { Place } from "./places.js";
 

@@ -2,9 +2,9 @@
  * Tensors of a file put into the places of a network. What fits is taken; what is missing, left over or of another shape
  * is named in full, for a weight that is dropped in silence is found by nobody.
  */
-import { FormatError } from "../../errors.js";
-import { type NdArray, toFloat32 } from "../../formats/ndarray.js";
-import type { Tensors } from "../checkpoint.js";
+import { FormatError } from "../errors.js";
+import { type NdArray, toFloat32 } from "../formats/ndarray.js";
+import type { Tensors } from "../model/checkpoint.js";
 import type { Layout, Shapes } from "./layout.js";
 
 /** A tensor that the network has a place for. */

@@ -1,7 +1,8 @@
-/** The default family in an exported graph: its keypoints are read inside its own network (model/strata-keypoints.ts). */
+/** Networks of one score map in an exported graph: keypoints are read inside the network (extract/score-graph.ts). */
 import { OptionError } from "../errors.js";
 import type { DenseModel } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
+import type { ScoreGeometry } from "../extract/score.js";
 import { inline } from "../graph/inline.js";
 import type { Sample } from "../graph/samples.js";
 import type { FoundList } from "./lists.js";
@@ -9,11 +10,10 @@ import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
 /** Keypoints of one scale, in its pixels; the network is traced at `sample`. */
-export async function strataList(
+export async function scoreList(
   nodes: Nodes,
   pixels: Pixels,
-  model: DenseModel,
-  family: { padMultiple: number; border: number },
+  model: DenseModel<ScoreGeometry>,
   options: ExtractOptions & { maxFeatures: number },
   sample: Sample,
 ): Promise<FoundList> {
@@ -21,7 +21,7 @@ export async function strataList(
   if (!reading) {
     throw new OptionError(`export: ${model.name} is exported with suppression and positions between pixels only`);
   }
-  const { padMultiple, border } = family;
+  const { padMultiple, border } = model.family;
   const [width, height] = [pixels.width, pixels.height].map((size) => nodes.roundUp(size, padMultiple));
   const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
   const count = nodes.size("Min", nodes.size("Mul", width, height), options.maxFeatures);

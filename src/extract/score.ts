@@ -1,36 +1,48 @@
-/** Extraction with the default family: one score map at full resolution, descriptors summed over four levels. */
+/** Extraction with networks of one score map at full resolution, whose descriptors are summed over levels (model/score-network.ts). */
 import { OptionError } from "../errors.js";
 import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { padImage } from "../image/pad.js";
-import type { StrataConfig } from "../model/config.js";
 import { fold } from "../model/layers/folded.js";
 import type { Network } from "../model/layers/layers.js";
+import type { ScoreConfig } from "../model/score-config.js";
 import type { ScoreNetwork } from "../model/score-network.js";
-import { strataNetwork } from "../model/strata.js";
 import type { WeightReader } from "../model/weights.js";
-import type { DenseMap, DenseModel, GraphReading } from "./dense.js";
+import type { DenseModel, GraphReading } from "./dense.js";
 import { normalizeRows, Sampler } from "./describe.js";
 import { allCells, windowMaxima } from "./detect.js";
 import { softArgmax } from "./localize.js";
+import { type Covered, channelOf, type DenseMap, type MapViews, normsOf, withTop } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { fromUnit } from "./preprocess.js";
+import { denseMaps, scoreKeypoints } from "./score-graph.js";
 import { bestFirst } from "./select.js";
-import { denseMaps, scoreKeypoints } from "./strata-graph.js";
 
-/** Options that a model of this family comes with. */
-export function strataDefaults({ detection }: StrataConfig): Partial<ExtractOptions> {
+/** Options that such a model comes with. */
+export function scoreDefaults({ detection }: ScoreConfig): Partial<ExtractOptions> {
   const { threshold, maxKeypoints, scales = [1] } = detection;
   return { threshold, nms: true, maxFeatures: maxKeypoints, scales };
 }
 
-/** The default family as a dense model, with the weights of a file. */
-export function strataModel(config: StrataConfig, reader: WeightReader, sha256: string): DenseModel {
-  const build: Network<ScoreNetwork> = (layers) => strataNetwork(layers, config);
+/** Images grow to a multiple of `padMultiple`; `border` pixels at the edge have no keypoints. */
+export interface ScoreGeometry {
+  kind: string;
+  padMultiple: number;
+  border: number;
+}
+
+/** The network as a dense model, with the weights of a file. */
+export function scoreModel(
+  kind: string,
+  config: ScoreConfig,
+  build: Network<ScoreNetwork>,
+  reader: WeightReader,
+  sha256: string,
+): DenseModel<ScoreGeometry> {
   const params = fold(build, reader);
   reader.finish();
   return {
     name: config.name,
-    family: { kind: "strata", padMultiple: config.input.padMultiple, border: config.detection.border },
+    family: { kind, padMultiple: config.input.padMultiple, border: config.detection.border },
     sha256,
     dim: config.descriptorDim,
     verdict: config.verdict,
@@ -42,6 +54,26 @@ export function strataModel(config: StrataConfig, reader: WeightReader, sha256: 
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
     reading: (options) => readInGraph(options, config, build),
+    views: scoreViews,
+  };
+}
+
+/** Repeatability, reliability, their product, and each level's share of the descriptor. */
+export function scoreViews(maps: Record<string, DenseMap>, covered: Covered): MapViews {
+  const heads = [
+    { name: "repeatability", map: channelOf(maps.attention, 0, covered), top: 1 },
+    { name: "reliability", map: channelOf(maps.attention, 1, covered), top: 1 },
+    withTop("score: their product", channelOf(maps.score, 0, covered)),
+  ];
+  const norms = Object.entries(maps).flatMap(([name, map]) => {
+    const level = /^map(\d+)$/.exec(name)?.[1];
+    return level === undefined ? [] : [withTop(`level ${level}: added length`, normsOf(map, covered))];
+  });
+  // The levels are summed, so that one scale for all of them shows which one speaks.
+  const top = norms.reduce((most, one) => Math.max(most, one.top), 0);
+  return {
+    maps: [...heads, ...norms.map((one) => ({ ...one, top }))],
+    note: "scores at full resolution, and the length of what each level, early to deep, adds to the descriptor (one scale for all levels).",
   };
 }
 
@@ -51,7 +83,7 @@ export function strataModel(config: StrataConfig, reader: WeightReader, sha256: 
  */
 function readInGraph(
   { nms, refine, maxFeatures, threshold }: ExtractOptions,
-  config: StrataConfig,
+  config: ScoreConfig,
   build: Network<ScoreNetwork>,
 ) {
   if (!nms || refine !== "subpixel" || maxFeatures === null) return null;
@@ -110,7 +142,7 @@ function readFeatures(
   maps: Record<string, DenseMap>,
   { width, height }: { width: number; height: number },
   options: ExtractOptions,
-  config: StrataConfig,
+  config: ScoreConfig,
 ): FloatFeatures {
   const { nmsRadius: radius, border } = config.detection;
   const { data: score, width: stride } = maps.score;

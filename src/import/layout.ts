@@ -2,13 +2,11 @@
  * The tensors that a network needs, with their shapes, and those that may lie beside them. They are what the code that
  * opens models asks for, noted down, so nothing is said twice.
  */
-import { type AttentionKind, isShared } from "../attention-kinds.js";
-import { BACKBONE_PREFIX } from "../checkpoint.js";
-import type { StrataConfig } from "../config.js";
-import { type Asked, type AskedTensor, record, tensorsOf } from "../layers/record.js";
-import { decoders, referenceNetwork } from "../reference.js";
-import { type Depth, resnet, tapChannels } from "../resnet.js";
-import { strataNetwork } from "../strata.js";
+import { type AttentionKind, isShared } from "../model/attention-kinds.js";
+import { BACKBONE_PREFIX } from "../model/checkpoint.js";
+import { type Asked, type AskedTensor, record, tensorsOf } from "../model/layers/record.js";
+import { decoders, referenceNetwork } from "../model/reference.js";
+import { type Depth, resnet, tapChannels } from "../model/resnet.js";
 
 /** Shapes by name. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -22,7 +20,8 @@ export interface Layout {
   extras: Shapes;
 }
 
-function layoutOf(layers: readonly Asked[], decoders: readonly Asked[] = []): Layout {
+/** What a network of these layers needs. */
+export function layoutOf(layers: readonly Asked[], decoders: readonly Asked[] = []): Layout {
   const tensors = layers.flatMap(tensorsOf);
   const shapes = (list: readonly AskedTensor[]): Shapes => new Map(list.map(({ name, shape }) => [name, shape]));
   const counters = tensors
@@ -49,7 +48,3 @@ export function referenceLayout(depth: Depth, attention: AttentionKind, dim: num
     record((layers) => decoders(layers, tapChannels(depth), dim, isShared(attention))),
   );
 }
-
-/** A model of the default family. */
-export const strataLayout = (config: StrataConfig): Layout =>
-  layoutOf(record((layers) => strataNetwork(layers, config)));

@@ -2,17 +2,25 @@
  * Weights made elsewhere as weights of strata: whose they are, what every tensor becomes, what is left over, and the
  * configuration that goes beside them. Nothing here reads or writes a file.
  */
-import { FormatError, OptionError } from "../../errors.js";
-import type { NdArray } from "../../formats/ndarray.js";
-import { attentionKinds, BACKBONE_PREFIX, firstEncoder, hasBackbone, type Tensors, withHeads } from "../checkpoint.js";
-import { parseStrataConfig } from "../config.js";
-import { scaleOf, unpackTensors } from "../pack.js";
-import { ENCODER_DIMS } from "../reference.js";
-import type { Depth } from "../resnet.js";
+import { FormatError, OptionError, UnsupportedError } from "../errors.js";
+import { familyOf } from "../families.js";
+import type { NdArray } from "../formats/ndarray.js";
+import {
+  attentionKinds,
+  BACKBONE_PREFIX,
+  firstEncoder,
+  hasBackbone,
+  type Tensors,
+  withHeads,
+} from "../model/checkpoint.js";
+import { record } from "../model/layers/record.js";
+import { scaleOf, unpackTensors } from "../model/pack.js";
+import { ENCODER_DIMS } from "../model/reference.js";
+import { type Depth, depthUnder } from "../model/resnet.js";
 import { delgPlaces, delgScope } from "./delg.js";
-import { depthUnder, type ImportSource, kindOf, resnetPrefix } from "./detect.js";
+import { type ImportSource, kindOf, resnetPrefix } from "./detect.js";
 import type { ImportKind } from "./kinds.js";
-import { backboneLayout, referenceLayout, strataLayout } from "./layout.js";
+import { backboneLayout, layoutOf, referenceLayout } from "./layout.js";
 import { type Fitted, fillPlaces, placesOf, type UnusedTensor } from "./places.js";
 import { partsOfName } from "./reference-name.js";
 
@@ -35,8 +43,8 @@ export interface ImportRequest {
 export interface ImportedWeights {
   /** Whose they were. */
   kind: ImportKind;
-  /** What they are now; a backbone finds no features by itself. */
-  model: "strata" | "reference" | "backbone";
+  /** The family of what they are now (families.ts); a backbone finds no features by itself. */
+  model: string;
   name: string;
   tensors: Map<string, NdArray>;
   /** config.json, without checksum and source. */
@@ -189,9 +197,11 @@ function importOwn(request: ImportRequest): ImportedWeights {
   if (preprocessing !== undefined) {
     throw new OptionError(`${where}: --preprocessing is for networks of the reference; this model has its own`);
   }
-  const layout = strataLayout(parseStrataConfig(`${where}, its configuration`, config));
-  const fitted = fillPlaces(where, unpackTensors(where, tensors), placesOf(layout));
-  return { kind: "strata", model: "strata", name, config: { ...kept, name }, ...told(packedAs(tensors, fitted)) };
+  const { kind, score } = familyOf(where, config);
+  if (!score) throw new UnsupportedError(`${where}: models of the family "${kind}" are not imported`);
+  const layers = record(score.network(score.parse(`${where}, its configuration`, config)));
+  const fitted = fillPlaces(where, unpackTensors(where, tensors), placesOf(layoutOf(layers)));
+  return { kind: "strata", model: kind, name, config: { ...kept, name }, ...told(packedAs(tensors, fitted)) };
 }
 
 /** Kernels of 8 bits were checked as the numbers they stand for, and stay as they are stored. */

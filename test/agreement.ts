@@ -1,4 +1,4 @@
-/** Compares two sets of features point by point, whatever their order: SPEC §5. */
+/** Compares two sets of features point by point, whatever their order: reference.md §5. */
 
 interface Points {
   count: number;

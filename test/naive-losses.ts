@@ -1,4 +1,4 @@
-/** The losses of SPEC §3 as loops over single numbers in double precision: the judge of those on arrays. */
+/** The losses of reference.md §3 as loops over single numbers in double precision: the judge of those on arrays. */
 
 export interface NaiveLevel {
   pairs: number;

@@ -6,7 +6,7 @@ export const LONGEST_STEP = 0.5;
 
 /**
  * One Newton step to the extremum of the map: −Hessian⁻¹·gradient, (x, y) in cells, into `out`. False where the step
- * leaves the cell or the Hessian has no inverse. SPEC §2.2.
+ * leaves the cell or the Hessian has no inverse. reference.md §2.2.
  */
 export function newtonStep(
   map: Float32Array,

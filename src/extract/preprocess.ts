@@ -11,7 +11,7 @@ export interface Preprocessing {
 export const PREPROCESSINGS = ["torch", "caffe", "none"] as const;
 export type PreprocessingName = (typeof PREPROCESSINGS)[number];
 
-/** How images are prepared for a backbone: torchvision's, Caffe's (BGR), or not at all. SPEC §1. */
+/** How images are prepared for a backbone: torchvision's, Caffe's (BGR), or not at all. reference.md §1. */
 export const preprocessings: Record<PreprocessingName, Preprocessing> = {
   torch: fromUnit([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
   caffe: { order: [2, 1, 0], mean: [103.939, 116.779, 123.68], scale: [1, 1, 1] },

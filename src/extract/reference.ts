@@ -1,4 +1,4 @@
-/** Extraction as the reference does it (SPEC §2): keypoints per level, localized and described there, then joined. */
+/** Extraction as the reference does it (reference.md §2): keypoints per level, localized and described there, then joined. */
 import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { cellToPixel } from "../geometry/coordinates.js";
 import type { Image } from "../image/image.js";

@@ -1,6 +1,6 @@
 /**
  * What the name of a checkpoint of the reference says about what is in it: `cfe64_multi_attention_model2_…_SHARED` has an
- * encoder of 64 channels and one head for all levels. SPEC §3 lists the 19 names of recipes.
+ * encoder of 64 channels and one head for all levels. reference.md §3 lists the 19 names of recipes.
  */
 import type { AttentionKind } from "../model/attention-kinds.js";
 

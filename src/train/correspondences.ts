@@ -1,6 +1,6 @@
 /**
  * Where the cells of image 1's grid are found in image 2: by a homography, or by depth as D2-Net does it (Dusmanu et al.
- * 2019; SPEC §3): a cell is given a depth, carried into the other camera, and kept when the depth found there agrees.
+ * 2019; reference.md §3): a cell is given a depth, carried into the other camera, and kept when the depth found there agrees.
  */
 import { OptionError, ShapeError } from "../errors.js";
 import { inverse3x3 } from "../geometry/matrix3.js";

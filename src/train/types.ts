@@ -14,7 +14,7 @@ export interface HomographyWarp {
   matrix: Float64Array;
 }
 
-/** Two views of a scene with depth, cut to crops. SPEC §3. */
+/** Two views of a scene with depth, cut to crops. reference.md §3. */
 export interface DepthWarp {
   kind: "depth";
   /** Per image: depth of the crop's pixels (0: unknown), row-major size × size. */

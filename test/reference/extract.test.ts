@@ -1,4 +1,4 @@
-/** Every case of the oracle, point by point, within the tolerances of SPEC §5; and the dense maps behind them. */
+/** Every case of the oracle, point by point, within the tolerances of reference.md §5; and the dense maps behind them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";

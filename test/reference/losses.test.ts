@@ -1,4 +1,4 @@
-/** Losses and correspondences against those of the reference: SPEC §3, `losses/`. */
+/** Losses and correspondences against those of the reference: reference.md §3, `losses/`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { numpy as np } from "@jax-js/jax";

@@ -1,6 +1,6 @@
 /**
  * MegaDepth as a source of training pairs: scenes from `scene_info`, pairs and their central points drawn anew in each
- * epoch, crops of images and depth maps around them. SPEC §3; the data set's layout is D2-Net's.
+ * epoch, crops of images and depth maps around them. reference.md §3; the data set's layout is D2-Net's.
  *
  * An epoch's pairs are drawn scene by scene when its first pair is asked for (a scene's points may take a hundred
  * megabytes, so few are kept), then shuffled; images and depth maps are read when their pair is due.

@@ -35,7 +35,7 @@ async function run(
 
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
-/** Score of one descriptor by a head, as SPEC writes it: number by number, batch norm a step of its own. */
+/** Score of one descriptor by a head, as reference.md §1 writes it: number by number, batch norm a step of its own. */
 function headScore(d: number[], tensors: StateDict, head: string, kind: AttentionKind, squash: boolean): number {
   const value = (name: string) => toFloat32(tensors.get(name)!);
   const dense = (input: number[], name: string) => {
@@ -169,7 +169,7 @@ describe("descriptor maps", () => {
     return naiveConv(x, { shape: weight.shape, data: toFloat32(weight) }, toFloat32(bias));
   };
 
-  // The network encodes first, which is cheaper; SPEC enlarges first.
+  // The network encodes first, which is cheaper; the reference enlarges first.
   it("are the encoders on enlarged taps", async () => {
     const tensors = referenceTensors();
     const { tap0, tap1, tap2 } = await run(tensors, 16, {}, [48, 39], true);

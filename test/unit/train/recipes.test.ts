@@ -23,7 +23,7 @@ type Row = [
   rest?: { margin?: number; squash?: boolean; backprop?: boolean; shared?: boolean },
 ];
 
-/** Spelled out from the list in SPEC §3. */
+/** Spelled out from the list in reference.md §3. */
 const rows: Row[] = [
   ["multi_attention_model2_d2netloss", model2, "d2net", null, null],
   ["multi_attention_model2_d2netloss_backprop", model2, "d2net", null, null, { backprop: true }],

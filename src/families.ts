@@ -3,9 +3,11 @@
  * new family is its network (model/), how its maps are read (extract/), and a row. Networks of one score map share a
  * reading (extract/score.ts): of those a new one is a network and a row, and it can be trained at once.
  */
+import { checkObject, checkText, jsonText } from "./check.js";
 import { FormatError, OptionError } from "./errors.js";
 import type { ListReader } from "./export/lists.js";
 import {
+  checkTensors,
   type OpenedModel,
   openTrained,
   type ReferenceChoices,
@@ -141,7 +143,7 @@ export function familyOf(where: string, json: unknown): Family {
   const family = FAMILIES.find((one) => one.kind === kind);
   if (family) return family;
   const known = FAMILIES.map((one) => `"${one.kind}"`).join(", ");
-  throw new FormatError(`${where}, its configuration: "kind" must be one of ${known}, got ${JSON.stringify(kind)}`);
+  throw new FormatError(`${where}, its configuration: "kind" must be one of ${known}, got ${jsonText(kind)}`);
 }
 
 /** What a configuration's family offers to training, import and packing; an OptionError where it is of another kind. */
@@ -163,6 +165,9 @@ export function openModel(
   choices: ReferenceChoices,
   sha256: string,
 ): OpenedModel {
+  checkTensors("openModel", tensors);
+  checkText("openModel", "sha256", sha256);
+  checkObject("openModel", "choices", choices);
   return familyOf(where, json).open(where, tensors, json as Json, choices, sha256);
 }
 

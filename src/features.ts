@@ -3,6 +3,7 @@
  * those of the ecosystem (hloc, LightGlue, COLMAP). Pixel centres lie on integers, x right, y down, in the
  * orientation-corrected original image.
  */
+import { checkArray, checkNumbers, checkObject, checkSize, described, wrong } from "./check.js";
 import { ShapeError } from "./errors.js";
 
 /** What descriptors are: floats, compared by the angle between them, or bits, compared by their Hamming distance. */
@@ -76,7 +77,26 @@ export function describeDescriptors({ kind, dim }: Pick<Features, "kind" | "dim"
  * `kind`. `where` names the source in the message.
  */
 export function checkFeatures<F extends Features>(where: string, features: F): F {
-  const { count, dim, kind, keypoints, scores, levels, descriptors } = features;
+  checkObject(where, "features", features);
+  const { count, dim, kind, imageSize, keypoints, scores, levels, descriptors } = features;
+  for (const [name, number] of Object.entries({ count, dim })) {
+    if (!Number.isSafeInteger(number) || number < 0) throw wrong(where, name, "a whole number ≥ 0", number);
+  }
+  checkSize(where, "imageSize", imageSize);
+  if (kind !== undefined && !DESCRIPTOR_KINDS.includes(kind)) {
+    throw new ShapeError(`${where}: kind must be one of ${DESCRIPTOR_KINDS.join(", ")}, got ${described(kind)}`);
+  }
+  if ((kind === "binary") !== descriptors instanceof Uint8Array) {
+    throw new ShapeError(
+      kind === "binary"
+        ? `${where}: descriptors of kind "binary" must be a Uint8Array`
+        : `${where}: descriptors must be a Float32Array, got ${described(descriptors)}; bits need kind "binary"`,
+    );
+  }
+  checkArray(where, "keypoints", keypoints, Float32Array);
+  checkArray(where, "scores", scores, Float32Array);
+  if (kind !== "binary") checkArray(where, "descriptors", descriptors, Float32Array);
+  if (levels !== undefined) checkArray(where, "levels", levels, Uint8Array);
   const wanted: [string, ArrayLike<number> | undefined, number][] = [
     ["keypoints", keypoints, 2 * count],
     ["scores", scores, count],
@@ -90,21 +110,42 @@ export function checkFeatures<F extends Features>(where: string, features: F): F
       );
     }
   }
-  if (kind !== undefined && !DESCRIPTOR_KINDS.includes(kind)) {
-    throw new ShapeError(`${where}: kind must be one of ${DESCRIPTOR_KINDS.join(", ")}, got "${String(kind)}"`);
-  }
-  if ((kind === "binary") !== descriptors instanceof Uint8Array) {
+  return features;
+}
+
+/** Throws a ShapeError that names what of matches does not fit; `where` names their source. */
+export function checkMatches(where: string, matches: Matches): Matches {
+  checkObject(where, "matches", matches);
+  const { count, pairs, scores } = matches;
+  if (!Number.isSafeInteger(count) || count < 0) throw wrong(where, "count of matches", "a whole number ≥ 0", count);
+  checkArray(where, "pairs", pairs, Uint32Array);
+  checkArray(where, "scores", scores, Float32Array);
+  if (pairs.length !== 2 * count || scores.length !== count) {
     throw new ShapeError(
-      kind === "binary"
-        ? `${where}: descriptors of kind "binary" must be a Uint8Array`
-        : `${where}: descriptors are bytes; bits need kind "binary", floats a Float32Array`,
+      `${where}: ${count} matches need ${2 * count} pairs' indices and ${count} scores, got ${pairs.length} and ${scores.length}`,
     );
   }
-  return features;
+  return matches;
+}
+
+/** Throws a ShapeError for what is no homography. */
+export function checkHomography(where: string, homography: Homography): Homography {
+  checkObject(where, "homography", homography);
+  const { matrix, inliers } = homography;
+  if (matrix !== null) checkNumbers(where, "the homography's matrix", matrix);
+  if (matrix !== null && matrix.length !== 9) {
+    throw new ShapeError(
+      `${where}: the homography's matrix must be 9 finite numbers or null, got ${matrix.length} numbers`,
+    );
+  }
+  checkArray(where, "inliers", inliers, Uint32Array);
+  return homography;
 }
 
 /** Features without a single keypoint. */
 export function emptyFeatures(imageSize: [number, number], dim: number): FloatFeatures {
+  checkSize("emptyFeatures", "imageSize", imageSize);
+  if (!Number.isSafeInteger(dim) || dim < 0) throw wrong("emptyFeatures", "dim", "a whole number ≥ 0", dim);
   return {
     count: 0,
     dim,

@@ -2,10 +2,12 @@
  * The one seeded generator: xoshiro128** (Blackman and Vigna 2018), its state filled by splitmix32.
  * The same seed gives the same numbers on every platform; its state can be saved and set back.
  */
+import { wrong } from "./check.js";
 export class Random {
   private state: Uint32Array;
 
   constructor(seed: number) {
+    if (!Number.isFinite(seed)) throw wrong("Random", "seed", "a number", seed);
     let z = seed >>> 0;
     this.state = Uint32Array.from({ length: 4 }, () => {
       z = (z + 0x9e3779b9) >>> 0;

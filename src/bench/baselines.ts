@@ -51,7 +51,7 @@ interface Method {
 export async function openBaseline(name: BaselineName, options: BaselineOptions = {}): Promise<Baseline> {
   checkChoice("openBaseline", "name", name, BASELINE_NAMES);
   const defaults: Required<BaselineOptions> = { maxFeatures: name === "orb" ? 2000 : null };
-  const { maxFeatures } = withDefaults("openBaseline", defaults, options);
+  const { maxFeatures } = withDefaults("openBaseline", defaults, options, ["maxFeatures"]);
   if (maxFeatures !== null)
     checkNumber("openBaseline", "maxFeatures", maxFeatures, { min: 1, max: 1e6, integer: true });
   const method = name === "orb" ? await openOrb(maxFeatures) : await openAkaze(maxFeatures);

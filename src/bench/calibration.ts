@@ -1,6 +1,9 @@
 /** Fitting the verdict: logistic regression on pairs with a known answer, and how far its probabilities can be trusted. */
+
+import { checkFlag, checkList, checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
-import { EVIDENCE, type Evidence, probabilityOf, type VerdictModel } from "../geometry/verdict.js";
+import { EVIDENCE, type Evidence, parseVerdictModel, probabilityOf, type VerdictModel } from "../geometry/verdict.js";
+import { checkNumber } from "../options.js";
 
 /** One pair: what spoke for its homography, and whether that was right. Evidence null: no homography was found. */
 export interface JudgedPair {
@@ -17,6 +20,7 @@ const STEPS = 100;
  * the same answer.
  */
 export function fitVerdict(pairs: readonly JudgedPair[]): Pick<VerdictModel, "weights" | "bias"> {
+  checkJudged("fitVerdict", "pairs", pairs);
   const rows = pairs.flatMap(({ evidence, right }) => (evidence ? [{ x: rowOf(evidence), y: Number(right) }] : []));
   const positives = rows.filter(({ y }) => y === 1).length;
   if (positives === 0 || positives === rows.length) {
@@ -80,8 +84,30 @@ function solve(matrix: readonly Float64Array[], right: Float64Array): Float64Arr
 }
 
 /** Probability of a pair; 0 where no homography was found. */
-export const pairProbability = (model: Pick<VerdictModel, "weights" | "bias">, { evidence }: JudgedPair): number =>
-  evidence ? probabilityOf(model, evidence) : 0;
+export function pairProbability(model: Pick<VerdictModel, "weights" | "bias">, pair: JudgedPair): number {
+  checkWeights("pairProbability", model);
+  checkJudged("pairProbability", "the pair", [pair]);
+  return pair.evidence ? probabilityOf(model, pair.evidence) : 0;
+}
+
+/** An OptionError for weights that are none. */
+function checkWeights(where: string, model: Pick<VerdictModel, "weights" | "bias">): void {
+  checkObject(where, "model", model);
+  checkNumber(where, "model.bias", model.bias);
+  checkObject(where, "model.weights", model.weights);
+  for (const name of EVIDENCE) checkNumber(where, `model.weights.${name}`, model.weights[name]);
+}
+
+/** An OptionError for what is no list of judged pairs. */
+function checkJudged(where: string, name: string, pairs: readonly JudgedPair[]): void {
+  for (const pair of checkList(where, name, pairs)) {
+    const { evidence, right } = checkObject(where, `one of ${name}`, pair);
+    checkFlag(where, `right of one of ${name}`, right);
+    if (evidence === null) continue;
+    const found = checkObject(where, `evidence of one of ${name}`, evidence);
+    for (const one of EVIDENCE) checkNumber(where, `evidence.${one}`, found[one]);
+  }
+}
 
 /** Pairs whose probability lies in [low, high): their number, mean probability and share of right homographies. */
 export interface ReliabilityBin {
@@ -98,6 +124,9 @@ export function reliabilityCurve(
   pairs: readonly JudgedPair[],
   bins = 10,
 ): ReliabilityBin[] {
+  checkNumber("reliabilityCurve", "bins", bins, { min: 1, max: 1e6, integer: true });
+  checkJudged("reliabilityCurve", "pairs", pairs);
+  checkWeights("reliabilityCurve", model);
   const found = Array.from({ length: bins }, () => ({ count: 0, predicted: 0, right: 0 }));
   for (const pair of pairs) {
     const p = pairProbability(model, pair);
@@ -115,6 +144,11 @@ export function reliabilityCurve(
 
 /** Expected calibration error: mean distance of predicted and observed, weighted by the bins' pairs. */
 export function calibrationError(curve: readonly ReliabilityBin[]): number {
+  for (const bin of checkList("calibrationError", "curve", curve)) {
+    const { count, predicted, observed } = checkObject("calibrationError", "a bin", bin);
+    for (const [name, value] of Object.entries({ count, predicted, observed }))
+      checkNumber("calibrationError", name, value);
+  }
   const total = curve.reduce((sum, { count }) => sum + count, 0);
   return curve.reduce((sum, { count, predicted, observed }) => sum + count * Math.abs(predicted - observed), 0) / total;
 }
@@ -138,6 +172,9 @@ export function verdictFigures(
   same: readonly JudgedPair[],
   different: readonly JudgedPair[],
 ): VerdictFigures {
+  parseVerdictModel("verdictFigures", model);
+  checkJudged("verdictFigures", "same", same);
+  checkJudged("verdictFigures", "different", different);
   const right = same.filter((pair) => pair.right).map((pair) => pairProbability(model, pair));
   const unrelated = different.map((pair) => pairProbability(model, pair));
   const curve = reliabilityCurve(model, [...same, ...different]);

@@ -2,11 +2,14 @@
  * Two runs pair by pair: on the same pairs most of the spread (hard and easy pairs) is common to both and drops out of
  * the differences. Intervals are of the percentile bootstrap (Efron 1979) over pairs.
  */
+
+import { checkObject } from "../check.js";
 import { FormatError, OptionError } from "../errors.js";
 import { canonicalJson } from "../formats/record.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { Random } from "../random.js";
 import { matchingAccuracy, matchingScore, repeatability } from "./metrics.js";
+import { checkRecords } from "./summary.js";
 import { CORNER_THRESHOLDS, type MethodRun, type RunInfo, type ScoredPair, THRESHOLDS } from "./types.js";
 
 /** How two runs are compared. */
@@ -71,6 +74,13 @@ const METRICS: Record<string, (pair: ScoredPair) => number> = {
   matches: ({ matches }) => matches,
 };
 
+/** An OptionError for what is no run: facts, and records of pairs. */
+export function checkRun(where: string, name: string, run: MethodRun): void {
+  checkObject(where, name, run);
+  checkObject(where, `${name}.info.data`, checkObject(where, `${name}.info`, run.info).data);
+  checkRecords(where, run.records);
+}
+
 /**
  * b against a: means, differences and their intervals over the pairs that both have. FormatError where the runs are of
  * different data or a pair occurs twice, OptionError where they have no pair in common.
@@ -79,6 +89,8 @@ export function compareRuns(a: MethodRun, b: MethodRun, options: CompareOptions 
   const settings = withDefaults<Required<CompareOptions>>("compareRuns", { seed: 0, resamples: 10_000 }, options);
   const seed = checkNumber("compareRuns", "seed", settings.seed, { min: 0, max: 2 ** 32 - 1, integer: true });
   const resamples = checkNumber("compareRuns", "resamples", settings.resamples, { min: 1, max: 1e7, integer: true });
+  checkRun("compareRuns", "a", a);
+  checkRun("compareRuns", "b", b);
   if (a.info.data.digest !== b.info.data.digest) {
     throw new FormatError(
       `the runs are of different images or homographies: ${describeData(a.info)} and ${describeData(b.info)}; ` +

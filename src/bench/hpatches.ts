@@ -2,6 +2,7 @@
  * HPatches (Balntas et al. 2017), as its evaluation takes it: sequences of six images, image 1 with a homography to each
  * other one, half of them under changing light and half from changing viewpoints.
  */
+import { checkList, checkObject, checkText } from "../check.js";
 import type { MethodRun, SequenceKind } from "./types.js";
 
 /** Where HPatches' authors publish the sequences. */
@@ -36,6 +37,7 @@ export const SEQUENCE_FILES: readonly string[] = Array.from({ length: HPATCHES_I
 
 /** HPatches' halves by the prefix of a sequence's name. */
 export function sequenceKind(name: string): SequenceKind {
+  checkText("sequenceKind", "name", name);
   if (name.startsWith("i_")) return "illumination";
   return name.startsWith("v_") ? "viewpoint" : "other";
 }
@@ -48,6 +50,12 @@ export function isFullHpatches(
   sequences: readonly { kind: SequenceKind; images: readonly unknown[] }[],
   runs: readonly Pick<MethodRun, "records">[],
 ): boolean {
+  const where = "isFullHpatches";
+  for (const one of checkList(where, "sequences", sequences)) {
+    checkList(where, "images of a sequence", checkObject(where, "a sequence", one).images);
+  }
+  for (const run of checkList(where, "runs", runs))
+    checkList(where, "records of a run", checkObject(where, "a run", run).records);
   const { kept, illumination, viewpoint } = HPATCHES_SEQUENCES;
   const count = (wanted: SequenceKind) => sequences.filter(({ kind }) => kind === wanted).length;
   return (

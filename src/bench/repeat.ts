@@ -2,9 +2,11 @@
  * Keypoints that are found again in the other image (the repeatability of SuperPoint, DeTone et al. 2018). Keypoints of
  * the other image lie in a grid, so that 10 000 against 10 000 take milliseconds.
  */
+
 import { ShapeError } from "../errors.js";
-import type { Features } from "../features.js";
+import { checkFeatures, type Features } from "../features.js";
 import { inverse3x3, type Matrix3, projectPoints } from "../geometry/matrix3.js";
+import { checkNumber } from "../options.js";
 import { isInside } from "./covisible.js";
 import { REPEAT_DISTANCE } from "./metrics.js";
 import type { PairScores } from "./types.js";
@@ -19,6 +21,10 @@ export function repeatedKeypoints(
   homography: Matrix3,
   distance = REPEAT_DISTANCE,
 ): Pick<PairScores, "covisible" | "repeated"> {
+  const where = "repeatedKeypoints";
+  checkFeatures(`${where}: a`, a);
+  checkFeatures(`${where}: b`, b);
+  checkNumber(where, "distance", distance, { min: 1e-6 });
   const inverse = inverse3x3(homography);
   if (!inverse) throw new ShapeError(`repeatedKeypoints: the homography has no inverse: ${Array.from(homography)}`);
   const [seenA, repeatedA] = countRepeated(a, b, homography, distance);

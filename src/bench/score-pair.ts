@@ -2,11 +2,12 @@
  * Everything that is scored of one pair of images: matches under the true homography, raw and after RANSAC, keypoints
  * found again, and how far homographies estimated from the matches are from the true one.
  */
-import { FormatError } from "../errors.js";
+import { checkObject } from "../check.js";
+import { FormatError, ShapeError } from "../errors.js";
 import type { Features, Homography, Matches } from "../features.js";
 import { cornerError } from "../geometry/corner-error.js";
 import { type HomographyOptions, verifyMatches } from "../geometry/homography.js";
-import { inverse3x3 } from "../geometry/matrix3.js";
+import { checkMatrix, inverse3x3 } from "../geometry/matrix3.js";
 import type { Runtime } from "../graph/session.js";
 import { matchFeatures } from "../match/mutual.js";
 import { checkNumber, withDefaults } from "../options.js";
@@ -66,6 +67,7 @@ export async function scorePair(
   options: ScoringOptions = {},
 ): Promise<PairResult> {
   const { seed } = checkOptions(options);
+  checkTruth(truth);
   const started = performance.now();
   const { seconds, cornerError: corners, ...pair } = await matchPair(a, b, truth, ESTIMATORS, options);
   const { matches, errors } = pair;
@@ -82,6 +84,18 @@ export async function scorePair(
     seconds: { match: seconds, score: (performance.now() - started) / 1000 - seconds },
   };
   return { scores, ...pair, refined };
+}
+
+/** The true homography as nine finite numbers; which pair it is of is said where one is at fault. */
+function checkTruth(truth: PairTruth): void {
+  checkObject("scorePair", "truth", truth);
+  const { homography, sequence, images } = truth;
+  const where = `scorePair: ${sequence} ${images?.[0]}-${images?.[1]}`;
+  try {
+    checkMatrix(where, homography);
+  } catch (cause) {
+    throw cause instanceof ShapeError ? new FormatError(cause.message, { cause }) : cause;
+  }
 }
 
 /**

@@ -2,9 +2,12 @@
  * A model as one ONNX file from an RGB image to keypoints, scores and descriptors: all that an extractor does around its
  * network, at every scale, is in the graph. The weights are stored once, whatever the number of scales.
  */
+
+import { checkObject, wrong } from "../check.js";
 import { OptionError, UnsupportedError } from "../errors.js";
 import { type DenseModel, sampleDims } from "../extract/dense.js";
 import type { ExtractOptions } from "../extract/options.js";
+import { extractOptions } from "../extract/options.js";
 import { scaleLimits } from "../extract/scales.js";
 import { familyNamed } from "../families.js";
 import { OnnxBuilder } from "../graph/onnx.js";
@@ -69,6 +72,13 @@ export async function exportFeatures(
   extract: ExtractOptions,
   given: Partial<ExportOptions> = {},
 ): Promise<ExportedModel> {
+  const where = "export";
+  checkObject(where, "model", model);
+  for (const [name, value] of Object.entries({ network: model.network, fit: model.fit })) {
+    if (typeof value !== "function")
+      throw wrong(where, `model.${name}`, "a function (a model, as openStrata gives it)", value);
+  }
+  checkObject(where, "the extraction options", extract);
   const options = checkOptions(withDefaults("export", EXPORT_DEFAULTS, given));
   const reading = checkReading(extract);
   const dims = sampleDims(model, model.reading?.(reading));
@@ -164,7 +174,8 @@ function checkOptions(options: ExportOptions): ExportOptions {
 }
 
 /** Options that a graph can have: a fixed number of slots, and no reduction of large images beforehand. */
-function checkReading(options: ExtractOptions): Reading {
+function checkReading(given: ExtractOptions): Reading {
+  const options = extractOptions(given);
   const { maxFeatures = null, maxEdge, maxSumEdges } = options;
   if (maxEdge !== null || maxSumEdges !== null) {
     throw new UnsupportedError(

@@ -2,6 +2,7 @@
  * Matching as an ONNX file: mutual nearest neighbours by cosine similarity of two sets of descriptors, what
  * `matchFeatures` gives without ratio and least similarity.
  */
+import { checkText } from "../check.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { checkNumber } from "../options.js";
 import { Nodes } from "./nodes.js";
@@ -12,6 +13,7 @@ import { Nodes } from "./nodes.js";
  */
 export function exportMatcher(dim: number | null = null, producerVersion?: string): Uint8Array {
   if (dim !== null) checkNumber("export", "dim", dim, { min: 1, max: 65_536, integer: true });
+  if (producerVersion !== undefined) checkText("export", "producerVersion", producerVersion);
   const builder = new OnnxBuilder();
   const nodes = new Nodes(builder);
   const length = dim ?? "dim";

@@ -1,5 +1,7 @@
 /** How far an exported model's features are those of the library: points, scores, descriptors. */
+
 import type { FloatFeatures } from "../features.js";
+import { checkFeatures } from "../features.js";
 
 /** Points this near, in pixels, are the same. */
 export const SAME = 1e-3;
@@ -27,6 +29,8 @@ export interface Parity {
 
 /** Compares two lists of features of one image; see `partnerOf` for several points at one place. */
 export function compareFeatures(library: FloatFeatures, exported: FloatFeatures): Parity {
+  checkFeatures("compareFeatures: library", library);
+  checkFeatures("compareFeatures: exported", exported);
   const cells = cellsOf(exported);
   const parity: Parity = {
     points: library.count,

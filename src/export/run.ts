@@ -1,8 +1,13 @@
 /** An exported model at work: an image in, features out, as the graph's outputs say them. */
+
+import { checkObject, wrong } from "../check.js";
 import { emptyFeatures, type FloatFeatures } from "../features.js";
 import type { Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
+import { checkImage } from "../image/image.js";
+import { checkChoice, checkNumber } from "../options.js";
 import type { PixelType } from "./choices.js";
+import { PIXEL_TYPES } from "./choices.js";
 
 export interface FedAs {
   /** Element type of the input `image`. */
@@ -12,8 +17,15 @@ export interface FedAs {
 }
 
 /** Runs an exported model on one image; the features are those of the batch's last image. */
-export async function runExported(session: Session, image: Image, { input, batch = 1 }: FedAs): Promise<FloatFeatures> {
-  const { width, height, data } = image;
+export async function runExported(session: Session, image: Image, fed: FedAs): Promise<FloatFeatures> {
+  const where = "runExported";
+  if (typeof (session as Session | null | undefined)?.run !== "function") {
+    throw wrong(where, "session", "an open session (await runtime.open(bytes))", session);
+  }
+  const { input, batch = 1 } = checkObject(where, "how it is fed", fed) as unknown as FedAs;
+  checkChoice(where, "input", input, PIXEL_TYPES);
+  checkNumber(where, "batch", batch, { min: 1, max: 1024, integer: true });
+  const { width, height, data } = checkImage(where, image);
   const pixels = input === "uint8" ? new Uint8Array(batch * data.length) : new Float32Array(batch * data.length);
   for (let i = 0; i < batch; i++) pixels.set(data, i * data.length);
   const outputs = await session.run({ image: { type: input, shape: [batch, height, width, 3], data: pixels } });

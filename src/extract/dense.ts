@@ -2,7 +2,9 @@
  * What every extractor does around its network: options, scaling, batches of equal size, the session that is opened with
  * the first image. A model brings the dense pass and what is made of its maps.
  */
+
 import type { numpy as np } from "@jax-js/jax";
+import { checkList } from "../check.js";
 import { StateError } from "../errors.js";
 import type { FloatFeatures } from "../features.js";
 import { type Compiled, type CompileOptions, compile, type Feed, type InputSpec } from "../graph/compile.js";
@@ -114,6 +116,7 @@ export class DenseExtractor implements Extractor {
 
   async extractBatch(images: readonly Image[]): Promise<FloatFeatures[]> {
     this.checkOpen();
+    checkList("extractBatch", "images", images);
     const prepared = images.map((image) => this.prepare(image));
     const results: FloatFeatures[] = [];
     while (results.length < prepared.length) {

@@ -1,5 +1,8 @@
 /** What an opened model is, and how checkpoints of the reference are opened. */
+
+import { checkMap, checkObject, checkText } from "../check.js";
 import { FormatError, OptionError } from "../errors.js";
+import { checkNdArray } from "../formats/ndarray.js";
 import { ATTENTION_KINDS, type AttentionKind } from "../model/attention-kinds.js";
 import { attentionKind, BACKBONE_PREFIX, firstEncoder, type Tensors } from "../model/checkpoint.js";
 import { ENCODER_DIMS } from "../model/reference.js";
@@ -36,6 +39,12 @@ export interface ReferenceChoices {
   preprocessing?: PreprocessingName;
 }
 
+/** Tensors by name, each of them whole. */
+export function checkTensors(where: string, tensors: Tensors): void {
+  checkMap(where, "tensors", tensors);
+  for (const [name, tensor] of tensors) checkNdArray(`${where}: ${JSON.stringify(name)}`, tensor);
+}
+
 /**
  * A model of the reference from the tensors of a checkpoint in its layout. Scores are not squashed here, not even for
  * names with `_sm`: that squashing belongs to their training loss, and the reference extracts without it.
@@ -47,6 +56,10 @@ export function openReference(
   choices: ReferenceChoices,
   sha256: string,
 ): OpenedModel {
+  checkTensors("openReference", tensors);
+  checkText("openReference", "name", name);
+  checkText("openReference", "sha256", sha256);
+  checkObject("openReference", "choices", choices);
   const { attentionModel = "auto", firstStride = 1, replaceStrides = false, preprocessing = "torch" } = choices;
   checkChoice(where, "attentionModel", attentionModel, ["auto", ...ATTENTION_KINDS]);
   checkChoice(where, "preprocessing", preprocessing, PREPROCESSINGS);

@@ -1,4 +1,5 @@
 /** Options of extraction, as every door and the command line have them. */
+import { jsonText } from "../check.js";
 import { OptionError } from "../errors.js";
 import { MOST_SCALES } from "../model/score-config.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
@@ -43,14 +44,17 @@ export const EXTRACT_DEFAULTS: ExtractOptions = {
   maxSumEdges: null,
 };
 
+/** Options that may be null: no limit. */
+const NULLABLE = ["maxFeatures", "maxEdge", "maxSumEdges"] as const;
+
 /** Checked options: the model's own defaults under what the caller gives. Throws an OptionError that names the option. */
 export function extractOptions(given: Partial<ExtractOptions>, model: Partial<ExtractOptions> = {}): ExtractOptions {
-  const options = withDefaults("extract", { ...EXTRACT_DEFAULTS, ...model }, given);
+  const options = withDefaults("extract", withDefaults("extract", EXTRACT_DEFAULTS, model, NULLABLE), given, NULLABLE);
   checkNumber("extract", "threshold", options.threshold, { min: 0 });
   checkChoice("extract", "refine", options.refine, REFINEMENTS);
   checkChoice("extract", "detection", options.detection, DETECTIONS);
   for (const name of ["nms", "sumDescriptors"] as const) checkBoolean("extract", name, options[name]);
-  for (const name of ["maxFeatures", "maxEdge", "maxSumEdges"] as const) {
+  for (const name of NULLABLE) {
     if (options[name] !== null) checkNumber("extract", name, options[name], { min: 1, integer: true });
   }
   checkScales("extract", options.scales);
@@ -66,7 +70,7 @@ function checkScales(where: string, scales: unknown): void {
     scales.every((scale) => typeof scale === "number" && scale > 0 && scale <= 1);
   if (!fits) {
     throw new OptionError(
-      `${where}: "scales" must be 1 to ${MOST_SCALES} different numbers above 0 and at most 1, got ${JSON.stringify(scales)}`,
+      `${where}: "scales" must be 1 to ${MOST_SCALES} different numbers above 0 and at most 1, got ${jsonText(scales)}`,
     );
   }
 }

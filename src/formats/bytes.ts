@@ -2,6 +2,7 @@
  * Reading untrusted bytes: a cursor that never reads past the end, text that must be UTF-8, and the two checksums of
  * zip and zlib. Every failure is a FormatError that names the file's kind, what was wanted and what is there.
  */
+import { checkBytes } from "../check.js";
 import { FormatError } from "../errors.js";
 
 /** A little-endian cursor over bytes; each read checks that the bytes are there. */
@@ -14,6 +15,7 @@ export class ByteReader {
     readonly where: string,
     readonly bytes: Uint8Array,
   ) {
+    checkBytes(where, bytes);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -64,6 +66,7 @@ export class ByteReader {
 
 /** Text of UTF-8 bytes; FormatError for anything else. */
 export function decodeUtf8(where: string, bytes: Uint8Array): string {
+  checkBytes(where, bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {

@@ -3,8 +3,9 @@
  * 3.8): focal length 1.2 times the longer edge, principal point in the middle of the image, no distortion, and a flag
  * that says the focal length is a guess. Order of parameters: COLMAP, src/colmap/sensor/models.h.
  */
+import { checkNumbers, checkSize } from "../check.js";
 import { OptionError } from "../errors.js";
-import { checkChoice } from "../options.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { CAMERA_MODELS, type ColmapCamera } from "./colmap-parts.js";
 
 /** A camera of a COLMAP database. */
@@ -45,10 +46,17 @@ export interface CameraChoice {
 /** The camera `id` of images of width × height pixels. OptionError for parameters that do not fit the model. */
 export function makeCamera(
   id: number,
-  [width, height]: readonly [number, number],
+  size: readonly [number, number],
   choice: CameraChoice = {},
 ): ColmapDatabaseCamera {
-  const { model = "SIMPLE_RADIAL", params = null } = choice;
+  const { model, params } = withDefaults<Required<CameraChoice>>(
+    "makeCamera",
+    { model: "SIMPLE_RADIAL", params: null },
+    choice,
+  );
+  checkNumber("makeCamera", "id", id, { min: 1, integer: true });
+  const [width, height] = checkSize("makeCamera", "size", size);
+  if (params !== null) checkNumbers("makeCamera", "params", params);
   checkChoice("makeCamera", "model", model, CAMERA_MODEL_NAMES);
   const { params: count } = CAMERA_MODELS[CAMERA_MODEL_NAMES.indexOf(model)];
   const camera = { id, model, width, height, priorFocalLength: params !== null };

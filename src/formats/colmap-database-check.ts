@@ -1,4 +1,6 @@
 /** That what goes into a COLMAP database belongs together, before a byte of it is written. */
+
+import { checkArray, checkBytes, checkList, checkNumbers, checkObject, checkPoints, checkText } from "../check.js";
 import { OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { checkNumber } from "../options.js";
 import {
@@ -12,13 +14,11 @@ import {
   UNDEFINED_TYPE,
 } from "./colmap-database-parts.js";
 import { CAMERA_MODELS, cameraModelNumber } from "./colmap-parts.js";
+import { checkTwoView } from "./colmap-two-view.js";
 
 /** Checks that everything belongs together; returns the number of keypoints by image. */
-export function checkDatabase(
-  where: string,
-  { cameras, images, pairs }: ColmapDatabase,
-  colmap: ColmapVersion,
-): Map<number, number> {
+export function checkDatabase(where: string, database: ColmapDatabase, colmap: ColmapVersion): Map<number, number> {
+  const { cameras, images, pairs } = checkParts(where, database);
   const cameraIds = new Set<number>();
   for (const { id, model, width, height, params } of cameras) {
     checkId(where, "camera", id, cameraIds);
@@ -50,6 +50,30 @@ export function checkDatabase(
   }
   checkPairs(where, pairs, counts, new Map(images.map(({ id, name }) => [id, name])));
   return counts;
+}
+
+/** An OptionError or ShapeError for the first part of a database that is not of its kind; lengths and ids are not compared. */
+export function checkParts(where: string, database: ColmapDatabase): ColmapDatabase {
+  checkObject(where, "the database", database);
+  const { cameras, images, pairs } = database;
+  for (const [name, list] of Object.entries({ cameras, images, pairs })) {
+    for (const part of checkList(where, name, list)) checkObject(where, `one of ${name}`, part);
+  }
+  for (const { id, params } of cameras) checkNumbers(where, `camera ${id}: params`, params);
+  for (const { name, keypoints, shapes, descriptors } of images) {
+    const own = `${where}: "${checkText(where, "an image's name", name)}"`;
+    if (keypoints !== null) checkPoints(own, "keypoints", checkArray(own, "keypoints", keypoints, Float32Array));
+    if (shapes !== null) checkArray(own, "shapes", shapes, Float32Array);
+    if (descriptors !== null) checkBytes(`${own}: descriptors`, descriptors);
+  }
+  for (const { id0, id1, matches, geometry } of pairs) {
+    const own = `${where}: the pair ${id0}, ${id1}`;
+    if (matches !== null && checkArray(own, "matches", matches, Uint32Array).length % 2) {
+      throw new ShapeError(`${own}: matches come in pairs i, j, got ${matches.length} numbers`);
+    }
+    if (geometry !== null) checkTwoView(own, geometry);
+  }
+  return database;
 }
 
 function checkId(where: string, what: string, id: number, seen: Set<number>): void {

@@ -3,6 +3,7 @@
  * virtual tables, no computed columns: those run code), SQLite checks each table's structure first, every blob must
  * have the size that its rows and columns say, and all of them together cannot be larger than the file.
  */
+import { checkBytes } from "../check.js";
 import { FormatError, StrataError, UnsupportedError } from "../errors.js";
 import { fromColmap, fundamentalFromColmap, homographyFromColmap } from "../geometry/coordinates.js";
 import { checkNumber, withDefaults } from "../options.js";
@@ -20,7 +21,7 @@ import {
 import { CAMERA_MODELS, cameraModelName } from "./colmap-parts.js";
 import { TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { checkByteLimit, type DType, itemSize, viewOf } from "./ndarray.js";
-import { isSqlite, type SqlDatabase, type SqlEngine, type SqlValue } from "./sqlite.js";
+import { checkEngine, isSqlite, type SqlDatabase, type SqlEngine, type SqlValue } from "./sqlite.js";
 
 /** What of a database is read. */
 export interface ReadColmapDatabaseOptions {
@@ -61,6 +62,8 @@ export function readColmapDatabase(
   const defaults: ReadColmapDatabaseOptions = { limit: DATABASE_LIMIT, descriptors: true, geometries: true };
   const { limit, ...wanted } = withDefaults(where, defaults, options);
   checkNumber(where, "limit", limit, { min: 1 });
+  checkEngine(where, sql);
+  checkBytes(where, bytes);
   if (!isSqlite(bytes)) throw new FormatError(`${where}: not an SQLite database`);
   checkByteLimit(where, bytes.length, limit);
   let db: SqlDatabase | undefined;

@@ -25,7 +25,7 @@ import {
 import { cameraModelNumber } from "./colmap-parts.js";
 import { invertTwoView, swapPairs, TWO_VIEW_KINDS, type TwoView } from "./colmap-two-view.js";
 import { bytesOf } from "./ndarray.js";
-import type { SqlDatabase, SqlEngine, SqlStatement, SqlValue } from "./sqlite.js";
+import { checkEngine, type SqlDatabase, type SqlEngine, type SqlStatement, type SqlValue } from "./sqlite.js";
 
 /** Which layout is written. */
 export interface WriteColmapDatabaseOptions {
@@ -116,6 +116,7 @@ export function writeColmapDatabase(
         "in memory: leave the descriptors out, split the images, or use the text form",
     );
   }
+  checkEngine(where, sql);
   const db = new sql.Database();
   try {
     // The file lives in memory and is exported whole: nothing to roll back to, nothing to sync.

@@ -1,9 +1,12 @@
 /** Between COLMAP's database and what extraction and matching give: features by image name, matches by pair. */
+
+import { checkIterable, checkMap } from "../check.js";
 import { FormatError, OptionError, ShapeError } from "../errors.js";
-import { checkFeatures, type Features, type Homography } from "../features.js";
+import { checkFeatures, checkHomography, type Features, type Homography } from "../features.js";
 import { checkChoice, withDefaults } from "../options.js";
-import { colmapFeatures, type ImagePair, isPackedColmap, packColmapDescriptors } from "./colmap.js";
+import { checkedPairs, colmapFeatures, type ImagePair, isPackedColmap, packColmapDescriptors } from "./colmap.js";
 import { type CameraChoice, type ColmapDatabaseCamera, makeCamera } from "./colmap-cameras.js";
+import { checkParts } from "./colmap-database-check.js";
 import {
   COLMAP_VERSIONS,
   type ColmapDatabase,
@@ -62,6 +65,8 @@ export function toColmapDatabase(
   );
   checkChoice(where, "cameraMode", settings.cameraMode, CAMERA_MODES);
   checkChoice(where, "colmap", settings.colmap, COLMAP_VERSIONS);
+  checkMap(where, "features", features);
+  checkIterable(where, "pairs", pairs);
   // By code units, as std::sort does with COLMAP's lists of images.
   const names = [...features.keys()].sort((a, b) => (a < b ? -1 : 1));
   const cameras = new Map<string, ColmapDatabaseCamera>();
@@ -84,8 +89,9 @@ export function toColmapDatabase(
     if (id === undefined) throw new OptionError(`${where}: a pair names the image "${name}", which has no features`);
     return id;
   };
-  const listed = Array.from(pairs, (pair): ColmapDatabasePair => {
-    const { name0, name1, matches } = pair;
+  const listed = Array.from(checkedPairs(where, pairs), (pair): ColmapDatabasePair => {
+    const { name0, name1, matches, verified } = pair;
+    if (verified) checkHomography(`${where}: "${name0}" and "${name1}"`, verified);
     return { id0: idOf(name0), id1: idOf(name1), matches: matches.pairs, geometry: geometryOf(where, pair) };
   });
   return { cameras: [...cameras.values()], images, pairs: listed };
@@ -147,7 +153,8 @@ function geometryOf(where: string, { name0, name1, matches, verified }: Verified
  * of other types than SIFT as floats, and none (`dim` 0) where there are none. An image that the database says nothing
  * of has no keypoints. FormatError where not one image has any, or for floats that are no numbers.
  */
-export function databaseFeatures({ cameras, images }: ColmapDatabase): Map<string, Features> {
+export function databaseFeatures(database: ColmapDatabase): Map<string, Features> {
+  const { cameras, images } = checkParts("databaseFeatures", database);
   if (images.length > 0 && images.every(({ keypoints }) => !keypoints)) {
     throw new FormatError("databaseFeatures: no image of the database has keypoints; extract features first");
   }
@@ -187,10 +194,8 @@ export interface DatabaseMatchesOptions {
 }
 
 /** The matches in a database, pair by pair; scores are 1, for COLMAP has none. */
-export function databaseMatches(
-  { images, pairs }: ColmapDatabase,
-  options: Partial<DatabaseMatchesOptions> = {},
-): HlocPair[] {
+export function databaseMatches(database: ColmapDatabase, options: Partial<DatabaseMatchesOptions> = {}): HlocPair[] {
+  const { images, pairs } = checkParts("databaseMatches", database);
   const { verified } = withDefaults<DatabaseMatchesOptions>("databaseMatches", { verified: false }, options);
   const byId = new Map(images.map((image) => [image.id, image]));
   const found: HlocPair[] = [];

@@ -3,7 +3,10 @@
  * matrices, and the matches that agree. Matrices are row-major and for our pixels (E: for directions of rays).
  * Numbers of kinds: COLMAP, src/colmap/scene/two_view_geometry.h.
  */
+
+import { checkArray, checkNumbers, checkObject, wrong } from "../check.js";
 import { inverse3x3, transposed } from "../geometry/matrix3.js";
+import { checkChoice } from "../options.js";
 
 /** Kinds of two-view geometry by COLMAP's number. */
 export const TWO_VIEW_KINDS = [
@@ -37,7 +40,8 @@ export interface TwoView {
 }
 
 /** The same geometry, told from image 1 to image 0. */
-export function invertTwoView({ kind, inliers, fundamental, essential, homography, pose }: TwoView): TwoView {
+export function invertTwoView(twoView: TwoView): TwoView {
+  const { kind, inliers, fundamental, essential, homography, pose } = checkTwoView("invertTwoView", twoView);
   return {
     kind,
     inliers: swapPairs(inliers),
@@ -49,6 +53,26 @@ export function invertTwoView({ kind, inliers, fundamental, essential, homograph
 }
 
 /** i0, j0, i1, j1, … → j0, i0, j1, i1, … */
+/** A ShapeError or OptionError for the first part that does not fit. */
+export function checkTwoView(where: string, twoView: TwoView): TwoView {
+  checkObject(where, "the geometry", twoView);
+  const { kind, inliers, fundamental, essential, homography, pose } = twoView;
+  checkChoice(where, "kind", kind, TWO_VIEW_KINDS);
+  checkArray(where, "inliers", inliers, Uint32Array);
+  if (inliers.length % 2) throw wrong(where, "inliers", "pairs of indices", inliers);
+  for (const [name, matrix] of Object.entries({ fundamental, essential, homography })) {
+    if (matrix !== null && checkNumbers(where, name, matrix).length !== 9)
+      throw wrong(where, name, "9 numbers", matrix);
+  }
+  if (pose === null) return twoView;
+  checkObject(where, "pose", pose);
+  if (checkNumbers(where, "pose.rotation", pose.rotation).length !== 4)
+    throw wrong(where, "pose.rotation", "4 numbers", pose.rotation);
+  if (checkNumbers(where, "pose.translation", pose.translation).length !== 3)
+    throw wrong(where, "pose.translation", "3 numbers", pose.translation);
+  return twoView;
+}
+
 export function swapPairs(pairs: Uint32Array): Uint32Array {
   return Uint32Array.from(pairs, (_, k) => pairs[k ^ 1]);
 }

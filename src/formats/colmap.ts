@@ -12,8 +12,9 @@
  *
  * Matches: per pair a line `NAME1 NAME2`, lines `i j`, and an empty line.
  */
+import { checkArray, checkBytes, checkFlag, checkIterable, checkObject, checkPoints, checkText } from "../check.js";
 import { FormatError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
-import { checkFeatures, describeDescriptors, type Features, type Matches } from "../features.js";
+import { checkFeatures, checkMatches, describeDescriptors, type Features, type Matches } from "../features.js";
 import { fromColmap, toColmap } from "../geometry/coordinates.js";
 import { decodeUtf8, encodeUtf8 } from "./bytes.js";
 
@@ -69,12 +70,16 @@ export function writeColmapFeatures(features: Features): Uint8Array {
  * `unpackColmapDescriptors` gives them, scores 1 (COLMAP has none), scales and orientations dropped.
  */
 export function colmapFeatures(
-  { keypoints, descriptors }: { keypoints: Float32Array; descriptors: Uint8Array },
+  found: { keypoints: Float32Array; descriptors: Uint8Array },
   imageSize: [number, number],
-  packed = isPackedColmap(descriptors),
+  packed?: boolean,
 ): Features {
+  const where = "colmapFeatures";
+  checkObject(where, "features", found);
+  const { keypoints, descriptors } = found;
+  checkPoints(where, "keypoints", checkArray(where, "keypoints", keypoints, Float32Array));
   const count = keypoints.length / 2;
-  return checkFeatures("colmapFeatures", {
+  return checkFeatures(where, {
     count,
     imageSize,
     keypoints,
@@ -117,7 +122,8 @@ export function readColmapFeatures(bytes: Uint8Array): ColmapFeatures {
  * Descriptors as COLMAP's 128 bytes each: 64 signed values side by side as the head of this file says, 128 that are not
  * negative as round(512·d). Null for any others, which COLMAP cannot hold.
  */
-export function packColmapDescriptors({ kind, dim, descriptors }: Features): Uint8Array | null {
+export function packColmapDescriptors(features: Features): Uint8Array | null {
+  const { kind, dim, descriptors } = checkFeatures("packColmapDescriptors", features);
   if (kind === "binary") return null;
   if (2 * dim === BYTES) return plainBytes(toColmapDescriptors(descriptors));
   if (dim !== BYTES || descriptors.some((value) => value < 0)) return null;
@@ -126,6 +132,7 @@ export function packColmapDescriptors({ kind, dim, descriptors }: Features): Uin
 
 /** Whether bytes are of 64 signed values: one of each two that hold a value is 0, which SIFT's bytes never keep up. */
 export function isPackedColmap(bytes: Uint8Array): boolean {
+  checkBytes("isPackedColmap", bytes);
   const half = BYTES / 2;
   return bytes.every((byte, i) => byte === 0 || (i & half) === 0 || bytes[i - half] === 0);
 }
@@ -136,10 +143,20 @@ export function isPackedColmap(bytes: Uint8Array): boolean {
  */
 export function unpackColmapDescriptors(
   bytes: Uint8Array,
-  packed = isPackedColmap(bytes),
+  packed?: boolean,
 ): { dim: number; descriptors: Float32Array } {
-  if (packed) return { dim: BYTES / 2, descriptors: fromColmapDescriptors(bytes) };
+  checkRows("unpackColmapDescriptors", bytes);
+  if (packed !== undefined) checkFlag("unpackColmapDescriptors", "packed", packed);
+  if (packed ?? isPackedColmap(bytes)) return { dim: BYTES / 2, descriptors: fromColmapDescriptors(bytes) };
   return { dim: BYTES, descriptors: Float32Array.from(bytes, (byte) => byte / LENGTH) };
+}
+
+/** A ShapeError unless it is whole rows of COLMAP's bytes. */
+function checkRows(where: string, bytes: Uint8Array): void {
+  checkBytes(where, bytes);
+  if (bytes.length % BYTES) {
+    throw new ShapeError(`${where}: COLMAP's descriptors have ${BYTES} bytes each, got ${bytes.length} in all`);
+  }
 }
 
 function plainBytes({ buffer, byteOffset, length }: Uint8ClampedArray): Uint8Array {
@@ -149,6 +166,10 @@ function plainBytes({ buffer, byteOffset, length }: Uint8ClampedArray): Uint8Arr
 /** Row-major count × 64 signed floats → count × 128 bytes, as the head of this file says. */
 export function toColmapDescriptors(descriptors: Float32Array): Uint8ClampedArray {
   const half = BYTES / 2;
+  checkArray("toColmapDescriptors", "descriptors", descriptors, Float32Array);
+  if (descriptors.length % half) {
+    throw new ShapeError(`toColmapDescriptors: descriptors have ${half} floats each, got ${descriptors.length} in all`);
+  }
   const out = new Uint8ClampedArray(2 * descriptors.length);
   for (let i = 0; i < descriptors.length; i++) {
     const value = Math.round(LENGTH * Math.abs(descriptors[i]));
@@ -161,12 +182,25 @@ export function toColmapDescriptors(descriptors: Float32Array): Uint8ClampedArra
 /** The inverse, up to rounding: count × 128 bytes → count × 64 floats. For files written by `writeColmapFeatures`. */
 export function fromColmapDescriptors(bytes: Uint8Array): Float32Array {
   const half = BYTES / 2;
+  checkRows("fromColmapDescriptors", bytes);
   const out = new Float32Array(bytes.length / 2);
   for (let i = 0; i < out.length; i++) {
     const row = (i - (i % half)) * 2;
     out[i] = (bytes[row + (i % half)] - bytes[row + half + (i % half)]) / LENGTH;
   }
   return out;
+}
+
+/** The pairs, each looked at as it comes: its names and its matches. */
+export function* checkedPairs<P extends ImagePair>(where: string, pairs: Iterable<P>): Generator<P> {
+  checkIterable(where, "pairs", pairs);
+  for (const pair of pairs) {
+    checkObject(where, "a pair", pair);
+    checkText(where, "name0", pair.name0);
+    checkText(where, "name1", pair.name1);
+    checkMatches(`${where}: "${pair.name0}" and "${pair.name1}"`, pair.matches);
+    yield pair;
+  }
 }
 
 /** A matches file. OptionError for names that the format cannot hold. */
@@ -176,7 +210,7 @@ export function writeColmapMatches(pairs: Iterable<ImagePair>): Uint8Array {
 
 /** The text of a matches file, pair by pair. */
 export function* colmapMatchText(pairs: Iterable<ImagePair>): Generator<string> {
-  for (const { name0, name1, matches } of pairs) {
+  for (const { name0, name1, matches } of checkedPairs("writeColmapMatches", pairs)) {
     checkColmapName("writeColmapMatches", name0);
     checkColmapName("writeColmapMatches", name1);
     const lines = [`${name0} ${name1}\n`];

@@ -4,10 +4,15 @@
  * for matches of many pairs. Nine digits give every float32 back exactly. A feature file has no place for the image's
  * size.
  */
+
+import { checkMap, checkSize } from "../check.js";
 import { FormatError, ShapeError } from "../errors.js";
 import type { DescriptorKind, Features } from "../features.js";
+import { checkFeatures, DESCRIPTOR_KINDS } from "../features.js";
+import { checkChoice } from "../options.js";
 import { decodeUtf8, encodeUtf8 } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
+import { checkedPairs } from "./colmap.js";
 import { csvField, unescapeCsv } from "./csv-field.js";
 import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
 import type { NdArray } from "./ndarray.js";
@@ -42,6 +47,8 @@ export function readFeaturesCsv(
   kind: DescriptorKind | null = null,
 ): Features {
   const where = "readFeaturesCsv";
+  if (imageSize !== null) checkSize(where, "imageSize", imageSize);
+  if (kind !== null) checkChoice(where, "kind", kind, DESCRIPTOR_KINDS);
   const { columns, rows } = parse(where, bytes);
   const [floats, binary] = [/^d\d+$/, /^b\d+$/].map((name) => columns.filter((column) => name.test(column)).length);
   const own = binary > 0 && floats === 0 ? "binary" : "float";
@@ -77,7 +84,7 @@ function descriptorColumns(kind: DescriptorKind = "float", dim: number): string[
  * verified, empty where not (the column is left out when none was). ShapeError for a match of a keypoint that is not there.
  */
 export function writeMatchesCsv(pairs: Iterable<OpenCvPair>, features: ReadonlyMap<string, Features>): Uint8Array {
-  const listed = [...pairs];
+  const listed = [...checkedPairs("writeMatchesCsv", pairs)];
   const anyVerified = listed.some(({ homography }) => homography);
   return encodeUtf8([...matchesCsvText(listed, features, anyVerified)].join(""));
 }
@@ -89,10 +96,13 @@ export function* matchesCsvText(
   anyVerified = false,
 ): Generator<string> {
   const where = "writeMatchesCsv";
+  checkMap(where, "features", features);
   yield `${[...MATCH_COLUMNS, ...(anyVerified ? ["inlier"] : [])].join(",")}\r\n`;
-  for (const { name0, name1, matches, homography } of pairs) {
+  for (const { name0, name1, matches, homography } of checkedPairs(where, pairs)) {
     const [a, b] = [features.get(name0), features.get(name1)];
     if (!a || !b) throw new ShapeError(`${where}: there are no features of "${a ? name1 : name0}"`);
+    checkFeatures(`${where}: "${name0}"`, a);
+    checkFeatures(`${where}: "${name1}"`, b);
     const inliers = new Set(homography?.inliers);
     const lines: string[] = [];
     for (let m = 0; m < matches.count; m++) {

@@ -4,6 +4,7 @@
  * types of the first three are the reference's (float32). Descriptors of bits are bytes there, and `binary` [1] says so
  * beyond doubt; features without descriptors have no such array.
  */
+import { checkSize } from "../check.js";
 import { FormatError, OptionError, ShapeError } from "../errors.js";
 import { checkFeatures, type DescriptorKind, type Features } from "../features.js";
 import { type Descriptors, fromDescriptors, NO_DESCRIPTORS, toDescriptors } from "./descriptors.js";
@@ -138,7 +139,7 @@ function sizeOf(where: string, array: NdArray): [number, number] {
 }
 
 function knownSize(where: string, imageSize: [number, number] | null): [number, number] {
-  if (imageSize) return imageSize;
+  if (imageSize !== null) return [...checkSize(where, "imageSize", imageSize)];
   throw new MissingImageSize(`${where}: the file does not say the image's size; give "imageSize": [width, height]`);
 }
 

@@ -1,4 +1,5 @@
 /** One image's Features to and from a file: npz and MAT (arrays as the reference names them) or JSON. */
+import { checkObject, checkSize } from "../check.js";
 import { DESCRIPTOR_KINDS, type DescriptorKind, type Features } from "../features.js";
 import { checkChoice, withDefaults } from "../options.js";
 import { decodeRecord, encodeRecord, FILE_FORMATS, type FileFormat } from "./record.js";
@@ -37,6 +38,7 @@ export function writeFeatures(
 ): Uint8Array {
   const defaults: WriteFeaturesOptions = { append: false, compress: false, meta: {} };
   const { append, compress, meta } = withDefaults("writeFeatures", defaults, options);
+  checkObject("writeFeatures", "meta", meta);
   checkChoice("writeFeatures", "format", format, FEATURE_FORMATS);
   return encodeRecord(format, features, format === "json" ? meta : undefined, append, compress);
 }
@@ -53,6 +55,7 @@ export function readFeatures(
   const defaults: ReadFeaturesOptions = { imageSize: null, kind: null };
   const { imageSize, kind } = withDefaults("readFeatures", defaults, options);
   if (kind !== null) checkChoice("readFeatures", "kind", kind, DESCRIPTOR_KINDS);
+  if (imageSize !== null) checkSize("readFeatures", "imageSize", imageSize);
   checkChoice("readFeatures", "format", format, FEATURE_FORMATS);
   return decodeRecord(format, bytes, { where: "readFeatures", imageSize, kind }).features;
 }

@@ -3,7 +3,9 @@
  * WASM module's memory file system only, so links to other files lead nowhere. What is read is checked before memory is
  * taken for it; whatever goes wrong inside the library becomes a FormatError.
  */
+
 import type { File } from "h5wasm";
+import { checkBytes } from "../check.js";
 import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
 import { withinLimits } from "../limits.js";
 import { encodeUtf8 } from "./bytes.js";
@@ -100,6 +102,7 @@ export async function createHdf5(
   fill: (file: Hdf5File) => void | Promise<void>,
   expected = 0,
 ): Promise<Uint8Array> {
+  if (base !== null) checkBytes(where, base);
   const loaded = await load();
   return withFile(where, loaded, base, base ? "a" : "w", 0, async (file, path) => {
     const node = nodeOf(loaded.module, path);
@@ -119,6 +122,8 @@ export async function openHdf5<T>(
   limit: number,
   read: (file: Hdf5File) => T,
 ): Promise<T> {
+  checkBytes(where, bytes);
+  checkByteLimit(where, 0, limit);
   return withFile(where, await load(), bytes, "r", limit, async (file) => read(file));
 }
 

@@ -9,11 +9,12 @@
  * Matches: one group `NAME0/NAME1` per pair, with slashes in the names turned into "-", `matches0` [N0] (index in
  * image 1 or −1) and `matching_scores0` [N0]. Older files join the two names by "_" in one group.
  */
+import { checkIterable, checkList, checkMap, checkText, checkTexts, wrong } from "../check.js";
 import { FormatError, OptionError, ShapeError } from "../errors.js";
 import type { DescriptorKind, Features, Matches } from "../features.js";
 import { withDefaults } from "../options.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
-import type { ImagePair } from "./colmap.js";
+import { checkedPairs, type ImagePair } from "./colmap.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { createHdf5, type Hdf5File, openHdf5 } from "./hdf5.js";
 import { type NdArray, toColumnMajor, toFloat32 } from "./ndarray.js";
@@ -74,8 +75,11 @@ export async function writeHlocFeatures(
 ): Promise<Uint8Array> {
   const where = "writeHlocFeatures";
   const { base, expectedBytes } = withDefaults<WriteHlocOptions>(where, { base: null, expectedBytes: 0 }, options);
+  checkIterable(where, "entries", entries);
   const fill = async (file: Hdf5File): Promise<void> => {
-    for await (const [name, features, provenance] of entries) {
+    for await (const entry of entries) {
+      const [name, features, provenance] = checkList(where, "an entry", entry) as unknown as HlocEntry;
+      checkText(where, "an image's name", name);
       checkImageName(where, name);
       const arrays = featuresToArrays(features, false);
       if (arrays.descriptors) arrays.descriptors = transposed(arrays.descriptors);
@@ -99,6 +103,7 @@ export async function readHlocFeatures(
     normalize: true,
   };
   const { limit, imageSizes, kind, normalize } = withDefaults(where, defaults, options);
+  checkMap(where, "imageSizes", imageSizes);
   return openHdf5(where, bytes, limit, (file) => {
     const images = new Map<string, Features>();
     file.visit((name, datasets) => {
@@ -182,7 +187,8 @@ export function checkHlocMatchNames(where: string, names: Iterable<string>, used
 export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8Array> {
   const where = "writeHlocMatches";
   return createHdf5(where, null, (file) => {
-    for (const { name0, name1, count0, matches } of pairs) {
+    for (const { name0, name1, count0, matches } of checkedPairs(where, pairs)) {
+      if (!Number.isSafeInteger(count0) || count0 < 0) throw wrong(where, "count0", "a whole number ≥ 0", count0);
       checkImageName(where, name0);
       checkImageName(where, name1);
       const name = `${storedName(name0)}/${storedName(name1)}`;
@@ -212,7 +218,9 @@ export async function readHlocMatches(
   const where = "readHlocMatches";
   const defaults: ReadHlocMatchesOptions = { limit: DEFAULT_UNPACK_LIMIT, names: null };
   const { limit, names } = withDefaults(where, defaults, options);
-  const namesOf = names ? knownNames(where, names) : storedNames(where);
+  if (names !== null) checkIterable(where, "names", names);
+  const known = names && checkTexts(where, "names", [...names]);
+  const namesOf = known ? knownNames(where, known) : storedNames(where);
   return openHdf5(where, bytes, limit, (file) => {
     const pairs: HlocPair[] = [];
     file.visit((name, datasets) => {

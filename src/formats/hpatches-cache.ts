@@ -3,6 +3,7 @@
  * sum over pairs of the share of matches that are right (illumination, viewpoint), and the list [kind of each pair,
  * features of each image, matches of each pair]. They are pickles; the reader knows NumPy's names as data and no others.
  */
+import { checkNumbers, checkObject, checkTexts, wrong } from "../check.js";
 import { FormatError } from "../errors.js";
 import { NumpyArray, readNpyObjects } from "./pickle/numpy.js";
 import type { PickleValue } from "./pickle/values.js";
@@ -66,7 +67,14 @@ export function readHpatchesCache(bytes: Uint8Array, where = "readHpatchesCache"
 
 /** The bytes of a cache file, as NumPy (1.10 and later, with allow_pickle) and the reference's notebooks read it. */
 export function writeHpatchesCache(cache: HpatchesCache): Uint8Array {
-  checkCache("writeHpatchesCache", cache);
+  const where = "writeHpatchesCache";
+  checkObject(where, "cache", cache);
+  for (const name of ["thresholds", "illumination", "viewpoint", "features", "matches"] as const) {
+    if (!Array.isArray(checkNumbers(where, name, cache[name])))
+      throw wrong(where, name, "an array of numbers", cache[name]);
+  }
+  checkTexts(where, "types", cache.types);
+  checkCache(where, cache);
   const sums = (values: readonly number[]) =>
     pickleDict(values.map((sum, k) => [pickleInt64(cache.thresholds[k]), pickleFloat64(sum)]));
   const counts = [pickleTextArray(cache.types), pickleInt64Array(cache.features), pickleInt64Array(cache.matches)];

@@ -5,7 +5,8 @@
  * give every float32 back exactly; about 11 bytes a number, three times an npz. Features with descriptors of bits
  * (`kind: "binary"`, rows of bytes) or without any (`dim` 0, no `descriptors`) are version 2, which older readers refuse.
  */
-import { FormatError, UnsupportedError } from "../errors.js";
+import { checkObject } from "../check.js";
+import { FormatError, OptionError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
 import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
@@ -28,6 +29,14 @@ export function writeKeypointsJson(features: Features, meta: Record<string, unkn
     "writeKeypointsJson",
     features,
   );
+  checkObject("writeKeypointsJson", "meta", meta);
+  try {
+    JSON.stringify(meta);
+  } catch (cause) {
+    throw new OptionError(`writeKeypointsJson: meta must be what JSON can hold: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
   const json = {
     format: FORMAT,
     version: kind === "binary" || dim === 0 ? VERSION : PLAIN_VERSION,

@@ -3,6 +3,7 @@
  * A 128-byte header, then elements of (type, size, data); an element may be a zlib stream of one element. Matrices are
  * column-major there and row-major here. After MathWorks' "MAT-File Format", 2019.
  */
+import { checkIterable, checkObject } from "../check.js";
 import { FormatError, OptionError, UnsupportedError } from "../errors.js";
 import { withDefaults } from "../options.js";
 import { ByteReader, decodeUtf8, encodeUtf8 } from "./bytes.js";
@@ -75,6 +76,7 @@ export function readMat(bytes: Uint8Array, options: Partial<ReadMatOptions> = {}
     { names: null, limit: DEFAULT_UNPACK_LIMIT },
     options,
   );
+  if (names !== null) checkIterable("readMat", "names", names);
   const reader = new ByteReader("readMat", bytes);
   checkHeader(reader);
   const arrays = new Map<string, NdArray>();
@@ -108,7 +110,8 @@ export function writeMat(arrays: Record<string, NdArray>): Uint8Array {
   header.set(encodeUtf8("MATLAB 5.0 MAT-file, written by strata"));
   header.set([0, 1, 0x49, 0x4d], 124);
   const parts: Uint8Array[] = [header];
-  for (const [name, array] of Object.entries(arrays)) parts.push(matrixElement(name, array));
+  for (const [name, array] of Object.entries(checkObject("writeMat", "arrays", arrays) as typeof arrays))
+    parts.push(matrixElement(name, array));
   return concatenate(parts);
 }
 

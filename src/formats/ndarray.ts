@@ -3,6 +3,7 @@
  * Values are in host order, which is little-endian on every platform that JavaScript runs on in practice; all files
  * here are little-endian too, so bytes are viewed, not converted.
  */
+import { checkObject, described, wrong } from "../check.js";
 import { FormatError, LimitError, ShapeError, UnsupportedError } from "../errors.js";
 import { halfToNumber } from "../float16.js";
 
@@ -65,7 +66,8 @@ export function countOf(where: string, shape: readonly number[]): number {
   if (shape.length > MAX_RANK) throw new FormatError(`${where}: ${shape.length} dimensions, at most ${MAX_RANK}`);
   let count = 1;
   for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) throw new FormatError(`${where}: [${shape}] is not a shape`);
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new FormatError(`${where}: [${shape.map(described)}] is not a shape`);
     count *= size;
   }
   if (!Number.isSafeInteger(count)) throw new FormatError(`${where}: shape [${shape}] is too large to be real`);
@@ -74,6 +76,7 @@ export function countOf(where: string, shape: readonly number[]): number {
 
 /** Throws a LimitError before `bytes` of memory are taken for one result. */
 export function checkByteLimit(where: string, bytes: number, limit: number): void {
+  if (!(typeof limit === "number" && limit >= 0)) throw wrong(where, '"limit"', "a number of bytes", limit);
   if (bytes > limit) {
     throw new LimitError(
       `${where}: would take ${bytes} bytes, over the limit of ${limit}; raise "limit" if that is right`,
@@ -102,13 +105,15 @@ export function bytesOf(data: TypedArray): Uint8Array {
 
 /** `array` when its data type, shape and data belong together; ShapeError or UnsupportedError otherwise. */
 export function checkNdArray(where: string, array: NdArray): NdArray {
-  const Type = ARRAY_TYPES[array.dtype];
+  checkObject(where, "an array", array);
+  const Type = Object.hasOwn(ARRAY_TYPES, array.dtype) ? ARRAY_TYPES[array.dtype] : undefined;
   if (!Type) {
-    throw new UnsupportedError(`${where}: data type "${String(array.dtype)}"; offered: ${DTYPES.join(", ")}`);
+    throw new UnsupportedError(`${where}: data type ${described(array.dtype)}; offered: ${DTYPES.join(", ")}`);
   }
   if (!(array.data instanceof Type)) {
-    throw new ShapeError(`${where}: ${array.dtype} needs a ${Type.name}, got ${array.data?.constructor?.name}`);
+    throw new ShapeError(`${where}: ${array.dtype} needs a ${Type.name}, got ${described(array.data)}`);
   }
+  if (!Array.isArray(array.shape)) throw wrong(where, "shape", "an array of whole numbers", array.shape);
   const count = countOf(where, array.shape);
   if (array.data.length !== count) {
     throw new ShapeError(`${where}: shape [${array.shape}] needs ${count} values, the data has ${array.data.length}`);
@@ -118,6 +123,10 @@ export function checkNdArray(where: string, array: NdArray): NdArray {
 
 /** An NdArray of `shape` around typed data whose kind says the data type; Uint16Array is read as whole numbers. */
 export function ndarray(data: TypedArray, shape: number[] = [data.length]): NdArray {
+  if (!ArrayBuffer.isView(data)) {
+    const hint = Array.isArray(data) ? "; Float32Array.from(…) makes one" : "";
+    throw new ShapeError(`ndarray: data must be a typed array, got ${described(data)}${hint}`);
+  }
   const dtype = DTYPES.find((name) => name !== "float16" && name !== "bfloat16" && data instanceof ARRAY_TYPES[name]);
   return checkNdArray("ndarray", { dtype: dtype as DType, shape, data });
 }
@@ -133,6 +142,7 @@ export function bfloat16ToNumber(bits: number): number {
 
 /** The values as float32: the data itself when they are, a converted copy otherwise (64-bit values are rounded). */
 export function toFloat32(array: NdArray): Float32Array {
+  checkNdArray("toFloat32", array);
   const { dtype, data } = array;
   if (data instanceof Float32Array) return data;
   const out = new Float32Array(data.length);

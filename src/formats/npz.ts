@@ -1,4 +1,5 @@
 /** NumPy's .npz: a zip archive of .npy files, stored (`np.savez`) or deflated (`np.savez_compressed`). */
+import { checkObject } from "../check.js";
 import { withDefaults } from "../options.js";
 import type { NdArray } from "./ndarray.js";
 import { readNpy, writeNpy } from "./npy.js";
@@ -26,6 +27,8 @@ export function readNpz(bytes: Uint8Array, options: Partial<ZipOptions> = {}): R
 /** A .npz file of named arrays; the same arrays give the same bytes. */
 export function writeNpz(arrays: Record<string, NdArray>, options: Partial<NpzOptions> = {}): Uint8Array {
   const { compress } = withDefaults<NpzOptions>("writeNpz", { compress: false }, options);
-  const files = Object.entries(arrays).map(([name, array]): [string, Uint8Array] => [`${name}.npy`, writeNpy(array)]);
+  const files = Object.entries(checkObject("writeNpz", "arrays", arrays) as Record<string, NdArray>).map(
+    ([name, array]): [string, Uint8Array] => [`${name}.npy`, writeNpy(array)],
+  );
   return writeZip(files, { compress });
 }

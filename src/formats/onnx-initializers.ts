@@ -2,6 +2,7 @@
  * The weights of an ONNX file: the initializers of its main graph, by name. The file is walked field by field, so nodes
  * and the weights' bytes are passed over, not parsed; weights in other files (external data) come by a callback.
  */
+import { checkFunction, checkText } from "../check.js";
 import { FormatError, LimitError, UnsupportedError } from "../errors.js";
 import { withDefaults } from "../options.js";
 import { checkByteLimit, type NdArray } from "./ndarray.js";
@@ -48,7 +49,9 @@ export function readOnnxInitializers(bytes: Bytes, options: OnnxOptions = {}): O
     { external: undefined, limit: undefined, name: "readOnnxInitializers" },
     options,
   );
-  const where = name as string;
+  const where = checkText("readOnnxInitializers", "name", name);
+  if (limit !== undefined) checkByteLimit(where, 0, limit);
+  if (external !== undefined) checkFunction(where, "external", external);
   const wire = new WireReader(where, source);
   const reader = new Initializers(wire, new Externals(where, external), limit ?? 2 ** 26 + 8 * source.size);
   const meta: OnnxInitializers["meta"] = {};

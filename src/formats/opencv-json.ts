@@ -8,10 +8,15 @@
  * bits (NORM_HAMMING). Names that OpenCV does not know (`image_size`, `levels`, `scores`, `binary`) hold what it has no
  * place for, so that reading gives everything back exactly.
  */
+
+import { checkSize } from "../check.js";
 import { FormatError } from "../errors.js";
 import type { DescriptorKind, Features, Homography } from "../features.js";
+import { DESCRIPTOR_KINDS } from "../features.js";
+import { checkChoice } from "../options.js";
 import { encodeUtf8, parseJson } from "./bytes.js";
 import type { ImagePair } from "./colmap.js";
+import { checkedPairs } from "./colmap.js";
 import { arraysToFeatures, checkFiniteFeatures } from "./feature-arrays.js";
 import { type DType, type NdArray, toFloat32, zerosOf } from "./ndarray.js";
 
@@ -76,6 +81,8 @@ export function readOpenCvFeatures(
   kind: DescriptorKind | null = null,
 ): Features {
   const where = "readOpenCvFeatures";
+  if (imageSize !== null) checkSize(where, "imageSize", imageSize);
+  if (kind !== null) checkChoice(where, "kind", kind, DESCRIPTOR_KINDS);
   const json = object(where, parseJson(where, bytes));
   const keypoints = readKeypoints(where, json.keypoints);
   const [count, columns] = keypoints.shape;
@@ -117,7 +124,7 @@ export function writeOpenCvMatches(pairs: Iterable<OpenCvPair>): Uint8Array {
 /** The text of such a file, pair by pair. */
 export function* openCvMatchesText(pairs: Iterable<OpenCvPair>): Generator<string> {
   let before = '{"pairs":[';
-  for (const pair of pairs) {
+  for (const pair of checkedPairs("writeOpenCvMatches", pairs)) {
     yield `${before}${JSON.stringify(pairJson(pair))}`;
     before = ",";
   }

@@ -3,6 +3,7 @@
  * lines that begin with # are comments. Names with spaces stand in quotes or have a tab between them. Else the line is
  * split where both sides are names of images that are known; a line that can be read in two ways is refused.
  */
+import { checkBytes, wrong } from "../check.js";
 import { FormatError } from "../errors.js";
 import type { NamePair } from "../match/pairs.js";
 import { decodeUtf8 } from "./bytes.js";
@@ -19,6 +20,8 @@ const EXTRA = /^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)|none
  * that name no pair or more than one.
  */
 export function readPairList(bytes: Uint8Array, names: ReadonlySet<string>, where = "readPairList"): NamePair[] {
+  checkBytes(where, bytes);
+  if (!(names instanceof Set)) throw wrong(where, "names", "a Set of names", names);
   const found = new Map<string, NamePair>();
   for (const [i, line] of decode(where, bytes)
     .split(/\r\n|\n|\r/)

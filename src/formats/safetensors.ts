@@ -3,6 +3,7 @@
  * is a view of the file where it is aligned. Read as strictly as the reference implementation: no tensor overlaps
  * another, none leaves a hole, and together they fill the file.
  */
+import { checkIterable, checkList, checkObject, checkText } from "../check.js";
 import { FormatError, LimitError, UnsupportedError } from "../errors.js";
 import { ByteReader, encodeUtf8, parseJson } from "./bytes.js";
 import { bytesOf, checkNdArray, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
@@ -81,7 +82,15 @@ export function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const where = "writeSafetensors";
-  const sorted = [...tensors].sort(
+  checkIterable(where, "tensors", tensors);
+  checkObject(where, "metadata", metadata);
+  for (const [key, value] of Object.entries(metadata)) checkText(where, `metadata.${key}`, value);
+  const named = [...tensors];
+  for (const entry of named) {
+    const [name, tensor] = checkList(where, "a tensor", entry);
+    checkNdArray(`${where}: ${JSON.stringify(checkText(where, "a tensor's name", name))}`, tensor as NdArray);
+  }
+  const sorted = named.sort(
     ([nameA, a], [nameB, b]) => itemSize(b.dtype) - itemSize(a.dtype) || (nameA < nameB ? -1 : 1),
   );
   const header = new Map<string, unknown>();

@@ -2,6 +2,7 @@
  * Bytes that can be read in pieces, whether they lie in memory or in a file: what readers of large files ask for only
  * what they need. Pieces of memory are views; pieces of a file are new arrays, so that values in them are aligned.
  */
+import { checkBytes } from "../check.js";
 import { FormatError } from "../errors.js";
 
 /** Bytes that are asked for by range. */
@@ -16,8 +17,12 @@ export interface ByteSource {
 export type Bytes = Uint8Array | ByteSource;
 
 export function sourceOf(bytes: Bytes): ByteSource {
-  if (!(bytes instanceof Uint8Array)) return bytes;
-  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+  if (!(bytes instanceof Uint8Array)) {
+    const given = bytes as ByteSource | null | undefined;
+    if (typeof given?.read === "function" && Number.isSafeInteger(given.size)) return given;
+  }
+  const whole = checkBytes("reading", bytes);
+  return { size: whole.length, read: (offset, length) => whole.subarray(offset, offset + length) };
 }
 
 /** `length` bytes from `offset` on; FormatError that begins with `where` and says `what` when they are not there. */

@@ -2,6 +2,7 @@
  * The part of SQLite that COLMAP's databases need, as sql.js offers it (SQLite in WebAssembly). A program hands its
  * own copy in, so that nothing here loads one: in Node `strata-features/node` does it.
  */
+import { checkBytes, wrong } from "../check.js";
 
 export type SqlValue = number | string | Uint8Array | null;
 
@@ -37,6 +38,13 @@ export interface SqlEngine {
 const MAGIC = "SQLite format 3\0";
 
 /** Whether bytes begin as an SQLite database does. */
+/** An OptionError for what is no engine: most of all the promise of one. */
+export function checkEngine(where: string, sql: unknown): void {
+  if (typeof (sql as SqlEngine | null | undefined)?.Database === "function") return;
+  throw wrong(where, "the first argument", "SQLite as loadSqlite() gives it", sql);
+}
+
 export function isSqlite(bytes: Uint8Array): boolean {
+  checkBytes("isSqlite", bytes);
   return bytes.length >= MAGIC.length && String.fromCharCode(...bytes.subarray(0, MAGIC.length)) === MAGIC;
 }

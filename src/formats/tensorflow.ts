@@ -2,6 +2,7 @@
  * TensorFlow's checkpoints (V2, the "tensor bundle"): an index, and one or more files with the tensors' bytes. Of a
  * SavedModel they are the files in `variables/`. Every checksum is compared, the index's and the tensors'.
  */
+import { checkBytes, checkFunction } from "../check.js";
 import { FormatError, LimitError } from "../errors.js";
 import { withDefaults } from "../options.js";
 import { maskedCrc32c } from "./crc32c.js";
@@ -51,6 +52,8 @@ export function readTensorflowCheckpoint(
   shard: (suffix: string) => Bytes | undefined,
   options: TensorflowOptions = {},
 ): TensorflowCheckpoint {
+  checkBytes("readTensorflowCheckpoint", index);
+  checkFunction("readTensorflowCheckpoint", "shard", shard);
   const { limit, name: where } = withDefaults<Required<TensorflowOptions>>(
     "readTensorflowCheckpoint",
     { limit: 2 ** 26, name: "readTensorflowCheckpoint" },

@@ -3,7 +3,9 @@
  * anything is inflated, entries may not lie outside the file, and every CRC is compared. Inflating is fflate's; its own
  * `unzipSync` checks neither CRCs nor sizes.
  */
+
 import { Unzlib, type Zippable, zipSync } from "fflate";
+import { checkBytes, checkIterable, checkList, checkText, wrong } from "../check.js";
 import { FormatError } from "../errors.js";
 import { withDefaults } from "../options.js";
 import { adler32, ByteReader } from "./bytes.js";
@@ -39,7 +41,7 @@ export function readZip(
   where = "readZip",
 ): Map<string, Uint8Array> {
   const { limit } = withDefaults<ZipOptions>(where, { limit: DEFAULT_UNPACK_LIMIT }, options);
-  const archive = openZip(where, sourceOf(bytes), limit);
+  const archive = openZip(where, sourceOf(checkBytes(where, bytes)), limit);
   return new Map(archive.names.map((name) => [name, archive.read(name) as Uint8Array]));
 }
 
@@ -63,9 +65,18 @@ export function openZip(where: string, source: ByteSource, limit: number): ZipAr
 }
 
 /** A zip archive of those files; `compress` deflates, otherwise they are stored. The same files give the same bytes. */
-export function writeZip(files: Iterable<[string, Uint8Array]>, { compress = false } = {}): Uint8Array {
+export function writeZip(files: Iterable<[string, Uint8Array]>, options: { compress?: boolean } = {}): Uint8Array {
+  const { compress } = withDefaults("writeZip", { compress: false }, options);
+  checkIterable("writeZip", "files", files);
+  const named = new Map<string, Uint8Array>();
+  for (const entry of files) {
+    const [name, bytes] = checkList("writeZip", "a file", entry);
+    if (checkText("writeZip", "a file's name", name) === "")
+      throw wrong("writeZip", "a file's name", "not empty", name);
+    named.set(name as string, checkBytes(`writeZip: "${name}"`, bytes));
+  }
   // Zip keeps local time from 1980 on; the first moment is what NumPy and reproducible builds write.
-  return zipSync(Object.fromEntries(files) as Zippable, { level: compress ? 6 : 0, mtime: new Date(1980, 0, 1) });
+  return zipSync(Object.fromEntries(named) as Zippable, { level: compress ? 6 : 0, mtime: new Date(1980, 0, 1) });
 }
 
 /** What a zlib stream holds, its Adler-32 compared; LimitError once it grows over `limit` bytes. */

@@ -3,16 +3,22 @@
  * pixel, x right, y down. OpenCV's, hloc's and LightGlue's pixels are the same; COLMAP puts (0, 0) at the corner of
  * that pixel, so its centre is (0.5, 0.5). Points are flat arrays x0, y0, x1, y1, …
  */
+
+import { checkPoints, described } from "../check.js";
+import { OptionError } from "../errors.js";
+import { checkNumber } from "../options.js";
 import { compose, type Matrix3, transposed } from "./matrix3.js";
 
 /** Ours → COLMAP's pixels: p + 0.5. Changes `points` in place and returns it. */
 export function toColmap<T extends Float32Array | Float64Array>(points: T): T {
+  checkPoints("toColmap", "points", points);
   for (let i = 0; i < points.length; i++) points[i] += 0.5;
   return points;
 }
 
 /** COLMAP's pixels → ours: p − 0.5. Changes `points` in place and returns it. */
 export function fromColmap<T extends Float32Array | Float64Array>(points: T): T {
+  checkPoints("fromColmap", "points", points);
   for (let i = 0; i < points.length; i++) points[i] -= 0.5;
   return points;
 }
@@ -47,6 +53,9 @@ function shift(by: number): Float64Array {
  * `scaleX` = new width / old width, `scaleY` (default `scaleX`) likewise. Changes `points` in place and returns it.
  */
 export function resizePoints<T extends Float32Array | Float64Array>(points: T, scaleX: number, scaleY = scaleX): T {
+  checkPoints("resizePoints", "points", points);
+  checkNumber("resizePoints", "scaleX", scaleX);
+  checkNumber("resizePoints", "scaleY", scaleY);
   for (let i = 0; i + 1 < points.length; i += 2) {
     points[i] = (points[i] + 0.5) * scaleX - 0.5;
     points[i + 1] = (points[i + 1] + 0.5) * scaleY - 0.5;
@@ -59,10 +68,20 @@ export function resizePoints<T extends Float32Array | Float64Array>(points: T, s
  * It takes the centre of a cell for the centre of the 2×2 pixels below it.
  */
 export function cellToPixel(p: number, n: number): number {
+  checkCell("cellToPixel", p, n);
   return 2 ** n * p + (2 ** n - 1) / 2;
 }
 
 /** The inverse of `cellToPixel`: p ← (p − 0.5) / 2, `n` times. */
 export function pixelToCell(p: number, n: number): number {
+  checkCell("pixelToCell", p, n);
   return (p - (2 ** n - 1) / 2) / 2 ** n;
+}
+
+function checkCell(where: string, p: number, n: number): void {
+  if (typeof p !== "number" || !Number.isInteger(n)) {
+    throw new OptionError(
+      `${where}: expected a position and a whole number of halvings, got ${described(p)}, ${described(n)}`,
+    );
+  }
 }

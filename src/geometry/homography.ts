@@ -8,6 +8,7 @@
  * restarts too .57 and .80 (1.06 px) in 11 ms. Thresholds of 2 and 3 px give the same, 4 px and more lose one pair; plain
  * RANSAC .43 and .73. (ORB's matches gain as much, SIFT's nothing.)
  */
+import { checkArray } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import type { Features, Homography, Matches } from "../features.js";
 import { matchedPoints } from "../match/points.js";
@@ -64,6 +65,8 @@ export async function estimateHomography(
   options: HomographyOptions = {},
 ): Promise<Homography> {
   const settings = checkOptions(options);
+  checkArray("estimateHomography", "pointsA", pointsA, Float32Array);
+  checkArray("estimateHomography", "pointsB", pointsB, Float32Array);
   if (pointsA.length !== pointsB.length || pointsA.length % 2) {
     throw new ShapeError(
       `estimateHomography: points come as x, y pairs, as many of a as of b, got ${pointsA.length} and ${pointsB.length} numbers`,

@@ -1,4 +1,5 @@
 /** Row-major 3×3 matrices as maps of the plane: products, inverses, and points carried through them. */
+import { checkNumbers, checkSize } from "../check.js";
 import { ShapeError } from "../errors.js";
 
 /** Nine numbers, row by row. */
@@ -54,6 +55,7 @@ export function normalized(matrix: Matrix3): Float64Array | null {
 /** Where the homography takes `points` (x0, y0, x1, y1, …). A point on the vanishing line becomes ±Infinity or NaN. */
 export function projectPoints(homography: Matrix3, points: ArrayLike<number>): Float64Array {
   checkMatrix("projectPoints", homography);
+  checkNumbers("projectPoints", "points", points);
   if (points.length % 2) throw new ShapeError(`projectPoints: points come as x, y pairs, got ${points.length} numbers`);
   const projected = new Float64Array(points.length);
   for (let k = 0; k < points.length; k += 2) {
@@ -67,10 +69,14 @@ export function projectPoints(homography: Matrix3, points: ArrayLike<number>): F
 }
 
 /** The centres of an image's four corner pixels, clockwise from the top left: x0, y0, …; `size` = [width, height]. */
-export function imageCorners([width, height]: readonly [number, number]): Float64Array {
+export function imageCorners(size: readonly [number, number]): Float64Array {
+  checkSize("imageCorners", "size", size);
+  const [width, height] = size;
   return Float64Array.of(0, 0, width - 1, 0, width - 1, height - 1, 0, height - 1);
 }
 
-function checkMatrix(where: string, matrix: Matrix3): void {
+/** A ShapeError unless it is nine numbers. */
+export function checkMatrix(where: string, matrix: Matrix3): void {
+  checkNumbers(where, "a 3×3 matrix", matrix);
   if (matrix.length !== 9) throw new ShapeError(`${where}: a 3×3 matrix has 9 numbers, got ${matrix.length}`);
 }

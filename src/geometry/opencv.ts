@@ -4,6 +4,7 @@
  *
  * Its objects live in WebAssembly memory, which no garbage collector looks after: `withMats` frees them.
  */
+import { checkFunction } from "../check.js";
 import { StateError } from "../errors.js";
 
 /** Anything that OpenCV wants to be freed by hand. */
@@ -122,6 +123,7 @@ export async function ready<T>(name: string, module: unknown): Promise<T> {
  * `withMats((keep) => { const mat = keep(new cv.Mat()); … })`.
  */
 export function withMats<T>(work: (keep: <D extends Deletable>(object: D) => D) => T): T {
+  checkFunction("withMats", "work", work);
   const kept: Deletable[] = [];
   try {
     return work((object) => {

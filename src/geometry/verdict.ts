@@ -3,8 +3,16 @@
  * function of what speaks for it. Its weights are fitted on pairs with a known answer (`strata bench verdict`) and belong
  * to a model, whose configuration holds them.
  */
+import { jsonText } from "../check.js";
 import { FormatError } from "../errors.js";
-import type { Features, Homography, Matches } from "../features.js";
+import {
+  checkFeatures,
+  checkHomography,
+  checkMatches,
+  type Features,
+  type Homography,
+  type Matches,
+} from "../features.js";
 import { matchedPoints } from "../match/points.js";
 import { squaredErrors } from "./least-squares.js";
 import { imageCorners, type Matrix3 } from "./matrix3.js";
@@ -72,8 +80,13 @@ export function judgeHomography(
   a: Features,
   b: Features,
   matches: Matches,
-  { matrix }: Homography,
+  homography: Homography,
 ): Verdict {
+  parseVerdictModel("judgeHomography", model);
+  checkMatches("judgeHomography", matches);
+  checkFeatures("judgeHomography: a", a);
+  checkFeatures("judgeHomography: b", b);
+  const { matrix } = checkHomography("judgeHomography", homography);
   const probability = matrix === null ? 0 : probabilityOf(model, evidenceOf(a, b, matches, matrix));
   const verdict = probability >= model.same ? VERDICTS[0] : probability < model.different ? VERDICTS[2] : VERDICTS[1];
   return { verdict, probability };
@@ -129,7 +142,7 @@ function isView(matrix: Matrix3, size: readonly [number, number]): boolean {
 /** Reads the verdict's weights out of a configuration; FormatError names what does not fit. */
 export function parseVerdictModel(where: string, value: unknown): VerdictModel {
   const fail = (path: string, wanted: string, got: unknown) =>
-    new FormatError(`${where}: "${path}" must be ${wanted}, got ${JSON.stringify(got) ?? "nothing"}`);
+    new FormatError(`${where}: "${path}" must be ${wanted}, got ${jsonText(got)}`);
   const object = (v: unknown, path: string): Record<string, unknown> => {
     if (typeof v !== "object" || v === null || Array.isArray(v)) throw fail(path, "an object", v);
     return v as Record<string, unknown>;

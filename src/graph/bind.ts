@@ -2,8 +2,9 @@
  * From a lowered graph and its session to a function on typed arrays: names, shapes and lengths of what is fed are
  * checked here, so that a runtime's own message is never the first one to be read.
  */
+import { type ArrayClass, checkArray, checkNumbers, checkObject, wrong } from "../check.js";
 import { OptionError, ShapeError, StateError } from "../errors.js";
-import type { ElementType, Session, SessionInfo, Tensor } from "./session.js";
+import type { ElementType, Session, SessionInfo, Tensor, TensorData } from "./session.js";
 import type { Feed, Feeds, OutputName } from "./types.js";
 import { sizeOf } from "./views.js";
 
@@ -81,18 +82,31 @@ export function bindSession(session: Session, graph: Lowered): Compiled {
 /** Arrays to write outputs into, by the outputs' names in the ONNX model. */
 function targetsOf(into: Record<string, Feed>, outputs: readonly OutputPort[]): Record<string, Tensor> {
   return Object.fromEntries(
-    Object.entries(into).map(([name, feed]) => {
+    Object.entries(checkObject("run", "into", into) as typeof into).map(([name, feed]) => {
       const port = outputs.find((output) => output.name === name);
       if (!port)
         throw new OptionError(`run: no output "${name}"; outputs: ${outputs.map((output) => output.name).join(", ")}`);
+      if (typeof feed !== "object" || feed === null)
+        throw wrong("run", `into "${name}"`, "an array to write into", feed);
       const { data, shape } = "data" in feed ? feed : { data: feed, shape: [feed.length] };
       return [port.onnxName, { type: port.type, shape, data }];
     }),
   );
 }
 
+/** What values of each type come as; half floats as their bits, truth as bytes. */
+const ARRAYS = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  bool: Uint8Array,
+} as const;
+
 /** Feeds as tensors; names, lengths and named dimensions are checked. */
 function checkFeeds(feeds: Record<string, Feed>, specs: Lowered["fed"]): Record<string, Tensor> {
+  checkObject("run", "feeds", feeds);
   for (const name of Object.keys(feeds)) {
     if (!specs.has(name)) throw new OptionError(`run: no input "${name}"; inputs: ${[...specs.keys()].join(", ")}`);
   }
@@ -101,11 +115,13 @@ function checkFeeds(feeds: Record<string, Feed>, specs: Lowered["fed"]): Record<
   for (const [name, spec] of specs) {
     const feed = feeds[name];
     if (!feed) throw new OptionError(`run: the input "${name}" is missing`);
-    const data = "data" in feed ? feed.data : feed;
+    const data = typeof feed === "object" && "data" in feed ? feed.data : feed;
+    checkArray<TensorData>("run", `"${name}"`, data, ARRAYS[spec.type] as ArrayClass<TensorData>);
     const fixed = spec.shape.every((d) => typeof d === "number");
     const shape = "data" in feed ? feed.shape : (spec.shape as number[]);
     if (!("data" in feed) && !fixed)
       throw new ShapeError(`run: "${name}" has named dimensions [${spec.shape}]; give { data, shape }`);
+    checkNumbers("run", `the shape of "${name}"`, shape);
     const fits = shape.length === spec.shape.length && spec.shape.every((d, i) => fitsDim(d, shape[i], bound));
     if (!fits) throw new ShapeError(`run: "${name}" must have shape [${spec.shape}], got [${shape}]`);
     if (data.length !== sizeOf(shape)) {

@@ -2,14 +2,24 @@
  * compile(fn, inputs, options): a pure function on jax-js arrays becomes an ONNX graph in a session, and from there a
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
+
 import { init, type numpy as np } from "@jax-js/jax";
+import { checkFunction, checkList, checkNumbers, checkObject, checkText, wrong } from "../check.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { bindSession, type Compiled, type Lowered, type OutputPort } from "./bind.js";
 import { type InputSpec, isSpec, lowerOnto } from "./inline.js";
 import { carriedType } from "./lower/lowering.js";
 import { OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { buildForEverySize } from "./same.js";
 import { samplesOf } from "./samples.js";
-import { defaultRuntime, type ElementType, type Runtime, type SessionOptions } from "./session.js";
+import {
+  BACKENDS,
+  defaultRuntime,
+  ELEMENT_TYPES,
+  type ElementType,
+  type Runtime,
+  type SessionOptions,
+} from "./session.js";
 import { leavesOf, type Tree } from "./trace.js";
 import type { ArraysOf } from "./types.js";
 import { identityView, type View } from "./views.js";
@@ -36,10 +46,11 @@ export interface CompileOptions extends SessionOptions {
 export type FedSpec = Omit<InputSpec, "data">;
 
 /** An input of the given shape. */
-export const input = (shape: readonly (number | string)[], type: ElementType = "float32"): FedSpec => ({
-  type,
-  shape,
-});
+export function input(shape: readonly (number | string)[], type: ElementType = "float32"): FedSpec {
+  checkList("input", "shape", shape);
+  checkInputs("input", { type, shape });
+  return { type, shape };
+}
 
 /**
  * Traces `fn` on inputs like `inputs` (a tree of specs), lowers it and opens a session. As with jax-js's `jit`, the types of
@@ -66,6 +77,7 @@ export async function lower(
   inputs: Tree<InputSpec>,
   options: CompileOptions = {},
 ): Promise<Lowered> {
+  checkArguments(fn, inputs, options);
   await init("cpu");
   const specs = leavesOf(inputs, isSpec);
   const names = new Set(specs.flatMap(([, spec]) => spec.shape.filter((d): d is string => typeof d === "string")));
@@ -94,6 +106,38 @@ export async function lower(
     ),
     outputs: first.outputs,
   };
+}
+
+function checkArguments(fn: unknown, inputs: unknown, given: CompileOptions): void {
+  checkFunction("compile", "the first argument", fn);
+  checkInputs("inputs", inputs);
+  const defaults: CompileOptions = {
+    ...{ runtime: undefined, dims: undefined, name: undefined, backend: undefined, threads: undefined },
+  };
+  const { runtime, dims, name, backend, threads } = withDefaults("compile", defaults, given);
+  if (runtime !== undefined && typeof runtime?.open !== "function") {
+    throw wrong("compile", '"runtime"', "an object with the method open", runtime);
+  }
+  if (dims !== undefined) checkObject("compile", '"dims"', dims);
+  if (name !== undefined) checkText("compile", '"name"', name);
+  if (backend !== undefined) checkChoice("compile", "backend", backend, BACKENDS);
+  if (threads !== undefined) checkNumber("compile", "threads", threads, { min: 1, max: 256, integer: true });
+}
+
+/** Specs at the leaves of objects and lists. */
+function checkInputs(path: string, value: unknown): void {
+  if (isSpec(value)) {
+    const { shape, type, data } = value;
+    for (const size of shape) {
+      const fits = typeof size === "string" ? size !== "" : Number.isSafeInteger(size) && size >= 0;
+      if (!fits) throw wrong("compile", `a size in ${path}.shape`, "a whole number or a name", size);
+    }
+    if (type !== undefined) checkChoice("compile", `${path}.type`, type, ELEMENT_TYPES);
+    if (data !== undefined) checkNumbers("compile", `${path}.data`, data);
+    return;
+  }
+  const inner = Array.isArray(value) ? value : checkObject("compile", path, value);
+  for (const [key, one] of Object.entries(inner)) checkInputs(`${path}.${key}`, one);
 }
 
 interface Built {

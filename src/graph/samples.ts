@@ -3,6 +3,7 @@
  * they are baked in, so no number that is made of two dimensions may be the same at every sample: with H: [32, 48] and
  * W: [48, 32] the mean over an image would be divided by 1536 both times.
  */
+import { jsonText } from "../check.js";
 import { OptionError } from "../errors.js";
 
 /** A size for each named dimension. */
@@ -63,7 +64,7 @@ function checkSizes(name: string, sizes: readonly number[] | undefined): readonl
   const whole = Array.isArray(sizes) && sizes.every((size) => Number.isSafeInteger(size) && size >= 1);
   if (!whole || new Set(sizes).size !== sizes.length || sizes.length < 2) {
     throw new OptionError(
-      `compile: dims.${name} must be two or more different whole numbers from 1 on, got ${JSON.stringify(sizes)}`,
+      `compile: dims.${name} must be two or more different whole numbers from 1 on, got ${jsonText(sizes)}`,
     );
   }
   return sizes;

@@ -2,10 +2,12 @@
  * The one interface behind which every ONNX runtime hides: bytes of a model in, typed arrays out. `src/node` and
  * `src/web` implement it; nothing else knows which runtime is there.
  */
+import { wrong } from "../check.js";
 import { StateError } from "../errors.js";
 
 /** Element types that a graph's inputs and outputs can have (jax-js's names; bool travels as one byte an element). */
-export type ElementType = "float32" | "int32" | "uint32" | "bool" | "float16" | "float64";
+export const ELEMENT_TYPES = ["float32", "int32", "uint32", "bool", "float16", "float64"] as const;
+export type ElementType = (typeof ELEMENT_TYPES)[number];
 
 /** The typed array of each element type; float16 is carried as its bits. */
 export type TensorData = Float32Array | Int32Array | Uint32Array | Uint8Array | Uint16Array | Float64Array;
@@ -67,6 +69,9 @@ let current: Runtime | undefined;
 
 /** Makes `runtime` the one that is used when none is named; the Node and web doors call it when imported. */
 export function setDefaultRuntime(runtime: Runtime): void {
+  if (typeof (runtime as Runtime | null | undefined)?.open !== "function") {
+    throw wrong("setDefaultRuntime", "runtime", "an object with the method open", runtime);
+  }
   current = runtime;
 }
 

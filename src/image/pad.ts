@@ -3,7 +3,7 @@
  * as they are; the border is replicated, which gives the network no edge to fire on.
  */
 import { checkNumber } from "../options.js";
-import { checkImage, type Image } from "./image.js";
+import { checkImage, type Image, newPixels } from "./image.js";
 
 /** The image with width and height rounded up to multiples of `multiple`; the image itself where they are already. */
 export function padImage(image: Image, multiple: number): Image {
@@ -20,7 +20,7 @@ export function padImageTo(image: Image, width: number, height: number): Image {
   checkNumber("padImageTo", "height", height, { min: image.height, integer: true });
   if (width === image.width && height === image.height) return image;
 
-  const data = new Uint8Array(3 * width * height);
+  const data = newPixels("padImage", width, height);
   const row = 3 * image.width;
   for (let y = 0; y < image.height; y++) {
     const to = 3 * y * width;

@@ -2,6 +2,7 @@
  * The portable any-map formats (PGM and PPM, plain and raw, 8 and 16 bit), which HPatches and most vision data sets
  * use. Read here, without a library, so that Node and browsers get the same pixels from the same bytes.
  */
+import { checkBytes } from "../check.js";
 import { FormatError, UnsupportedError } from "../errors.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "./image.js";
@@ -34,6 +35,7 @@ export function readPnm(bytes: Uint8Array, options: PnmOptions = {}): Image {
     options,
   );
   checkNumber("readPnm", "pixelLimit", pixelLimit, { min: 1 });
+  checkBytes("readPnm", bytes);
   if (!isPnm(bytes)) throw new FormatError(`${name}: expected a PGM or PPM file (P2, P3, P5, P6), got other bytes`);
   const kind = bytes[1] - DIGIT_0;
   if (kind === 1 || kind === 4 || kind === 7) {

@@ -4,9 +4,10 @@
  * interpolation when it grows. Whole-number arithmetic: 14-bit weights that sum to exactly one, 8 + 8 bits between
  * the two passes. Pixel centres move by (p + 0.5)·s − 0.5.
  */
+import { checkObject, described } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { checkNumber } from "../options.js";
-import { checkImage, checkPixelLimit, type Image } from "./image.js";
+import { checkImage, checkPixelLimit, type Image, newPixels } from "./image.js";
 
 /** Limits on the size of an image that is worked on. */
 export interface EdgeLimits {
@@ -17,7 +18,10 @@ export interface EdgeLimits {
 }
 
 /** The scale ≤ 1 by which an image must shrink so that both limits hold; 1 where they hold already. */
-export function fitScale(width: number, height: number, { maxEdge, maxSumEdges }: EdgeLimits): number {
+export function fitScale(width: number, height: number, limits: EdgeLimits): number {
+  checkNumber("fitSize", "width", width, { min: 1 });
+  checkNumber("fitSize", "height", height, { min: 1 });
+  const { maxEdge, maxSumEdges } = checkObject("fitSize", "limits", limits) as EdgeLimits;
   const edge = checkLimit("maxEdge", maxEdge);
   const sum = checkLimit("maxSumEdges", maxSumEdges);
   return Math.min(1, edge / Math.max(width, height), sum / (width + height));
@@ -39,7 +43,9 @@ function checkLimit(name: string, limit: number | undefined): number {
 export function resizeImage(image: Image, width: number, height: number): Image {
   checkImage("resizeImage", image);
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
-    throw new ShapeError(`resizeImage: the new size must be whole and positive, got ${width}×${height}`);
+    throw new ShapeError(
+      `resizeImage: the new size must be whole and positive, got ${described(width)}×${described(height)}`,
+    );
   }
   checkPixelLimit("resizeImage", width, height);
   if (width === image.width && height === image.height) return { width, height, data: image.data.slice() };
@@ -50,7 +56,7 @@ export function resizeImage(image: Image, width: number, height: number): Image 
   // Horizontally resized rows are kept in a ring just large enough for one output row, so that memory stays small.
   const ring = new Uint16Array(Math.min(image.height, down.most) * stride);
   const rows = ring.length / stride;
-  const data = new Uint8Array(height * stride);
+  const data = newPixels("resizeImage", width, height);
   const sums = new Int32Array(stride);
   let ready = 0; // input rows resized so far
   for (let y = 0; y < height; y++) {

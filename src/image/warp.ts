@@ -4,10 +4,11 @@
  * mean of a grid of them over the pixel's area where it shrinks, so that fine texture greys instead of aliasing. The
  * grid follows the local scale along x and along y, since a perspective map shrinks one place and enlarges another.
  */
+import { checkNumbers, checkSize as checkSourceSize, described } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { inverse3x3, type Matrix3 } from "../geometry/matrix3.js";
 import { checkNumber, withDefaults } from "../options.js";
-import { checkImage, checkPixelLimit, type Image } from "./image.js";
+import { checkImage, checkPixelLimit, type Image, newPixels } from "./image.js";
 
 /** How an image is warped. */
 export interface WarpOptions {
@@ -37,7 +38,7 @@ export function warpImage(image: Image, homography: Matrix3, options: WarpOption
   const { width, height, fill, antialias } = checkOptions(options);
   const inverse = inverseMap("warpImage", homography, image.width, image.height);
   const colour = fill === "replicate" ? null : fill;
-  const result: Image = { width, height, data: new Uint8Array(3 * width * height) };
+  const result: Image = { width, height, data: newPixels("warpImage", width, height) };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x += RUN) {
       const end = Math.min(width, x + RUN);
@@ -64,7 +65,7 @@ export function warpMask(
 ): Uint8Array {
   const { width, height } = withDefaults("warpMask", { width: 0, height: 0 }, options);
   checkSize("warpMask", width, height);
-  for (const edge of size) checkNumber("warpMask", "size", edge, { min: 1, integer: true });
+  checkSourceSize("warpMask", "size", size);
   const [right, bottom] = [size[0] - 0.5, size[1] - 0.5];
   const [a, b, c, d, e, f, g, h, i] = inverseMap("warpMask", homography, size[0], size[1]);
   const mask = new Uint8Array(width * height);
@@ -165,6 +166,7 @@ function samplesFor(scale: number): number {
 
 /** The map from the result back to the source, scaled so that its depth is 1 where the source's centre lies. */
 function inverseMap(where: string, homography: Matrix3, width: number, height: number): Float64Array {
+  checkNumbers(where, "the homography", homography);
   if (homography.length !== 9) {
     throw new ShapeError(`${where}: a homography has 9 numbers, row by row, got ${homography.length}`);
   }
@@ -184,20 +186,16 @@ function inverseMap(where: string, homography: Matrix3, width: number, height: n
 
 function checkOptions(options: WarpOptions): Required<WarpOptions> {
   const where = "warpImage";
-  const defaults: Required<WarpOptions> = { width: 0, height: 0, fill: "replicate", antialias: true };
-  const checked = withDefaults<Required<WarpOptions>>(where, defaults, options);
-  const { width, height, fill, antialias } = checked;
+  const defaults: WarpOptions = { width: 0, height: 0, fill: undefined, antialias: true };
+  const { width, height, fill = "replicate", antialias = true } = withDefaults<WarpOptions>(where, defaults, options);
   checkSize(where, width, height);
   if (fill !== "replicate") {
     if (!Array.isArray(fill) || fill.length !== 3) {
-      throw new OptionError(`${where}: "fill" must be "replicate" or a colour [r, g, b], got ${String(fill)}`);
+      throw new OptionError(`${where}: "fill" must be "replicate" or a colour [r, g, b], got ${described(fill)}`);
     }
     for (const value of fill) checkNumber(where, "fill", value, { min: 0, max: 255 });
   }
-  if (typeof antialias !== "boolean") {
-    throw new OptionError(`${where}: "antialias" must be true or false, got ${String(antialias)}`);
-  }
-  return checked;
+  return { width, height, fill, antialias };
 }
 
 function checkSize(where: string, width: number, height: number): void {

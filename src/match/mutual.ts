@@ -3,7 +3,7 @@
  * and a least similarity as options. Rows of the first image are taken tile by tile, so memory is bounded by one tile whatever the number of
  * keypoints.
  */
-import { OptionError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { unitRows } from "../extract/describe.js";
 import { checkFeatures, describeDescriptors, type Features, type Matches } from "../features.js";
 import type { Runtime } from "../graph/session.js";
@@ -52,7 +52,7 @@ const TILE_SIZE = 4_000_000;
  * an OptionError for an option that is not offered.
  */
 export async function matchFeatures(a: Features, b: Features, options: MatchOptions = {}): Promise<Matches> {
-  const { mutual, ratio, minSimilarity, tileRows, runtime } = checkOptions(options);
+  const { mutual, ratio, minSimilarity, tileRows, runtime } = checkMatchOptions(options);
   checkFeatures("matchFeatures: a", a);
   checkFeatures("matchFeatures: b", b);
   if (a.count === 0 || b.count === 0) return { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
@@ -124,12 +124,9 @@ async function openMeasure(a: Features, b: Features, runtime: Runtime | null): P
   };
 }
 
-function checkOptions(options: MatchOptions) {
-  const where = "matchFeatures";
+/** Checked options of matching; `where` names who asks. */
+export function checkMatchOptions(options: MatchOptions, where = "matchFeatures") {
   const given = withDefaults(where, DEFAULTS, options);
-  if (typeof given.mutual !== "boolean") {
-    throw new OptionError(`${where}: "mutual" must be true or false, got ${String(given.mutual)}`);
-  }
   if (given.ratio !== null) checkNumber(where, "ratio", given.ratio, { min: 0, max: 1 });
   if (given.minSimilarity !== null) checkNumber(where, "minSimilarity", given.minSimilarity, { min: -1, max: 1 });
   checkNumber(where, "tileRows", given.tileRows, { min: 1, integer: true });

@@ -1,5 +1,8 @@
 /** Which images of many are matched with which, by a rule. */
 
+import { checkIterable } from "../check.js";
+import { checkChoice, checkNumber } from "../options.js";
+
 /** The rules: all with all, those of one folder, those near each other in the order of their names. */
 export const PAIR_RULES = ["exhaustive", "folders", "sequential"] as const;
 /** Which images are matched with which. */
@@ -13,6 +16,9 @@ export type NamePair = readonly [name0: string, name1: string];
  * after each one "sequential" takes.
  */
 export function* pairsByRule(rule: PairRule, names: Iterable<string>, overlap: number): Generator<NamePair> {
+  checkChoice("pairsByRule", "rule", rule, PAIR_RULES);
+  checkIterable("pairsByRule", "names", names);
+  if (rule === "sequential") checkNumber("pairsByRule", "overlap", overlap, { min: 1, integer: true });
   const sorted = [...names].sort((a, b) => (a < b ? -1 : 1));
   const folder = (name: string): string => name.slice(0, name.lastIndexOf("/") + 1);
   for (const [i, a] of sorted.entries()) {

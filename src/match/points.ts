@@ -1,6 +1,6 @@
 /** From matches, which are pairs of indices, to the points they join: what geometry computes with and pictures show. */
 import { ShapeError } from "../errors.js";
-import { checkFeatures, type Features, type Matches } from "../features.js";
+import { checkFeatures, checkMatches, type Features, type Matches } from "../features.js";
 
 /**
  * The matched keypoints of `a` and of `b`, pair by pair: two arrays x0, y0, x1, y1, … of length 2·matches.count.
@@ -14,12 +14,7 @@ export function matchedPoints(
 ): [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>] {
   checkFeatures(`${where}: a`, a);
   checkFeatures(`${where}: b`, b);
-  const { count, pairs, scores } = matches;
-  if (pairs.length !== 2 * count || scores.length !== count) {
-    throw new ShapeError(
-      `${where}: ${count} matches need ${2 * count} pairs' indices and ${count} scores, got ${pairs.length} and ${scores.length}`,
-    );
-  }
+  const { count, pairs } = checkMatches(where, matches);
   const pointsA = new Float32Array(2 * count);
   const pointsB = new Float32Array(2 * count);
   for (let m = 0; m < count; m++) {

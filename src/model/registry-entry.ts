@@ -2,6 +2,7 @@
  * An entry of a registry: what a model is called, where its file comes from, and how to know that it is the right one.
  * What is not known is null and said to be so; entries are read strictly, for they may be a user's own.
  */
+import { checkObject, wrong as wrongArgument } from "../check.js";
 import { FormatError } from "../errors.js";
 import type { ImportKind } from "../import/kinds.js";
 import { isDeviceName } from "../names.js";
@@ -51,6 +52,17 @@ const MAX_TEXT = 2000;
 
 /** Whether a text can be a model's name, which is also the name of its folder in the cache. */
 export const isModelName = (text: string): boolean => NAME.test(text) && !isDeviceName(text);
+
+/** An OptionError for what is no entry: one of `openRegistry().get(name)`. */
+export function checkEntry(where: string, entry: ModelEntry): void {
+  checkObject(where, "the entry", entry);
+  const { name, file, kind } = entry;
+  if (typeof name !== "string" || !isModelName(name))
+    throw wrongArgument(where, "the entry's name", "a model's name", name);
+  if (!MODEL_KINDS.includes(kind)) throw wrongArgument(where, "the entry's kind", MODEL_KINDS.join(", "), kind);
+  if (typeof file !== "string" || !isModelName(file))
+    throw wrongArgument(where, "the entry's file", "a file's name", file);
+}
 
 /** The entry in parsed JSON; a FormatError names what is wrong, `where` being file and place in it. */
 export function parseEntry(where: string, json: unknown): ModelEntry {

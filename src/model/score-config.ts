@@ -2,6 +2,7 @@
  * Configurations of networks of one score map, as they lie beside the weights in JSON; read strictly. What is common to
  * all of them is here, a family adds the fields of its network.
  */
+import { jsonText } from "../check.js";
 import { FormatError } from "../errors.js";
 
 /** What every one of them says. */
@@ -131,7 +132,7 @@ export function parseScoreConfig<N extends Pick<ScoreConfig, "descriptorDim">>(
   const detection = known(root.detection, "detection");
   for (const [key, only] of Object.entries(ALWAYS)) {
     const got = input[key];
-    if (got !== undefined && JSON.stringify(got) !== JSON.stringify(only))
+    if (got !== undefined && jsonText(got) !== JSON.stringify(only))
       throw wrong(where, `input.${key}`, JSON.stringify(only), got);
   }
   for (const note of ["recipe", "training", "source"]) if (root[note] !== undefined) object(root[note], note);
@@ -202,7 +203,5 @@ export function parseScoreConfig<N extends Pick<ScoreConfig, "descriptorDim">>(
 const quoted = (key: string): string => JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key);
 
 function wrong(where: string, path: string, wanted: string, got: unknown): FormatError {
-  const text = JSON.stringify(got) ?? "nothing";
-  const short = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return new FormatError(`${where}: "${path || "the file"}" must be ${wanted}, got ${short}`);
+  return new FormatError(`${where}: "${path || "the file"}" must be ${wanted}, got ${jsonText(got)}`);
 }

@@ -2,9 +2,11 @@
  * Files that are whole or not there: written under a temporary name in the same folder, flushed to the disk, renamed.
  * And reading with the failures that people meet said plainly.
  */
+
 import { constants, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { checkIterable, described } from "../check.js";
 import { FormatError, IoError, LimitError, OptionError, StrataError } from "../errors.js";
-import { withDefaults } from "../options.js";
+import { checkNumber, withDefaults } from "../options.js";
 import { followLinks } from "./links.js";
 import { temporaryFor } from "./temporary.js";
 
@@ -37,6 +39,8 @@ const REASONS: Record<string, string> = {
  */
 export async function writeFileAtomic(path: string, content: Content): Promise<void> {
   checkPath("write", path);
+  if (typeof content !== "string" && !(content instanceof Uint8Array))
+    checkIterable(`write ${path}`, "content", content);
   try {
     if (await isDevice(path)) await writeNow(path, constants.O_WRONLY, content);
     else await replace(await followLinks(path), content);
@@ -79,13 +83,10 @@ export async function isDevice(path: string): Promise<boolean> {
 
 /** An OptionError for what is no path, or the empty one. */
 export function checkPath(verb: string, path: unknown): void {
-  if (typeof path !== "string") throw new OptionError(`${verb}: expected the path of a file, got ${describe(path)}`);
+  if (typeof path !== "string") throw new OptionError(`${verb}: expected the path of a file, got ${described(path)}`);
   if (path === "") throw new OptionError(`${verb}: the path is empty; name a file`);
   if (path.includes("\0")) throw new OptionError(`${verb}: a path cannot hold a zero byte`);
 }
-
-const describe = (value: unknown): string =>
-  value === null || typeof value !== "object" ? `${value}` : `a ${value.constructor?.name ?? "object"}`;
 
 export interface ReadFileOptions {
   /** Largest file in bytes; default 2 GiB − 1. */
@@ -99,6 +100,7 @@ export interface ReadFileOptions {
 export async function readFileChecked(path: string, options: Partial<ReadFileOptions> = {}): Promise<Uint8Array> {
   checkPath("read", path);
   const { limit } = withDefaults<ReadFileOptions>("readFileChecked", { limit: DEFAULT_FILE_LIMIT }, options);
+  checkNumber("readFileChecked", "limit", limit, { min: 0 });
   try {
     const info = await stat(path);
     if (info.isDirectory()) throw new IoError(`cannot read ${path}: it is a folder`);

@@ -3,7 +3,8 @@
  * its folder, its index or its prefix. The kind is told by the content, never by the name. Files are read in the pieces
  * that the tensors need: a checkpoint with its optimizer's state takes no more memory than its weights.
  */
-import { existsSync, statSync } from "node:fs";
+
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { FormatError, OptionError, UnsupportedError } from "../errors.js";
 import type { NdArray } from "../formats/ndarray.js";
@@ -11,8 +12,9 @@ import { readOnnxInitializers } from "../formats/onnx-initializers.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { isTensorflowIndex } from "../formats/tensorflow.js";
 import { type PlainValue, readTorchCheckpoint } from "../formats/torch.js";
+import { checkPath } from "./atomic.js";
 import { FileSource } from "./file-source.js";
-import { findTensorflow, readTensorflowFiles } from "./tensorflow-files.js";
+import { findTensorflow, isFolder, readTensorflowFiles } from "./tensorflow-files.js";
 
 /** A file of weights, read. */
 export interface TensorFile {
@@ -32,9 +34,10 @@ export interface TensorFile {
  * LimitError for more than the file can rightly need. Each names the file.
  */
 export async function readTensorFile(path: string): Promise<TensorFile> {
+  checkPath("read", path);
   const prefix = findTensorflow(path);
   if (prefix !== null) return tensorflow(prefix);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+  if (isFolder(path)) {
     throw new OptionError(
       `no TensorFlow checkpoint in the folder "${path}": it has no .index file, nor has its folder "variables"`,
     );

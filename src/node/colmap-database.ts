@@ -2,13 +2,15 @@
  * COLMAP's databases in Node: SQLite compiled to WebAssembly (sql.js, 0.7 MB), loaded at its first use. It holds the
  * whole database in memory, which is why 1 GiB is the limit.
  */
+
 import { rm, stat } from "node:fs/promises";
+import { checkObject } from "../check.js";
 import { StateError, UnsupportedError } from "../errors.js";
 import { type WriteColmapDatabaseOptions, writeColmapDatabase } from "../formats/colmap-database.js";
 import { type ColmapDatabase, DATABASE_LIMIT } from "../formats/colmap-database-parts.js";
 import { type ReadColmapDatabaseOptions, readColmapDatabase } from "../formats/colmap-database-read.js";
 import type { SqlEngine } from "../formats/sqlite.js";
-import { readFileChecked, writeFileAtomic } from "./atomic.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 
 let loading: Promise<SqlEngine> | undefined;
 
@@ -29,6 +31,7 @@ export async function saveColmapDatabase(
   database: ColmapDatabase,
   options: Partial<WriteColmapDatabaseOptions> = {},
 ): Promise<void> {
+  checkPath("write", path);
   await refuseOpenDatabase(path);
   await writeFileAtomic(path, writeColmapDatabase(await loadSqlite(), database, options));
   // Left by a program that was killed: the index of a log that belongs to the database that was there.
@@ -40,6 +43,8 @@ export async function loadColmapDatabase(
   path: string,
   options: Partial<ReadColmapDatabaseOptions> = {},
 ): Promise<ColmapDatabase> {
+  checkPath("read", path);
+  checkObject("loadColmapDatabase", "options", options);
   await refuseOpenDatabase(path);
   const bytes = await readFileChecked(path, { limit: options.limit ?? DATABASE_LIMIT });
   return readColmapDatabase(await loadSqlite(), bytes, options);

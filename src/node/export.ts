@@ -1,9 +1,21 @@
 /** Models written as ONNX files, and held against the library afterwards. */
+
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { untilAborted } from "../abort.js";
+import {
+  checkBytes,
+  checkFlag,
+  checkFunction,
+  checkList,
+  checkObject,
+  checkSize,
+  checkText,
+  checkTexts,
+} from "../check.js";
 import { OptionError, UnsupportedError } from "../errors.js";
+import { PIXEL_TYPES } from "../export/choices.js";
 import { DEFAULT_SLOTS, type ExportedModel, type ExportOptions, exportFeatures } from "../export/features.js";
 import { exportMatcher } from "../export/matcher.js";
 import { compareFeatures, isSame, type Parity, sumParity } from "../export/parity.js";
@@ -13,8 +25,10 @@ import type { ExtractOptions } from "../extract/options.js";
 import type { Backend, Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { resizeImage } from "../image/resize.js";
-import { readFileChecked, writeFileAtomic } from "./atomic.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 import type { CheckAgainst, CheckRuntime } from "./export-choices.js";
+import { CHECK_AGAINST, CHECK_RUNTIMES } from "./export-choices.js";
 import { type OpenOptions, openExtractor, openModelFiles } from "./extractor.js";
 import { checkWritable, makeFolder } from "./folders.js";
 import { loadImage } from "./images.js";
@@ -51,6 +65,7 @@ export interface ExportReport extends Omit<ExportedModel, "bytes"> {
  * there, UnsupportedError for what the graph of that model cannot do, IoError where it cannot be written.
  */
 export async function exportModel(out: string, given: ExportModelOptions = {}): Promise<ExportReport> {
+  checkObject("exportModel", "options", given);
   return withOutput(out, given.force ?? false, () => exportLocked(out, given));
 }
 
@@ -85,8 +100,10 @@ async function exportLocked(out: string, given: ExportModelOptions): Promise<Exp
 /** Writes the matcher; `dim` null takes descriptors of any length. */
 export async function exportMatcherFile(
   out: string,
-  { dim = null, force = false, producerVersion }: WriteOptions & { dim?: number | null; producerVersion?: string } = {},
+  given: WriteOptions & { dim?: number | null; producerVersion?: string } = {},
 ): Promise<{ out: string; bytes: number; sha256: string; dim: number | null }> {
+  const defaults = { dim: null as number | null, force: false, producerVersion: undefined as string | undefined };
+  const { dim, force, producerVersion } = withDefaults("exportMatcherFile", defaults, given);
   return withOutput(out, force, async () => {
     const bytes = exportMatcher(dim, producerVersion);
     await write(out, bytes);
@@ -107,6 +124,8 @@ async function withOutput<T>(out: string, force: boolean, work: () => Promise<T>
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 async function checkOutput(out: string, force: boolean): Promise<void> {
+  checkPath("export", out);
+  checkFlag("export", '"force"', force);
   if (!out.toLowerCase().endsWith(".onnx")) throw new OptionError(`the output must be a file .onnx, got "${out}"`);
   await checkWritable([out]);
   const there = await stat(out).catch(() => undefined);
@@ -155,10 +174,32 @@ export async function checkExport(
   report: Pick<ExportReport, "options" | "input" | "size" | "batch">,
   open: OpenOptions,
   images: readonly { name: string; read: () => Promise<Image> }[],
-  { runtimes = ["node", "web"], against = "node", threads, onImage = () => {} }: CheckOptions = {},
+  options: CheckOptions = {},
 ): Promise<CheckReport[]> {
+  const where = "checkExport";
+  const { runtimes, against, threads, onImage } = withDefaults<CheckOptions & { onImage: () => void }>(
+    where,
+    { runtimes: ["node", "web"], against: undefined, threads: undefined, onImage: () => {} },
+    options,
+  );
+  for (const runtime of checkTexts(where, '"runtimes"', runtimes))
+    checkChoice(where, "runtimes", runtime, CHECK_RUNTIMES);
+  checkChoice(where, "against", against ?? "node", CHECK_AGAINST);
+  checkBytes(where, bytes);
+  const { input, size, batch } = checkObject(where, "report", report) as typeof report;
+  checkChoice(where, "report.input", input, PIXEL_TYPES);
+  if (size !== null) checkSize(where, "report.size", size);
+  if (batch !== null) checkNumber(where, "report.batch", batch, { min: 1, integer: true });
+  checkObject(where, "report.options", report.options);
+  checkObject(where, "the model's options", open);
+  checkFunction(where, '"onImage"', onImage);
+  for (const [i, image] of checkList(where, "images", images).entries()) {
+    const { name, read } = checkObject(where, `images[${i}]`, image);
+    checkText(where, `images[${i}].name`, name);
+    checkFunction(where, `images[${i}].read`, read);
+  }
   const reports: CheckReport[] = [];
-  for (const wanted of runtimes) {
+  for (const wanted of runtimes ?? []) {
     const { runtime, backend } = await placeOf(wanted);
     const session = await openSession(bytes, runtime, backend, threads);
     const own = against === "same" ? { runtime, backend } : await placeOf("node");
@@ -185,8 +226,12 @@ export async function checkExportedFile(
   report: ExportReport,
   open: OpenOptions,
   images: readonly string[],
-  { signal, ...options }: CheckOptions & { signal?: AbortSignal } = {},
+  given: CheckOptions & { signal?: AbortSignal } = {},
 ): Promise<CheckReport[]> {
+  const { signal, ...options } = checkObject("checkExportedFile", "options", given) as typeof given;
+  const where = "checkExportedFile";
+  checkPath(where, checkObject(where, "report", report).out);
+  for (const path of checkTexts(where, "images", images)) checkPath(where, path);
   const bytes = await readFileChecked(report.out);
   const named = images.map((path) => ({ name: path, read: () => loadImage(path) }));
   return untilAborted(checkExport(bytes, report, open, named, options), signal);

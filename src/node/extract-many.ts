@@ -2,11 +2,13 @@
  * Features of many images to a store. One bad image stops nothing; whatever does stop a run leaves every finished image
  * behind, and a run that resumes takes an image for finished by its content. Nothing is kept of an image once it is done.
  */
+
 import { untilAborted } from "../abort.js";
+import { checkList, checkObject, checkText, wrong } from "../check.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { Provenance } from "../formats/record.js";
 import type { Image } from "../image/image.js";
-import { readFileChecked } from "./atomic.js";
+import { checkPath, readFileChecked } from "./atomic.js";
 import { loadImage } from "./images.js";
 import { type FeatureStore, type ImageFailure, imageDigest, type NamedImage } from "./stores/store.js";
 import { packageVersion } from "./version.js";
@@ -72,6 +74,19 @@ export async function extractMany(
   store: FeatureStore,
   options: ExtractManyOptions = {},
 ): Promise<ExtractManyResult> {
+  const where = "extractMany";
+  checkObject(where, "options", options);
+  for (const [i, image] of checkList(where, "images", images).entries()) {
+    const { path, name } = checkObject(where, `images[${i}]`, image);
+    checkPath(`${where}: images[${i}]`, path);
+    checkText(where, `images[${i}].name`, name);
+  }
+  if (typeof extractor !== "function" && typeof (extractor as Extractor | null | undefined)?.extract !== "function") {
+    throw wrong(where, "extractor", "an extractor, or a function that opens one", extractor);
+  }
+  if (typeof (store as FeatureStore | null | undefined)?.prepare !== "function") {
+    throw wrong(where, "store", "a store, as fileStore and hlocStore give it", store);
+  }
   const { signal, onFailure } = options;
   const failures: ImageFailure[] = [];
   const fail = (failure: ImageFailure) => {
@@ -90,7 +105,12 @@ export async function extractMany(
       unwritable.add(failure.path);
       fail(failure);
     }
-    opened = typeof extractor === "function" ? await untilAborted(extractor(), signal) : extractor;
+    // What is no promise is awaited too.
+    const given = typeof extractor === "function" ? await untilAborted((async () => extractor())(), signal) : extractor;
+    if (typeof (given as Extractor | null | undefined)?.extract !== "function") {
+      throw wrong(where, "what opens the extractor", "a function that gives one", given);
+    }
+    opened = given;
     const writable = images.filter(({ path }) => !unwritable.has(path));
     const work: Work = { images: writable, extractor: opened, store, options, failures, fail, warnings: [] };
     const done = await extractAll(work, images.length);

@@ -1,8 +1,10 @@
 /** Models in files: by name (shipped under models/, or downloaded), as a folder, a .safetensors file, or a checkpoint of the reference. */
+
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkObject, checkText, wrong } from "../check.js";
 import { FormatError, OptionError, UnsupportedError } from "../errors.js";
 import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
@@ -23,7 +25,7 @@ import { readSafetensors } from "../formats/safetensors.js";
 import { readTorchCheckpoint } from "../formats/torch.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
-import { readFileChecked } from "./atomic.js";
+import { checkPath, readFileChecked } from "./atomic.js";
 import { locateCached } from "./models/locate.js";
 import { nodeRuntime } from "./runtime.js";
 
@@ -50,6 +52,7 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
  * not what they should be, an IoError for files that are not there.
  */
 export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
+  checkObject("openExtractor", "options", options);
   const { runtime, backend, threads } = options;
   const { opened, options: extract } = await openModelFiles(options);
   return new DenseExtractor(opened.model, extract, { runtime: runtime ?? nodeRuntime, backend, threads });
@@ -64,11 +67,18 @@ export async function openModelFiles(options: OpenOptions): Promise<{ opened: Op
     firstStride,
     replaceStrides,
     preprocessing,
-    runtime: _,
+    runtime,
     backend,
     threads,
     ...extract
   } = options;
+  for (const [name, value] of Object.entries({ model, attentionCkpt })) {
+    if (value !== undefined && checkText("extract", `"${name}"`, value) === "")
+      throw wrong("extract", `"${name}"`, "a name or a path", value);
+  }
+  if (runtime !== undefined && typeof runtime?.open !== "function") {
+    throw wrong("extract", '"runtime"', "an object with the method open", runtime);
+  }
   if (backend !== undefined) checkChoice("extract", "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber("extract", "threads", threads, { min: 1, max: 256, integer: true });
   const choices = { attentionModel, firstStride, replaceStrides, preprocessing };
@@ -94,6 +104,7 @@ export interface ModelDescription {
 
 /** Reads a model whole and says what is in it. */
 export async function describeModel(nameOrPath?: string): Promise<ModelDescription> {
+  if (nameOrPath !== undefined) checkPath("describeModel", nameOrPath);
   const path = await locate(nameOrPath ?? DEFAULT_MODEL);
   if (!path.endsWith(".safetensors")) return describe(await openCheckpoint(path, undefined, {}));
   const read = await readModel(path);

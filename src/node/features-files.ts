@@ -2,16 +2,19 @@
  * Features and matches of many images from whatever holds them: one HDF5 file in hloc's layout, a COLMAP database, or a
  * folder (or one file) of feature files as `strata extract` and others write them.
  */
+
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { checkFlag, checkMap, checkObject } from "../check.js";
 import { FormatError, IoError, OptionError, UnsupportedError } from "../errors.js";
-import { describeDescriptors, type Features } from "../features.js";
+import { checkFeatures, DESCRIPTOR_KINDS, describeDescriptors, type Features } from "../features.js";
 import type { ImagePair } from "../formats/colmap.js";
 import { MissingImageSize } from "../formats/feature-arrays.js";
 import { FORMAT_NAMES, type FormatName, formatRow, PER_IMAGE_ENDINGS } from "../formats/feature-formats.js";
 import { isHdf5 } from "../formats/hdf5.js";
 import { isSqlite } from "../formats/sqlite.js";
-import { ioError, readFileChecked, writeFileAtomic } from "./atomic.js";
+import { checkChoice } from "../options.js";
+import { checkPath, ioError, readFileChecked, writeFileAtomic } from "./atomic.js";
 import { encodeFeatureFile, type FeatureFileOptions, readFeatureFile, sizeOf } from "./feature-file.js";
 import { checkWritable } from "./folders.js";
 import { named } from "./name-errors.js";
@@ -62,6 +65,12 @@ const LISTS = ["matches", "inliers", "pairs"];
  * not say how large an image is and `images` is not given.
  */
 export async function loadFeatures(path: string, options: LoadFeaturesOptions = {}): Promise<LoadedFeatures> {
+  checkPath("loadFeatures", path);
+  const { descriptors, verified, images, descriptorKind } = checkObject("loadFeatures", "options", options);
+  if (descriptors !== undefined) checkChoice("loadFeatures", "descriptors", descriptors, ["unused", "needed"]);
+  if (verified !== undefined) checkFlag("loadFeatures", '"verified"', verified);
+  if (images !== undefined) checkPath("loadFeatures: images", images);
+  if (descriptorKind !== undefined) checkChoice("loadFeatures", "descriptorKind", descriptorKind, DESCRIPTOR_KINDS);
   const loaded = await named(path, () => readAny(path, options));
   if (loaded.features.size === 0) throw new FormatError(`${path} holds no features`);
   if (options.descriptors === "needed") checkDescriptors(path, loaded.features);
@@ -156,8 +165,20 @@ async function readFolder(folder: string, options: LoadFeaturesOptions): Promise
 export async function saveFeatures(
   path: string,
   features: ReadonlyMap<string, Features>,
-  { format, force = false, progress = silentStage }: SaveFeaturesOptions = {},
+  options: SaveFeaturesOptions = {},
 ): Promise<void> {
+  const where = "saveFeatures";
+  checkPath(where, path);
+  for (const [name, one] of checkMap(where, "features", features)) {
+    checkFeatures(`${where}: ${JSON.stringify(name)}`, one as Features);
+  }
+  const {
+    format,
+    force = false,
+    progress = silentStage,
+  } = checkObject(where, "options", options) as SaveFeaturesOptions;
+  if (format !== undefined) checkChoice(where, "format", format, FORMAT_NAMES);
+  checkFlag(where, '"force"', force);
   const ending = extname(path).toLowerCase();
   const kind = format ?? formatOf(path, ending);
   const isFile = kind === "h5" || (format === undefined && ending !== "");

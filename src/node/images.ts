@@ -5,8 +5,10 @@
  *
  * sharp is loaded at the first use, not at import (that takes a tenth of a second, which `strata --help` need not pay).
  */
+
 import { extname } from "node:path";
 import type { Sharp } from "sharp";
+import { checkText } from "../check.js";
 import { FormatError, LimitError, OptionError, StrataError, UnsupportedError } from "../errors.js";
 import { checkImage, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
@@ -14,7 +16,7 @@ import { sniffImage } from "../image/sniff.js";
 import { asLimit } from "../limits.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { printable } from "../printable.js";
-import { readFileChecked, writeFileAtomic } from "./atomic.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 import { decodeImage } from "./image-decode.js";
 import { bytesOf, type ImageSource } from "./image-source.js";
 
@@ -137,6 +139,7 @@ async function encode(where: string, image: Image, as: (sharp: Sharp) => Sharp):
 
 /** Writes the image as PNG or JPEG, as the path's ending says; whole or not at all. */
 export async function saveImage(path: string, image: Image): Promise<void> {
+  checkPath("saveImage", path);
   const extension = extname(path).toLowerCase();
   if (extension === ".png") return writeFileAtomic(path, await encodePng(image));
   if (extension === ".jpg" || extension === ".jpeg") return writeFileAtomic(path, await encodeJpeg(image));
@@ -145,6 +148,7 @@ export async function saveImage(path: string, image: Image): Promise<void> {
 
 /** An SVG drawn as PNG, one pixel per unit. For own drawings: size limits on what is embedded are lifted. */
 export async function renderSvg(svg: string): Promise<Uint8Array> {
+  checkText("renderSvg", "svg", svg);
   const sharp = await loadSharp();
   const input = new TextEncoder().encode(svg);
   return explain("renderSvg", "SVG", async () =>

@@ -1,10 +1,12 @@
 /** What a person names on a command line (files, folders, globs) as a list of image files. */
+
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
+import { checkTexts } from "../check.js";
 import { IoError } from "../errors.js";
 import { withDefaults } from "../options.js";
-import { ioError } from "./atomic.js";
+import { checkPath, ioError } from "./atomic.js";
 import { describePassedOver, isImageName, passedOverKind } from "./image-kinds.js";
 
 /** How folders are searched. */
@@ -34,6 +36,8 @@ export async function listImages(inputs: string[], options: ListImagesOptions = 
 /** As `listImages`, and what was passed over. */
 export async function findImages(inputs: readonly string[], options: ListImagesOptions = {}): Promise<FoundImages> {
   const { recursive } = withDefaults<Required<ListImagesOptions>>("listImages", { recursive: false }, options);
+  for (const [i, input] of checkTexts("listImages", "inputs", inputs).entries())
+    checkPath(`listImages: inputs[${i}]`, input);
   const search = new ImageSearch(recursive);
   for (const input of inputs) await search.add(input);
   return { paths: [...search.images.values()].sort(), passedOver: search.passedOver };

@@ -1,9 +1,11 @@
 /** Which images are matched with which: by a rule, or as a file says. */
+
 import { readFile } from "node:fs/promises";
+import { wrong } from "../check.js";
 import { OptionError } from "../errors.js";
 import { readPairList } from "../formats/pair-list.js";
 import { type NamePair, PAIR_RULES, type PairRule, pairsByRule } from "../match/pairs.js";
-import { ioError } from "./atomic.js";
+import { checkPath, ioError } from "./atomic.js";
 
 export interface ListedPairs {
   count: number;
@@ -15,6 +17,8 @@ export interface ListedPairs {
  * names the line, OptionError where nothing is left.
  */
 export async function listPairs(rule: string, names: ReadonlySet<string>, overlap: number): Promise<ListedPairs> {
+  checkPath("listPairs", rule);
+  if (!(names instanceof Set)) throw wrong("listPairs", "names", "a Set of names", names);
   const listed = isRule(rule)
     ? byRule(rule, names, overlap)
     : ofList(readPairList(await readFile(rule).catch(unreadable(rule)), names, rule));

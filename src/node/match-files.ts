@@ -1,13 +1,17 @@
 /** The result of `matchImages` as files: JSON, npz and pictures. */
+
 import { basename, extname } from "node:path";
+import { checkFlag, checkList, checkObject, checkTexts, wrong } from "../check.js";
 import { OptionError } from "../errors.js";
 import type { ExtractorInfo } from "../extract/extractor.js";
+import { checkHomography } from "../features.js";
 import type { NdArray } from "../formats/ndarray.js";
 import type { SessionInfo } from "../graph/session.js";
 import type { Image } from "../image/image.js";
+import { checkImage } from "../image/image.js";
 import { matchedPoints } from "../match/points.js";
 import type { MatchedImages } from "../pair.js";
-import { writeFileAtomic } from "./atomic.js";
+import { checkPath, writeFileAtomic } from "./atomic.js";
 
 /** Two matched images with all that a file of them tells. */
 export interface MatchReport extends MatchedImages {
@@ -23,6 +27,7 @@ export const MATCH_FILES = [".svg", ".png", ".html", ".json", ".npz"] as const;
 
 /** The file's kind by its ending; an OptionError, which names `where`, for another one. */
 export function matchFileKind(where: string, path: string): (typeof MATCH_FILES)[number] {
+  checkPath(where, path);
   const kind = MATCH_FILES.find((ending) => ending === extname(path).toLowerCase());
   if (!kind) throw new OptionError(`${where} ${path}: its ending must be one of ${MATCH_FILES.join(", ")}`);
   return kind;
@@ -34,9 +39,26 @@ export function matchFileKind(where: string, path: string): (typeof MATCH_FILES)
  */
 export async function saveMatches(path: string, report: MatchReport): Promise<void> {
   const kind = matchFileKind("saveMatches:", path);
+  checkReport("saveMatches", report);
   if (kind === ".json") await writeFileAtomic(path, `${JSON.stringify(matchJson(report, true))}\n`);
   else if (kind === ".npz") await writeFileAtomic(path, await matchNpz(report));
   else await writeFileAtomic(path, await matchPicture(report, kind));
+}
+
+function checkReport(where: string, report: MatchReport): MatchReport {
+  checkObject(where, "report", report);
+  const { paths, images, features, matches, homography, verdict, seconds, info } = report;
+  if (checkTexts(where, "paths", paths).length !== 2) throw wrong(where, "paths", "two names", paths);
+  for (const [name, two] of Object.entries({ images, features })) {
+    if (checkList(where, name, two).length !== 2) throw wrong(where, name, `two ${name}`, two);
+  }
+  for (const image of images) checkImage(where, image);
+  matchedPoints(where, features[0], features[1], matches);
+  checkHomography(where, homography);
+  if (verdict !== null) checkObject(where, "verdict", verdict);
+  checkObject(where, "seconds", seconds);
+  checkObject(where, "info", info);
+  return report;
 }
 
 /**
@@ -44,7 +66,8 @@ export async function saveMatches(path: string, report: MatchReport): Promise<vo
  * `scores` and `inlierIndices` (into the matches).
  */
 export function matchJson(report: MatchReport, points = false): Record<string, unknown> {
-  const { paths, images, features, matches, homography, verdict, seconds, info } = report;
+  const { paths, images, features, matches, homography, verdict, seconds, info } = checkReport("matchJson", report);
+  checkFlag("matchJson", "points", points);
   const json: Record<string, unknown> = {
     images: paths.map((path, i) => ({ path, width: images[i].width, height: images[i].height })),
     keypoints: features.map(({ count }) => count),

@@ -2,14 +2,18 @@
  * The matches of many pairs of images to one file. Whatever stops a run, it loses the pair that was at work; a run that
  * resumes gives the same bytes as one that was never stopped (match-run.ts).
  */
+
+import { checkIterable, checkMap, checkObject } from "../check.js";
 import type { Features } from "../features.js";
 import { type MatchOptions, matchFeatures } from "../match/index.js";
+import { checkMatchOptions } from "../match/mutual.js";
 import type { NamePair } from "../match/pairs.js";
-import { withDefaults } from "../options.js";
+import { checkChoice, withDefaults } from "../options.js";
+import { checkPath } from "./atomic.js";
 import { MatchPlan } from "./match-plan.js";
 import { MatchRun } from "./match-run.js";
 import { checkPairFile, checkPairs } from "./pair-files.js";
-import { type Existing, openParts } from "./parts.js";
+import { EXISTING, type Existing, openParts } from "./parts.js";
 import { nodeRuntime } from "./runtime.js";
 import { packageVersion } from "./version.js";
 
@@ -64,8 +68,13 @@ export async function matchMany(
   out: string,
   options: MatchManyOptions = {},
 ): Promise<MatchManyResult> {
-  const { signal, onProgress, ...given } = options;
+  checkMap(WHERE, "features", features);
+  checkIterable(WHERE, "pairs", pairs);
+  checkPath(WHERE, out);
+  const { signal, onProgress, ...given } = checkObject(WHERE, "options", options) as MatchManyOptions;
   const { existing, ...matching } = withDefaults(WHERE, DEFAULTS, given);
+  checkChoice(WHERE, "existing", existing, EXISTING);
+  checkMatchOptions(matching, WHERE);
   checkPairFile(WHERE, out);
   const plan = new MatchPlan(features, pairs);
   await checkPairs(out, plan.pairs(), features);

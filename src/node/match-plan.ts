@@ -1,4 +1,5 @@
 /** What is to be matched: pairs of images by number, checked before the first one is matched. */
+import { checkTexts, wrong } from "../check.js";
 import { LimitError, OptionError, ShapeError } from "../errors.js";
 import { checkFeatures, describeDescriptors, type Features } from "../features.js";
 import type { NamePair } from "../match/pairs.js";
@@ -25,7 +26,11 @@ export class MatchPlan {
     private readonly features: ReadonlyMap<string, Features>,
     pairs: Iterable<NamePair>,
   ) {
-    for (const pair of pairs) this.add(pair);
+    for (const pair of pairs) {
+      const names = checkTexts("matchMany", "a pair", pair);
+      if (names.length !== 2) throw wrong("matchMany", "a pair", "two names", pair);
+      this.add(pair);
+    }
     if (this.count === 0) throw new OptionError("matchMany: there is no pair to match");
   }
 

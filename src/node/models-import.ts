@@ -1,13 +1,16 @@
 /** Imports weights made elsewhere: reads them, maps them, opens the result once, and writes it as a model folder. */
 
 import { basename, join, resolve } from "node:path";
+import { checkFlag, checkObject } from "../check.js";
 import { FormatError, OptionError } from "../errors.js";
 import { PREPROCESSINGS, type PreprocessingName } from "../extract/preprocess.js";
 import { familyOf } from "../families.js";
 import { writeSafetensors } from "../formats/safetensors.js";
 import { type ImportedWeights, type ImportKind, importWeights } from "../import/index.js";
+import { IMPORT_KINDS } from "../import/kinds.js";
 import { isModelName, MAX_NAME } from "../model/score-config.js";
 import { checkChoice } from "../options.js";
+import { checkPath } from "./atomic.js";
 import { type ReadSource, readSource } from "./import-source.js";
 import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
 import { withScratch } from "./scratch.js";
@@ -57,11 +60,21 @@ export interface ImportReport extends Omit<ImportedWeights, "tensors" | "config"
  * another process writes into `out`.
  */
 export async function importModel(source: string, options: ImportOptions): Promise<ImportReport> {
+  checkImport(source, options);
   const { out, preprocessing, force = false } = options;
   if (preprocessing !== undefined) checkChoice("import", "preprocessing", preprocessing, PREPROCESSINGS);
   if (out.trim() === "") throw new OptionError("import: --out needs the name of a folder");
   await checkModelFolder(out, force);
   return withModelFolder(out, () => importLocked(source, options));
+}
+
+function checkImport(source: string, options: ImportOptions): void {
+  checkPath("import", source);
+  const { out, kind, backbone, force = false } = checkObject("import", "options", options) as unknown as ImportOptions;
+  checkPath("import: out", out);
+  checkFlag("import", '"force"', force);
+  if (kind !== undefined) checkChoice("import", "kind", kind, IMPORT_KINDS);
+  if (backbone !== undefined) checkPath("import: backbone", backbone);
 }
 
 async function importLocked(source: string, options: ImportOptions): Promise<ImportReport> {

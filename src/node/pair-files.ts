@@ -1,12 +1,14 @@
 /** Files of the matches of many pairs: read, checked before any work, and written pair by pair. The ending says the format. */
+
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
+import { checkIterable, checkMap } from "../check.js";
 import { LimitError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
 import { encodeUtf8 } from "../formats/bytes.js";
 import type { ImagePair } from "../formats/colmap.js";
 import { isHdf5 } from "../formats/hdf5.js";
-import { readFileChecked, writeFileAtomic } from "./atomic.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 import { named } from "./name-errors.js";
 
 /** Endings of files of matches: hloc's HDF5 (both), COLMAP's list, OpenCV's JSON, CSV with positions. */
@@ -67,6 +69,9 @@ export async function savePairs(
   pairs: Iterable<ImagePair>,
   features: ReadonlyMap<string, Features>,
 ): Promise<string> {
+  checkPath("savePairs", path);
+  checkIterable("savePairs", "pairs", pairs);
+  checkMap("savePairs", "features", features);
   const hash = createHash("sha256");
   const content = await encode(path, pairs, features);
   function* hashed(): Generator<Uint8Array> {
@@ -163,7 +168,9 @@ export async function decodePairs(
 }
 
 /** The matches of these features in a file: HDF5 (hloc's layout), .txt (COLMAP's list), .json (OpenCV's) or .csv. */
-export function loadPairs(path: string, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
+export async function loadPairs(path: string, features: ReadonlyMap<string, Features>): Promise<ImagePair[]> {
+  checkPath("loadPairs", path);
+  checkMap("loadPairs", "features", features);
   return named(path, async () => {
     const pairs = await decodePairs(path, await readFileChecked(path), features.keys());
     for (const { name0, name1, count0 } of pairs) {

@@ -17,7 +17,8 @@ import { followLinks } from "./links.js";
 import { lockBeside, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
-export type Existing = "refuse" | "resume" | "overwrite";
+export const EXISTING = ["refuse", "resume", "overwrite"] as const;
+export type Existing = (typeof EXISTING)[number];
 
 export interface Parts {
   /** The large file; a link is followed. */

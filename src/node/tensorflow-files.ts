@@ -23,8 +23,9 @@ export function findTensorflow(path: string): string | null {
   return (prefix !== path || !existsSync(path)) && existsSync(prefix + INDEX) ? prefix : null;
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Whether a folder is there; what cannot be looked at is none, and is told when it is read. */
+export function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 /** The one checkpoint in a folder, or in the `variables` of a SavedModel. */

@@ -2,8 +2,11 @@
  * What every picture of matches starts from: two images, their features, matches and homography, checked once, in the
  * order in which they are drawn. Pictures are text made by pure functions; encoding images is the caller's part.
  */
+
+import { checkObject, described } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import type { Features, Homography, Matches } from "../features.js";
+import { checkHomography } from "../features.js";
 import { projectPoints } from "../geometry/matrix3.js";
 import { matchedPoints } from "../match/points.js";
 import { checkNumber, withDefaults } from "../options.js";
@@ -92,12 +95,13 @@ export interface Picture {
  * an image that is not a data URI or an option that is not offered. Points that are not finite are left out.
  */
 export function preparePicture(where: string, input: PictureInput): Picture {
+  checkObject(where, "input", input);
   const options = checkOptions(where, input.options);
   const { featuresA: a, featuresB: b, matches, homography } = input;
   const images = [checkPictureImage(where, "A", input.imageA), checkPictureImage(where, "B", input.imageB)] as const;
   const [fromAll, toAll] = matchedPoints(where, a, b, matches);
   const isInlier = new Uint8Array(matches.count);
-  for (const m of homography.inliers) {
+  for (const m of checkHomography(where, homography).inliers) {
     if (m >= matches.count) throw new ShapeError(`${where}: inlier ${m} of ${matches.count} matches`);
     isInlier[m] = 1;
   }
@@ -155,7 +159,7 @@ function checkPictureImage(where: string, letter: "A" | "B", image: PictureImage
   checkNumber(`${where}: image${letter}`, "width", width, { min: 1, integer: true });
   checkNumber(`${where}: image${letter}`, "height", height, { min: 1, integer: true });
   if (typeof href !== "string" || !/^data:image\//i.test(href)) {
-    const got = String(href).slice(0, 40);
+    const got = typeof href === "string" ? href.slice(0, 40) : described(href);
     throw new OptionError(`${where}: "href" of image${letter} must be a data:image/… URI, got "${got}"`);
   }
   return { href, width, height, name: String(name) };

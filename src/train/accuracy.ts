@@ -1,5 +1,7 @@
 /** How right matches of a training pair are: the measure that attention is trained for, on pairs of either kind. */
+
 import type { Features, Matches } from "../features.js";
+import { matchedPoints } from "../match/points.js";
 import { carryOf } from "./correspondences.js";
 import type { TrainingPair } from "./types.js";
 
@@ -8,6 +10,7 @@ import type { TrainingPair } from "./types.js";
  * does not show the point of image 1: such a match is wrong whatever it is.
  */
 export function matchErrors(pair: TrainingPair, a: Features, b: Features, matches: Matches): Float64Array {
+  matchedPoints("matchErrors", a, b, matches);
   const carry = carryOf(pair);
   const errors = new Float64Array(matches.count);
   const there = new Float64Array(2);

@@ -2,15 +2,27 @@
  * Where the cells of image 1's grid are found in image 2: by a homography, or by depth as D2-Net does it (Dusmanu et al.
  * 2019; reference.md §3): a cell is given a depth, carried into the other camera, and kept when the depth found there agrees.
  */
+
+import { checkObject, described } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { inverse3x3 } from "../geometry/matrix3.js";
-import type { CellGrid, Correspondences, DepthWarp, HomographyWarp, TrainingPair } from "./types.js";
+import {
+  type CellGrid,
+  type Correspondences,
+  checkPair,
+  type DepthWarp,
+  type HomographyWarp,
+  type TrainingPair,
+} from "./types.js";
 
 /** Pairs with fewer correspondences are skipped by the reference, and given weight 0 here. */
 export const MIN_CORRESPONDENCES = 128;
 
 /** Depths that differ by less than this are one surface, in units of the reconstruction. */
 const DEPTH_TOLERANCE = 0.05;
+
+/** Cells across a grid beyond which it is a mistake. */
+const MOST_CELLS = 65_535;
 
 /** Pixel of image 1 → pixel of image 2 in `out` (x, y); false where there is none. */
 export type Carry = (x: number, y: number, out: Float64Array) => boolean;
@@ -41,15 +53,16 @@ export function correspond(pair: TrainingPair, grid: CellGrid): Correspondences 
 
 /** Where any point of image 1 is found in image 2. */
 export function carryOf(pair: TrainingPair): Carry {
+  checkPair("carryOf", pair);
   return pair.warp.kind === "depth" ? byDepth(pair, pair.warp) : byHomography(pair, pair.warp);
 }
 
 function checkGrid(grid: CellGrid): CellGrid {
-  const { width, height, scale, shift } = grid;
-  const whole = [width, height].every((size) => Number.isSafeInteger(size) && size > 0);
-  if (!whole || !(scale > 0) || !Number.isFinite(scale) || !Number.isFinite(shift)) {
+  const { width, height, scale, shift } = checkObject("correspond", "grid", grid) as unknown as CellGrid;
+  const whole = [width, height].every((size) => Number.isSafeInteger(size) && size > 0 && size <= MOST_CELLS);
+  if (!whole || typeof scale !== "number" || !(scale > 0) || !Number.isFinite(scale) || !Number.isFinite(shift)) {
     throw new OptionError(
-      `correspond: a grid has a width and height ≥ 1 and a scale > 0, got ${width}×${height}, scale ${scale}, shift ${shift}`,
+      `correspond: a grid has a width and height from 1 to ${MOST_CELLS} and a scale > 0, got ${[width, height].map(described).join("×")}, scale ${described(scale)}, shift ${described(shift)}`,
     );
   }
   return grid;

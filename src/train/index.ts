@@ -31,4 +31,13 @@ export {
   train,
   type ValidationRecord,
 } from "./trainer.js";
-export * from "./types.js";
+export type {
+  CellGrid,
+  Correspondences,
+  DepthWarp,
+  HomographyWarp,
+  PairBatch,
+  PairSource,
+  PairWarp,
+  TrainingPair,
+} from "./types.js";

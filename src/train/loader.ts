@@ -2,10 +2,13 @@
  * Pairs in batches, in the source's order, some of them ahead of the trainer. Where a run is in its data is a cursor of
  * two numbers, so a resumed run goes on with the very next pair.
  */
+
+import { checkObject } from "../check.js";
 import { StateError } from "../errors.js";
+import { checkNumber } from "../options.js";
 import { correspond } from "./correspondences.js";
-import type { Task } from "./task.js";
-import type { Correspondences, PairBatch, PairSource, TrainingPair } from "./types.js";
+import { checkUse, type Task } from "./task.js";
+import { type Correspondences, checkSource, type PairBatch, type PairSource, type TrainingPair } from "./types.js";
 
 /** The next pair to be read. */
 export interface Cursor {
@@ -51,8 +54,20 @@ export async function* groupsOf(
   source: PairSource,
   task: Pick<Task, "grid" | "minCorrespondences">,
   cursor: Cursor,
-  { batch, accumulate, ahead = 2 * batch * accumulate }: LoaderOptions,
+  options: LoaderOptions,
 ): AsyncGenerator<Group> {
+  const where = "groupsOf";
+  checkSource(where, "source", source);
+  checkUse(where, task);
+  checkObject(where, "cursor", cursor);
+  for (const name of ["epoch", "index"] as const)
+    checkNumber(where, `cursor.${name}`, cursor[name], { min: 0, integer: true });
+  checkObject(where, "options", options);
+  for (const name of ["batch", "accumulate"] as const) {
+    checkNumber(where, name, options[name], { min: 1, max: 1e6, integer: true });
+  }
+  const { batch, accumulate, ahead = 2 * batch * accumulate } = options;
+  checkNumber(where, "ahead", ahead, { min: 1, integer: true });
   const { epoch } = cursor;
   const end = source.length;
   const read = (index: number): Promise<Usable | string> => {

@@ -2,6 +2,7 @@
  * Recipes: what is trained with which loss. The reference's are known by their names, and every recipe has a readable one
  * that says the same: `distinctiveness-n2-lambda0.5-squashed-shared`.
  */
+import { checkText } from "../check.js";
 import { OptionError } from "../errors.js";
 import type { AttentionKind } from "../model/attention-kinds.js";
 import { ENCODER_DIMS } from "../model/reference.js";
@@ -89,6 +90,7 @@ export const ENCODER_RECIPES: readonly string[] = ENCODER_DIMS.map((dim) => `cfe
 
 /** The recipe of that name, in the reference's words or in readable ones; an OptionError that lists the names otherwise. */
 export function parseRecipe(name: string): Recipe {
+  checkText("parseRecipe", "name", name);
   const [, prefix, rest] = /^(?:(cfe\d+)(?:_|$))?(.*)$/s.exec(name) as unknown as [string, string | undefined, string];
   const dim = prefix === undefined ? undefined : ENCODER_DIMS.find((d) => prefix === `cfe${d}`);
   if (prefix !== undefined && dim === undefined) throw unknown(name, `there is no encoder "${prefix}"`);

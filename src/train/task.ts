@@ -2,8 +2,11 @@
  * What is trained: parameters, and a loss that is a pure function of them and of a batch. The trainer knows nothing of
  * networks, a task nothing of optimizers, files or time.
  */
+
+import { checkFunction, checkObject, checkText } from "../check.js";
 import type { Feed, InputSpec } from "../graph/compile.js";
 import type { Arr } from "../model/operators.js";
+import { checkNumber } from "../options.js";
 import type { Parameter } from "./parameters.js";
 import type { CellGrid, PairBatch } from "./types.js";
 
@@ -47,4 +50,22 @@ export interface Task {
   loss(given: LossInputs, training: boolean): LossOutputs;
   /** Frees the sessions of frozen parts. */
   dispose(): Promise<void>;
+}
+
+/** An OptionError for what is no task. */
+export function checkTask(where: string, task: Task): void {
+  checkObject(where, "task", task);
+  checkText(where, "task.name", task.name);
+  checkObject(where, "task.recipe", task.recipe);
+  for (const name of ["parameters", "state", "inputs", "feeds", "loss", "dispose"] as const) {
+    checkFunction(where, `task.${name}`, task[name]);
+  }
+  checkUse(where, task);
+}
+
+/** What the loader asks of a task. */
+export function checkUse(where: string, task: Pick<Task, "grid" | "minCorrespondences">): void {
+  checkObject(where, "task", task);
+  checkObject(where, "task.grid", task.grid);
+  checkNumber(where, "task.minCorrespondences", task.minCorrespondences, { min: 0 });
 }

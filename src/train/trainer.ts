@@ -3,17 +3,20 @@
  * is to be kept or shown goes through hooks. A run that is resumed from a checkpoint does to the last bit what the
  * uninterrupted one would have done: everything that matters is a function of the options, the state and the cursor.
  */
+
+import { checkObject } from "../check.js";
 import { OptionError, StateError } from "../errors.js";
 import type { CompileOptions } from "../graph/compile.js";
 import type { SessionInfo } from "../graph/session.js";
+import { checkNumber } from "../options.js";
 import { type Cursor, type Group, groupsOf, type Skipped } from "./loader.js";
 import { hyperparameters } from "./optimizer.js";
 import { type TrainOptions, trainOptions } from "./options.js";
 import { type Parameter, unflatten } from "./parameters.js";
 import { rateAt, type ScheduleOptions } from "./schedule.js";
 import { Stepper, type StepResult, type TrainState } from "./step.js";
-import type { Task } from "./task.js";
-import type { PairSource } from "./types.js";
+import { checkTask, type Task } from "./task.js";
+import { checkSource, type PairSource } from "./types.js";
 
 /** Everything that a run needs to go on. */
 export interface Snapshot {
@@ -86,13 +89,21 @@ export interface TrainOutcome {
 }
 
 /** Updates of the whole run, as far as options and data tell before it begins. */
-export function plannedSteps(options: TrainOptions, pairs: number): number {
+export function plannedSteps(given: TrainOptions, pairs: number): number {
+  const options = trainOptions(given);
+  checkNumber("plannedSteps", "pairs", pairs, { min: 0, integer: true });
   return options.steps ?? options.epochs * Math.ceil(pairs / (options.batch * options.accumulate));
 }
 
 /** Trains to the end. Throws a StateError for a loss that is not finite, and whatever sources, task and hooks throw. */
 export async function train(request: TrainRequest): Promise<TrainOutcome> {
+  checkObject("train", "the request", request);
   const { task, train: source, validation, resume, hooks = {} } = request;
+  checkTask("train", task);
+  checkSource("train", "train", source);
+  if (validation !== null) checkSource("train", "validation", validation);
+  if (resume !== undefined) checkObject("train", "resume", resume);
+  checkObject("train", "hooks", hooks);
   const options = trainOptions(request.options);
   if (source.length === 0) throw new OptionError("training: there are no pairs to train on");
   const run = new Run(task, options, source.length, request.runtime ?? {}, resume);

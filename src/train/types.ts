@@ -2,7 +2,10 @@
  * What training works on: pairs of images whose points are known to correspond, whether by depth (MegaDepth) or by a
  * homography (a folder of photographs). Every loss sees the same batch, so every loss works on both.
  */
+
+import { checkList, checkNumbers, checkObject, checkText, wrong } from "../check.js";
 import type { Image } from "../image/image.js";
+import { checkChoice, checkNumber } from "../options.js";
 
 /** Where points of image 1 are found in image 2. Pixel centres on integers. */
 export type PairWarp = HomographyWarp | DepthWarp;
@@ -73,4 +76,30 @@ export interface PairSource {
   /** What of the data is not used, each with its reason: scenes without pairs, broken files. */
   leftOut?(): readonly string[];
   dispose(): Promise<void>;
+}
+
+/** An OptionError for what is no source of pairs. */
+export function checkSource(where: string, name: string, source: PairSource): void {
+  if (typeof source !== "object" || source === null || typeof source.pair !== "function") {
+    throw wrong(where, name, "a source of pairs, as openSource() gives it", source);
+  }
+  checkText(where, `${name}.digest`, source.digest);
+  checkNumber(where, `${name}.length`, source.length, { min: 0, integer: true });
+}
+
+/** An OptionError or ShapeError for what is no pair of images with what warps one to the other. */
+export function checkPair(where: string, pair: TrainingPair): TrainingPair {
+  checkObject(where, "pair", pair);
+  const { id, images, warp } = pair;
+  checkText(where, "pair.id", id);
+  if (checkList(where, "pair.images", images).length !== 2) throw wrong(where, "pair.images", "two images", images);
+  // Only their sizes count for where points go: pixels need not be there.
+  for (const image of images) checkObject(where, "one of pair.images", image);
+  checkObject(where, "pair.warp", warp);
+  checkChoice(where, "pair.warp.kind", warp.kind, ["homography", "depth"]);
+  if (warp.kind === "homography") checkNumbers(where, "pair.warp.matrix", warp.matrix);
+  else
+    for (const name of ["depths", "intrinsics", "poses", "boxes"] as const)
+      checkList(where, `pair.warp.${name}`, warp[name]);
+  return pair;
 }

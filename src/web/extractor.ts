@@ -1,4 +1,6 @@
 /** Models in a browser: weights and configuration from addresses or bytes. */
+
+import { checkBytes, checkObject, checkText, wrong } from "../check.js";
 import { IoError, OptionError } from "../errors.js";
 import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
@@ -7,7 +9,8 @@ import { openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
 import { parseVerdictModel } from "../geometry/verdict.js";
-import type { Runtime, SessionOptions } from "../graph/session.js";
+import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
+import { checkChoice, checkNumber } from "../options.js";
 import { webRuntime } from "./runtime.js";
 
 /** Model, options of extraction and runtime of openExtractor. */
@@ -19,11 +22,24 @@ export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
 }
 
 /** An extractor over a model of any family. Throws an IoError for an address that does not answer. */
-export async function openExtractor({ model, runtime, backend, threads, ...extract }: OpenOptions): Promise<Extractor> {
+export async function openExtractor(options: OpenOptions): Promise<Extractor> {
+  const where = "openExtractor";
+  checkObject(where, "options", options);
+  const { model, runtime, backend, threads, ...extract } = options;
   if (!model)
     throw new OptionError(
       "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s/', location.href)",
     );
+  if (typeof model === "object" && !(model instanceof URL)) {
+    const { weights, config } = checkObject(where, '"model"', model);
+    checkBytes(`${where}: weights`, weights);
+    checkBytes(`${where}: config`, config);
+  } else if (!(model instanceof URL)) checkText(where, '"model"', model);
+  if (runtime !== undefined && typeof runtime?.open !== "function") {
+    throw wrong(where, '"runtime"', "an object with the method open", runtime);
+  }
+  if (backend !== undefined) checkChoice(where, "backend", backend, BACKENDS);
+  if (threads !== undefined) checkNumber(where, "threads", threads, { min: 1, max: 256, integer: true });
   const files =
     typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };
   const { tensors } = readSafetensors(files.weights);

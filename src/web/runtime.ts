@@ -1,4 +1,5 @@
 /** ONNX Runtime for browsers (and Node) behind the Runtime interface: wasm always, webgpu when asked for and present. */
+import { checkText } from "../check.js";
 import { UnsupportedError } from "../errors.js";
 import { openOrtSession } from "../graph/ort.js";
 import type { Runtime } from "../graph/session.js";
@@ -8,7 +9,7 @@ let wasmPaths: string | undefined;
 
 /** Sets the folder (a URL with a trailing slash) of onnxruntime-web's wasm files; call it before the first session. */
 export function setWasmPaths(folder: string): void {
-  wasmPaths = folder;
+  wasmPaths = checkText("setWasmPaths", "folder", folder);
 }
 
 /** Threads need shared memory, which browsers give to cross-origin isolated pages only. */

@@ -1,11 +1,14 @@
 /** A model's verdict (same, uncertain, different) fitted on photographs, measured on others, and written into the model. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fitVerdict, roundVerdict, type VerdictFigures, verdictFigures } from "../../bench/calibration.js";
+import { checkFunction, checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { parseVerdictModel, type VerdictModel } from "../../geometry/verdict.js";
-import { ioError, writeFileAtomic } from "../atomic.js";
+import { checkNumber } from "../../options.js";
+import { checkPath, ioError, writeFileAtomic } from "../atomic.js";
 import { type OpenOptions, openExtractor } from "../extractor.js";
 import { MODEL_FILES, withModelFolder } from "../model-folder.js";
 import type { OpenExtractor } from "./methods.js";
@@ -55,6 +58,18 @@ export interface Calibration {
 
 /** Fits a model's verdict. OptionError for a wrong request, IoError for what cannot be read or written. */
 export async function calibrateVerdict(options: CalibrationOptions): Promise<Calibration> {
+  const where = "calibrateVerdict";
+  checkPath(`${where}: photos`, checkObject(where, "options", options).photos);
+  for (const name of ["test", "into"] as const)
+    if (options[name] !== undefined) checkPath(`${where}: ${name}`, options[name]);
+  for (const name of ["pairs", "different"] as const) {
+    if (options[name] !== undefined) checkNumber(where, name, options[name], { min: 1, integer: true });
+  }
+  for (const name of ["same", "unlike"] as const) {
+    if (options[name] !== undefined) checkNumber(where, name, options[name], { min: 0, max: 1 });
+  }
+  if (options.seed !== undefined) checkNumber(where, "seed", options.seed, { min: 0, max: 2 ** 32 - 1, integer: true });
+  if (options.openExtractor !== undefined) checkFunction(where, "openExtractor", options.openExtractor);
   const { into } = options;
   if (into === undefined) return calibrate(options, null);
   await readConfig(into);

@@ -1,6 +1,8 @@
 /** Finished runs compared pair by pair, found by the names that people give them. */
+
 import { type CompareOptions, type Comparison, compareRuns } from "../../bench/compare.js";
 import type { MethodRun, RunInfo } from "../../bench/types.js";
+import { checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { findRuns } from "./find-results.js";
 import { resultsName } from "./run.js";
@@ -15,11 +17,8 @@ export interface CompareResultsOptions extends Partial<CompareOptions> {
  * Compares the runs that `a` and `b` lead to: a results file, the folder of a benchmark, or the beginning of a results
  * file's name. OptionError where there is none, or more than one to choose from.
  */
-export async function compareResults(
-  a: string,
-  b: string,
-  { out, ...options }: CompareResultsOptions,
-): Promise<Comparison[]> {
+export async function compareResults(a: string, b: string, given: CompareResultsOptions): Promise<Comparison[]> {
+  const { out, ...options } = checkObject("compareResults", "options", given) as unknown as CompareResultsOptions;
   const couples = pairUp(a, await findRuns(a, out), b, await findRuns(b, out));
   return couples.map(([first, second]) => compareRuns(first, second, options));
 }

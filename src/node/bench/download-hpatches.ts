@@ -2,11 +2,13 @@
  * HPatches into a folder: fetched, checked, unpacked without what the evaluation leaves out. It can be
  * stopped and called again at any time; what is there is not fetched again.
  */
+
 import { rm } from "node:fs/promises";
 import { dirname, join, normalize, parse, resolve } from "node:path";
 import { HIGH_RESOLUTION, HPATCHES_FOLDER, HPATCHES_SEQUENCES, HPATCHES_URL } from "../../bench/hpatches.js";
+import { checkFlag, checkObject, checkText } from "../../check.js";
 import { FormatError, IoError, OptionError } from "../../errors.js";
-import { ioError } from "../atomic.js";
+import { checkPath, ioError } from "../atomic.js";
 import { checkSha256 } from "../download.js";
 import { makeFolder } from "../folders.js";
 import { lockBeside, withLock } from "../lock.js";
@@ -53,6 +55,12 @@ export interface DownloadedHpatches {
  * without whole sequences, IoError for the disk and the network.
  */
 export async function downloadHpatches(request: HpatchesDownload = {}): Promise<DownloadedHpatches> {
+  checkObject("downloadHpatches", "the request", request);
+  if (request.out !== undefined) checkPath("downloadHpatches: out", request.out);
+  if (request.url !== undefined) checkText("downloadHpatches", "url", request.url);
+  for (const name of ["all", "keepArchive"] as const) {
+    if (request[name] !== undefined) checkFlag("downloadHpatches", name, request[name]);
+  }
   checkRequest(request);
   const folder = plainFolder(request.out ?? HPATCHES_FOLDER);
   const all = request.all ?? false;

@@ -1,9 +1,11 @@
 /** Finished runs out of results files, named as people do: a file, a folder of a run, or the beginning of a key. */
+
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parsePairRecord } from "../../bench/records.js";
 import type { MethodRun } from "../../bench/types.js";
 import { FormatError, OptionError } from "../../errors.js";
+import { checkPath } from "../atomic.js";
 import { readJsonLines } from "./json-lines.js";
 
 /**
@@ -11,6 +13,8 @@ import { readJsonLines } from "./json-lines.js";
  * file's name in `out`. OptionError where there is none, FormatError for a file without a single result.
  */
 export async function findRuns(named: string, out: string): Promise<MethodRun[]> {
+  checkPath("findRuns", named);
+  checkPath("findRuns: out", out);
   const paths = await findResults(named, out);
   return Promise.all(paths.map(readRun));
 }

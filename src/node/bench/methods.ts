@@ -3,9 +3,10 @@
  * so that a job in another process can open the same method; a plan adds what makes its results its own (checksum,
  * options, versions) and the protocols under which it is scored.
  */
-import { createHash } from "node:crypto";
 
+import { createHash } from "node:crypto";
 import { BASELINE_NAMES, type BaselineName, openBaseline } from "../../bench/baselines.js";
+import { checkObject, checkText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { Features } from "../../features.js";
@@ -63,6 +64,8 @@ const DEFAULT_LIMIT = 2000;
 
 /** "orb", "akaze", "files:.EXT", "h5:PATH", or a model's name or path with the options that models share. */
 export function parseMethod(text: string, shared: OpenOptions): MethodSpec {
+  checkText("parseMethod", "the method", text);
+  checkObject("parseMethod", "the shared options", shared);
   if (text.startsWith("files:")) return { kind: "files", extension: checkExtension(text.slice(6)) };
   if (text.startsWith("h5:")) {
     if (text.length === 3) throw new OptionError("--method h5:PATH needs the path of an HDF5 file");

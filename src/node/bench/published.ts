@@ -2,12 +2,14 @@
  * The published curves on HPatches (108 sequences, all keypoints, mutual nearest neighbours), which come with the
  * package as data. They may be drawn only beside results on the same 108 sequences.
  */
+
 import { fileURLToPath } from "node:url";
 import { PUBLISHED_NAMES } from "../../bench/published-names.js";
 import { type MethodCurve, THRESHOLDS } from "../../bench/types.js";
+import { checkText } from "../../check.js";
 import { FormatError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "../atomic.js";
 
 const FILE = fileURLToPath(new URL("../../../data/published_hpatches.json", import.meta.url));
 
@@ -18,6 +20,8 @@ export async function publishedCurves(): Promise<MethodCurve[]> {
 
 /** Writes a page with their figures; `command`: what makes it again, as it is shown. */
 export async function savePublishedReport(path: string, command: string): Promise<void> {
+  checkPath("savePublishedReport", path);
+  checkText("savePublishedReport", "command", command);
   const { benchReportHtml } = await import("../../bench/report/index.js");
   const page = await benchReportHtml({
     title: "Published results on HPatches",

@@ -1,7 +1,9 @@
 /** The benchmark's report: pictures gathered from the images and the kept features, then one page. */
+
 import { topFeatures } from "../../bench/features.js";
 import { benchReportHtml, type ReportInput } from "../../bench/report/index.js";
 import type { MethodRun } from "../../bench/types.js";
+import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { decodeRecord } from "../../formats/record.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
@@ -52,7 +54,7 @@ function pictureSource({ data, out, loading, plans, openExtractor }: Pictured): 
   const planOf = ({ info }: MethodRun) => plans.find(({ key }) => key === info.key);
   const imageOf = (sequence: string, number: number) => {
     const image = data.sequences.find(({ name }) => name === sequence)?.images[number - 1];
-    if (!image) throw new Error(`the data have no image ${number} of ${sequence}`);
+    if (!image) throw new OptionError(`the data have no image ${number} of ${sequence}`);
     return image;
   };
   const source: PictureSource = {

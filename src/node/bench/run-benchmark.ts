@@ -2,15 +2,18 @@
  * The benchmark as one call: methods scored on image sequences with known homographies. What is finished is kept in a
  * folder at once (run.ts), so that the same call goes on where a stopped one was.
  */
+
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { untilAborted } from "../../abort.js";
 import { isFullHpatches } from "../../bench/hpatches.js";
 import type { ReportInput } from "../../bench/report/input.js";
 import type { ChangeCurve, MethodCurve, MethodRun } from "../../bench/types.js";
+import { checkList, checkObject, checkText, wrong } from "../../check.js";
 import { OptionError, StateError, StrataError } from "../../errors.js";
 import { DEFAULT_PIXEL_LIMIT } from "../../image/image.js";
-import { isHopeless } from "../atomic.js";
+import { checkNumber } from "../../options.js";
+import { checkPath, isHopeless } from "../atomic.js";
 import { openExtractor } from "../extractor.js";
 import { checkWritable } from "../folders.js";
 import { lockPath, withLock } from "../lock.js";
@@ -79,12 +82,27 @@ export interface BenchmarkResult {
  * FormatError that lists every fault of the data, IoError for the disk and for a folder in which another run is at work.
  */
 export async function runBenchmark(request: BenchmarkRequest): Promise<BenchmarkResult> {
+  checkRequest("runBenchmark", request);
   const { out } = request;
   const specs = request.methods.map((method) => (typeof method === "string" ? parseMethod(method, {}) : method));
   if (specs.length === 0) throw new OptionError('runBenchmark: "methods" is empty; name at least one');
   await checkWritable([join(out, "results", "any")]);
   // Two processes would add to the same files of results.
   return withLock(lockPath(out), `the folder ${out}`, () => runLocked(specs, request));
+}
+
+function checkRequest(where: string, request: BenchmarkRequest): void {
+  checkObject(where, "the request", request);
+  const { data, out, methods, jobs, threads, seed } = request;
+  for (const [name, path] of Object.entries({ data, out })) checkPath(`${where}: ${name}`, path);
+  for (const method of checkList(where, "methods", methods)) {
+    if (typeof method !== "string")
+      checkText(where, "the kind of a method", checkObject(where, "a method", method).kind);
+  }
+  for (const [name, count] of Object.entries({ jobs, threads })) {
+    if (count !== undefined) checkNumber(where, name, count, { min: 1, max: 1024, integer: true });
+  }
+  if (seed !== undefined) checkNumber(where, "seed", seed, { min: 0, max: 2 ** 32 - 1, integer: true });
 }
 
 async function runLocked(specs: readonly MethodSpec[], request: BenchmarkRequest): Promise<BenchmarkResult> {
@@ -179,7 +197,15 @@ export interface ReportText {
 }
 
 /** A finished benchmark as reports, JSON and tables take it. */
-export function benchmarkReport(result: BenchmarkResult, { command, title, cached = [] }: ReportText): ReportInput {
+export function benchmarkReport(result: BenchmarkResult, text: ReportText): ReportInput {
+  const where = "benchmarkReport";
+  const { command, title, cached = [] } = checkObject(where, "text", text) as unknown as ReportText;
+  checkText(where, "command", command);
+  checkList(where, "data.sequences", checkObject(where, "data", checkObject(where, "result", result).data).sequences);
+  for (const name of ["runs", "changes", "failures", "notes"] as const) checkList(where, name, result[name]);
+  for (const failure of result.failures) {
+    if (!(failure instanceof StrataError)) throw wrong(where, "one of failures", "an error of strata", failure);
+  }
   const { data, runs, changes, failures, notes } = result;
   return {
     ...(title === undefined ? {} : { title }),
@@ -197,9 +223,16 @@ export function benchmarkReport(result: BenchmarkResult, { command, title, cache
 export async function saveBenchmarkReport(
   path: string,
   input: ReportInput,
-  { plans, data }: Pick<BenchmarkResult, "plans" | "data">,
+  result: Pick<BenchmarkResult, "plans" | "data">,
   request: BenchmarkRequest,
 ): Promise<void> {
+  const where = "saveBenchmarkReport";
+  checkPath(where, path);
+  checkList(where, "input.runs", checkObject(where, "input", input).runs);
+  const { plans, data } = checkObject(where, "result", result) as unknown as typeof result;
+  checkList(where, "plans", plans);
+  checkObject(where, "data", data);
+  checkRequest(where, request);
   const watch = watchOf(request, () => {});
   const open = request.openExtractor ?? openExtractor;
   const pictured = { data, out: request.out, loading: loadingOf(request), watch, plans, openExtractor: open };

@@ -8,12 +8,14 @@
  *   OUT/results/KEY.PROTOCOL-HASH.jsonl        a line per pair; the hash is of scoring, seed and versions
  *   OUT/results/KEY.PROTOCOL-HASH.curves.jsonl a line per photograph, change and value (change-curves.ts)
  */
+
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseImageRecord, parsePairRecord } from "../../bench/records.js";
 import { scoringOf } from "../../bench/score-pair.js";
 import type { ImageRecord, MethodRun, PairRecord, RunInfo } from "../../bench/types.js";
+import { checkObject, checkText } from "../../check.js";
 import { FormatError, StrataError } from "../../errors.js";
 import { canonicalJson, decodeRecord, sameProvenance } from "../../formats/record.js";
 import { isHopeless, readFileChecked } from "../atomic.js";
@@ -281,7 +283,9 @@ export function runInfo(plan: MethodPlan, protocol: Protocol, { data, seed }: Be
 }
 
 /** Name of a run's results file without its ending. */
-export function resultsName({ key, protocol, scoring, seed, versions }: RunInfo): string {
+export function resultsName(info: RunInfo): string {
+  const { key, protocol, scoring, seed, versions } = checkObject("resultsName", "info", info) as unknown as RunInfo;
+  for (const [name, text] of Object.entries({ key, protocol })) checkText("resultsName", name, text);
   const hash = createHash("sha256").update(canonicalJson({ scoring, seed, versions })).digest("hex");
   return `${key}.${protocol}-${hash.slice(0, 8)}`;
 }

@@ -3,14 +3,16 @@
  * homographies H_1_2, H_1_3, … All that is wrong with them is found before any work and said at once; a digest over
  * every image and homography names the data, so that results on other data are never taken for these.
  */
+
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { sequenceKind } from "../../bench/hpatches.js";
 import type { PairTruth, SequenceKind } from "../../bench/types.js";
+import { checkTexts } from "../../check.js";
 import { FormatError, OptionError, StrataError } from "../../errors.js";
 import { withDefaults } from "../../options.js";
-import { ioError, readFileChecked } from "../atomic.js";
+import { checkPath, ioError, readFileChecked } from "../atomic.js";
 import { isImageName, passedOverKind } from "../image-kinds.js";
 
 /** An image of a sequence. */
@@ -71,6 +73,8 @@ const MOST_IMAGES = 1000;
  */
 export async function openSequences(folder: string, options: Partial<SequencesOptions> = {}): Promise<Sequences> {
   const { skipBad, only } = withDefaults<SequencesOptions>("openSequences", { skipBad: false, only: null }, options);
+  checkPath("openSequences", folder);
+  if (only !== null) checkTexts("openSequences", '"only"', only);
   const root = resolve(folder);
   const found = await findFolders(root, folder);
   if (found.length === 0) {

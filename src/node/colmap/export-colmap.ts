@@ -1,12 +1,16 @@
 /** Features and matches to a COLMAP database, or to the text files that COLMAP imports. */
+
 import { extname, join } from "node:path";
 import { untilAborted } from "../../abort.js";
+import { checkFlag, checkMap, checkNumbers, checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { describeDescriptors, type Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
 import type { CameraModelName } from "../../formats/colmap-cameras.js";
 import type { ColmapDatabase, ColmapVersion } from "../../formats/colmap-database-parts.js";
 import type { CAMERA_MODES, Verification, VerifiedPair } from "../../formats/colmap-results.js";
+import { checkNumber } from "../../options.js";
+import { checkPath } from "../atomic.js";
 import type { FeatureFileOptions } from "../feature-file.js";
 import { type LoadedFeatures, loadFeatures } from "../features-files.js";
 import { checkWritable } from "../folders.js";
@@ -81,6 +85,7 @@ export async function exportColmap(
   out: string,
   options: ExportColmapOptions = {},
 ): Promise<ExportColmapResult> {
+  checkArguments(input, out, options);
   const { images, descriptorKind, minScore, force, verify = "none", descriptors = true, signal } = options;
   const toDatabase = isDatabasePath(out);
   if (!toDatabase && !descriptors) {
@@ -199,4 +204,20 @@ function countsOf(features: ReadonlyMap<string, Features>, pairs: readonly Verif
     verifiedPairs: held.length,
     inliers: sum(held.map(({ matches, verified: by }) => by?.inliers.length ?? matches.count)),
   };
+}
+
+function checkArguments(input: string | LoadedFeatures, out: string, options: ExportColmapOptions): void {
+  const where = "exportColmap";
+  if (typeof input === "string") checkPath(`${where}: input`, input);
+  else checkMap(where, "input.features", checkObject(where, "input", input).features);
+  checkPath(`${where}: out`, out);
+  checkObject(where, "options", options);
+  const { matches, minScore, threshold, seed, cameraParams, descriptors, force } = options;
+  if (matches !== undefined) checkPath(`${where}: matches`, matches);
+  if (minScore !== undefined) checkNumber(where, "minScore", minScore);
+  if (threshold !== undefined) checkNumber(where, "threshold", threshold, { min: 0 });
+  if (seed !== undefined) checkNumber(where, "seed", seed, { min: 0, integer: true });
+  if (cameraParams !== undefined) checkNumbers(where, "cameraParams", cameraParams);
+  for (const [name, flag] of Object.entries({ descriptors, force }))
+    if (flag !== undefined) checkFlag(where, name, flag);
 }

@@ -2,10 +2,13 @@
  * A model of the registry into the cache: from its address or a mirror, with a login where the server asks for one, checked
  * by what the registry knows. What is in the cache and unchanged is not fetched again, so no network is needed then.
  */
+
 import { rename, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { checkObject } from "../../check.js";
 import { OptionError, UnsupportedError } from "../../errors.js";
 import type { ModelEntry, RemoteFile } from "../../model/registry-entry.js";
+import { checkEntry } from "../../model/registry-entry.js";
 import { ioError } from "../atomic.js";
 import { type Downloaded, type DownloadProgress, downloadFile, hashFile } from "../download.js";
 import { makeFolder } from "../folders.js";
@@ -58,6 +61,8 @@ export interface FetchedModel extends CachedModel {
  * it, an UnsupportedError for a model that no address is known of.
  */
 export async function fetchModel(entry: ModelEntry, options: FetchOptions = {}): Promise<FetchedModel> {
+  checkEntry("fetchModel", entry);
+  checkObject("fetchModel", "options", options);
   if (entry.shipped) throw new OptionError(`"${entry.name}" comes with strata; there is nothing to fetch`);
   const folder = modelFolder(entry.name);
   await makeFolder(folder).catch((cause) => {

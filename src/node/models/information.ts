@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { FormatError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { readFileChecked } from "../atomic.js";
+import { checkPath, readFileChecked } from "../atomic.js";
 import { hashFile } from "../download.js";
 import { checkUrl, shownAddress } from "../http.js";
 import { MODEL_FILES } from "../model-folder.js";
@@ -42,6 +42,7 @@ const ARCHIVE = /\.(tar|tgz|tar\.gz)$/i;
  * OptionError for a name that nobody knows; as reading does for damage.
  */
 export async function modelInformation(target: string, file?: string): Promise<ModelInformation> {
+  checkPath("modelInformation", target);
   const registry = await openRegistry(file);
   if (existsSync(target)) return ofPath(target, registry);
   const known = (await knownModels(file)).find(({ name }) => name === target);

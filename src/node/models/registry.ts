@@ -2,13 +2,15 @@
  * Registries: what models there are and where they come from. Strata's own is data/models.json; a user's file in the same
  * form adds to it, and an entry there goes before one of ours of the same name.
  */
+
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkObject } from "../../check.js";
 import { FormatError, IoError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { type ModelEntry, objectOf, parseEntry } from "../../model/registry-entry.js";
-import { readFileChecked } from "../atomic.js";
+import { checkPath, readFileChecked } from "../atomic.js";
 import type { Environment } from "../proxy.js";
 import { strataHome } from "./home.js";
 
@@ -70,6 +72,8 @@ function isSimilar(known: string, name: string): boolean {
  * where there is one. A FormatError names file, entry and what is wrong.
  */
 export async function openRegistry(file?: string, environment: Environment = process.env): Promise<Registry> {
+  if (file !== undefined) checkPath("openRegistry", file);
+  checkObject("openRegistry", "environment", environment);
   const own = await readRegistry(OWN);
   const users = file ?? usersRegistry(environment);
   const added = users === undefined ? [] : await readRegistry(users);

@@ -1,4 +1,5 @@
 /** Models taken out of the cache. */
+import { checkFunction, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { listCached, removeCached } from "./cache.js";
 import { modelsHome } from "./home.js";
@@ -16,6 +17,8 @@ export async function removeModels(
   names: readonly string[],
   onRemoved: (model: RemovedModel) => void = () => {},
 ): Promise<RemovedModel[]> {
+  checkTexts("removeModels", "names", names);
+  checkFunction("removeModels", "onRemoved", onRemoved);
   const wanted = [...new Set(names)];
   const there = (await listCached()).map(({ name }) => name);
   for (const name of wanted.filter((name) => !there.includes(name))) {

@@ -2,12 +2,16 @@
  * One file per image, beside it or mirrored in a folder. Each is written whole or not at all, so several processes may
  * work on one folder. A file that is there is replaced, unless the run resumes and it is what the run would write.
  */
+
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
+import { checkFlag, checkObject, checkText } from "../../check.js";
 import { StrataError } from "../../errors.js";
 import { codecOf, type RecordFormat } from "../../formats/feature-formats.js";
+import { FEATURE_FORMATS } from "../../formats/features.js";
 import { sameProvenance } from "../../formats/record.js";
-import { isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkChoice } from "../../options.js";
+import { checkPath, isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 import { refuseOverwriting } from "../overwriting.js";
 import {
@@ -47,7 +51,17 @@ export function outputBase({ path, name }: NamedImage, out: string | undefined):
 }
 
 /** A store of one file per image. */
-export function fileStore({ format, extension, out, append, resume }: FileStoreOptions): FeatureStore {
+export function fileStore(options: FileStoreOptions): FeatureStore {
+  const { format, extension, out, append, resume } = checkObject(
+    "fileStore",
+    "options",
+    options,
+  ) as unknown as FileStoreOptions;
+  checkChoice("fileStore", "format", format, FEATURE_FORMATS);
+  if (typeof extension !== "function") checkText("fileStore", '"extension"', extension);
+  if (out !== undefined) checkPath("fileStore: out", out);
+  checkFlag("fileStore", '"append"', append);
+  checkFlag("fileStore", '"resume"', resume);
   const outputs: string[] = [];
   let run: StoredRun | undefined;
   let ending = "";

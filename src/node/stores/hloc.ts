@@ -6,15 +6,18 @@
  * What is in the file stays: a resumed run adds to it and takes the place of images that changed. Features of several
  * models or options are never mixed in one file; where a run would leave some of another kind, it is refused.
  */
+
 import { createHash } from "node:crypto";
 import { rm, stat } from "node:fs/promises";
+import { checkObject } from "../../check.js";
 import { FormatError, LimitError, OptionError, StateError, StrataError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import { parseJson } from "../../formats/bytes.js";
 import type { HlocEntry } from "../../formats/hloc.js";
 import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "../../formats/record.js";
-import { isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
-import { type Existing, openParts, type Parts, partDigest, partsFolder } from "../parts.js";
+import { checkChoice } from "../../options.js";
+import { checkPath, isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
+import { EXISTING, type Existing, openParts, type Parts, partDigest, partsFolder } from "../parts.js";
 import {
   type FeatureStore,
   imageOf,
@@ -45,7 +48,10 @@ export interface HlocStoreOptions {
 type Stored = Map<string, Provenance>;
 
 /** A store of one HDF5 file for all images. */
-export function hlocStore({ file: given, existing }: HlocStoreOptions): FeatureStore {
+export function hlocStore(options: HlocStoreOptions): FeatureStore {
+  const { file: given, existing } = checkObject("hlocStore", "options", options) as unknown as HlocStoreOptions;
+  checkPath("hlocStore: file", given);
+  checkChoice("hlocStore", "existing", existing, EXISTING);
   let parts: Parts | undefined;
   let run: StoredRun | undefined;
   let stored: Stored = new Map();

@@ -3,18 +3,21 @@
  * and training.json (where the run is, options, recipe, data, versions). A folder is written under another name and
  * renamed, so one that is there is whole; older ones go only when a newer one is there.
  */
+
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { checkList, checkMap, checkObject, checkText } from "../../check.js";
 import { FormatError, OptionError, StrataError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { canonicalJson } from "../../formats/record.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
+import { checkNumber } from "../../options.js";
 import { type Layout, unflatten } from "../../train/parameters.js";
 import type { TrainState } from "../../train/step.js";
 import type { Snapshot } from "../../train/trainer.js";
-import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkPath, ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { temporaryFor } from "../temporary.js";
 
 /** What a run is made of; it must be the same when it is resumed. */
@@ -57,7 +60,13 @@ export interface StoreOptions {
 
 /** Where checkpoints of a run go; `directory` is made. */
 export async function openCheckpoints(directory: string, options: StoreOptions): Promise<CheckpointStore> {
+  const where = "openCheckpoints";
+  checkPath(where, directory);
+  checkObject(where, "options", options);
   const { identity, layout, stateLayout, versions, keep = 2 } = options;
+  for (const [name, value] of Object.entries({ identity, layout, stateLayout, versions }))
+    checkObject(where, name, value);
+  checkNumber(where, "keep", keep, { min: 1, integer: true });
   await mkdir(directory, { recursive: true }).catch((cause) => {
     throw ioError("make", directory, cause);
   });
@@ -93,6 +102,7 @@ export async function openCheckpoints(directory: string, options: StoreOptions):
 export async function latestCheckpoint(
   directory: string,
 ): Promise<{ path: string; damaged: string[]; checkpoint: Checkpoint } | null> {
+  checkPath("latestCheckpoint", directory);
   const damaged: string[] = [];
   for (const name of (await checkpointNames(directory)).reverse()) {
     const path = join(directory, name);
@@ -108,6 +118,7 @@ export async function latestCheckpoint(
 
 /** The checkpoint with the least validation loss, or the newest where nothing was validated. */
 export async function bestCheckpoint(directory: string): Promise<string | null> {
+  checkPath("bestCheckpoint", directory);
   const names = await checkpointNames(directory);
   const best = await readFile(join(directory, BEST)).catch(() => null);
   const { step } = (best ? parseJson(join(directory, BEST), best) : {}) as { step?: number };
@@ -129,6 +140,7 @@ export interface Checkpoint {
 
 /** Reads one checkpoint folder; FormatError for anything damaged. */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  checkPath("readCheckpoint", path);
   const file = join(path, "training.json");
   const training = parseJson(file, await readFileChecked(file)) as Partial<TrainingJson>;
   const bytes = await readFileChecked(join(path, "model.safetensors"));
@@ -179,6 +191,21 @@ export function resumeFrom(
   layout: Layout,
   stateLayout: Layout,
 ): Snapshot {
+  const where = "resumeFrom";
+  checkObject(where, "checkpoint", checkpoint);
+  checkMap(where, "the checkpoint's tensors", checkpoint.tensors);
+  for (const one of [checkpoint.identity, identity]) {
+    checkText(where, "identity.task", checkObject(where, "identity", one).task);
+    for (const part of ["recipe", "options", "data"] as const) checkObject(where, `identity.${part}`, one[part]);
+    const { train, validation } = one.data;
+    checkText(where, "identity.data.train", train);
+    if (validation !== null) checkText(where, "identity.data.validation", validation);
+  }
+  for (const [name, own] of Object.entries({ layout, stateLayout })) {
+    checkNumber(where, `${name}.length`, checkObject(where, name, own).length, { min: 0, max: 2 ** 31, integer: true });
+    for (const entry of checkList(where, `${name}.entries`, own.entries))
+      checkObject(where, "an entry of a layout", entry);
+  }
   checkIdentity(checkpoint.identity, identity);
   const take = (prefix: string, of: Layout, minimum = 0): Float32Array => {
     const flat = new Float32Array(Math.max(of.length, minimum));

@@ -1,10 +1,12 @@
 /** What a training of the default family begins with: its recipe, first weights, and photographs. */
+
 import { fileURLToPath } from "node:url";
+import { checkObject } from "../../check.js";
 import { parseJson } from "../../formats/bytes.js";
 import { unpackTensors } from "../../model/pack.js";
 import type { Beginning } from "../../train/detector/beginning.js";
 import { type DetectorRecipe, parseDetectorRecipe } from "../../train/detector/recipe.js";
-import { readFileChecked } from "../atomic.js";
+import { checkPath, readFileChecked } from "../atomic.js";
 import { type SourcePair, splitSources } from "./sources.js";
 import { digestOf, readWeights } from "./weights.js";
 
@@ -13,6 +15,7 @@ import { digestOf, readWeights } from "./weights.js";
  * what is no JSON, OptionError for what is unknown or out of range.
  */
 export async function readDetectorRecipe(nameOrFile: string): Promise<DetectorRecipe> {
+  checkPath("readDetectorRecipe", nameOrFile);
   const isName = /^[\w-]+$/.test(nameOrFile);
   const file = isName
     ? fileURLToPath(new URL(`../../../models/recipes/${nameOrFile}.json`, import.meta.url))
@@ -36,9 +39,12 @@ export interface DetectorSources {
 }
 
 /** Where the pairs of a recipe come from. */
-export function detectorSources(
-  { data }: DetectorRecipe,
-  { photos, validation = true, seed }: DetectorSources,
-): SourcePair {
+export function detectorSources(recipe: DetectorRecipe, sources: DetectorSources): SourcePair {
+  const where = "detectorSources";
+  checkObject(where, "recipe.data", checkObject(where, "recipe", recipe).data);
+  checkPath(`${where}: photos`, checkObject(where, "sources", sources).photos);
+  const { data } = recipe;
+  const { photos, validation = true, seed } = sources;
+  if (typeof validation !== "boolean") checkPath(`${where}: validation`, validation);
   return splitSources({ kind: "photos", options: { ...data, folder: photos, split: "all", seed } }, validation);
 }

@@ -13,7 +13,7 @@ import { ndarray } from "../../formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../../formats/safetensors.js";
 import type { Image } from "../../image/image.js";
 import { checkNumber, withDefaults } from "../../options.js";
-import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkPath, ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 
 /** Where and how much of it is kept. */
@@ -51,6 +51,7 @@ export class FrozenCache {
   static async open(directory: string, given: Partial<FrozenCacheOptions> = {}): Promise<FrozenCache> {
     const options = withDefaults("FrozenCache", DEFAULTS, given);
     checkNumber("FrozenCache", "limit", options.limit, { min: 0 });
+    checkPath("FrozenCache", directory);
     await checkWritable([join(directory, "any")]);
     const cache = new FrozenCache(directory, options);
     await cache.look();

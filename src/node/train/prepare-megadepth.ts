@@ -1,8 +1,11 @@
 /** MegaDepth prepared for training: a scene_info file for each scene, from undistorted COLMAP models and depth maps. */
+
 import { readdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { untilAborted } from "../../abort.js";
-import { ioError, isHopeless } from "../atomic.js";
+import { checkObject } from "../../check.js";
+import { checkNumber } from "../../options.js";
+import { checkPath, ioError, isHopeless } from "../atomic.js";
 import { checkWritable } from "../folders.js";
 import { lockPath, withLock } from "../lock.js";
 import { type OpenStage, silentStage } from "../stage.js";
@@ -40,7 +43,12 @@ export interface PreparedMegadepth {
 
 /** Prepares scenes; what is wrong with one is one of the `failures`, unless every further one would fail as well. */
 export async function prepareMegadepth(request: PrepareMegadepthOptions): Promise<PreparedMegadepth> {
+  const where = "prepareMegadepth";
+  checkObject(where, "the request", request);
   const { base, undistorted, depths, minDepthBytes, out = base } = request;
+  for (const [name, path] of Object.entries({ base, out })) checkPath(`${where}: ${name}`, path);
+  if (request.scenes !== undefined) checkPath(`${where}: scenes`, request.scenes);
+  if (request.jobs !== undefined) checkNumber(where, "jobs", request.jobs, { min: 1, max: 1024, integer: true });
   const options = prepareOptions({ base, undistorted, depths, minDepthBytes });
   const scenes = await scenesOf(request.scenes, options.undistorted);
   const any = sceneInfoPath(out, "any");

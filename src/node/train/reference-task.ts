@@ -2,6 +2,7 @@
  * A recipe of the reference as a task for the trainer: first values and loss of the trained part, batches as its feeds,
  * and what was learnt as tensors in the reference's layout. The frozen part is a network of its own.
  */
+import { checkMap, checkObject, checkText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { toFloat32 } from "../../formats/ndarray.js";
@@ -45,7 +46,11 @@ const STRIDE = 32;
 
 /** Throws an OptionError for what is not offered, and where a recipe's frozen encoders are missing. */
 export function referenceTask(options: ReferenceTaskOptions): ReferenceTask {
+  checkObject("referenceTask", "options", options);
   const { recipe, weights, where = "training", preprocessing = "none", cropSize = 256, cache = null } = options;
+  checkText("referenceTask", "where", where);
+  checkObject(where, "recipe", recipe);
+  checkMap(where, "weights", weights);
   checkChoice(where, "preprocessing", preprocessing, PREPROCESSINGS);
   checkNumber(where, "cropSize", cropSize, { min: STRIDE, max: 4096, integer: true });
   if (cropSize % STRIDE !== 0) {

@@ -1,9 +1,11 @@
 /** Trainings found by folders, and what their logs say. */
+
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { checkText, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { TrainReportInput } from "../../train/report/input.js";
-import { ioError } from "../atomic.js";
+import { checkPath, ioError } from "../atomic.js";
 import { LOG_FILE, readLog } from "./log.js";
 
 /**
@@ -11,6 +13,8 @@ import { LOG_FILE, readLog } from "./log.js";
  * a folder without any, IoError for what cannot be read.
  */
 export async function readRuns(folders: readonly string[], title?: string): Promise<TrainReportInput> {
+  for (const folder of checkTexts("readRuns", "folders", folders)) checkPath("readRuns", folder);
+  if (title !== undefined) checkText("readRuns", "title", title);
   const found = new Set((await Promise.all(folders.map(runFolders))).flat());
   return {
     title,

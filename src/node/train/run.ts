@@ -2,23 +2,29 @@
  * A training in a folder: run.json says what it is, checkpoints/ where it is, model/ holds the best network at the end.
  * A run that was killed goes on from its last checkpoint, and only as the run that it was.
  */
+
 import { createHash } from "node:crypto";
 import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { checkFunction, checkObject } from "../../check.js";
 import { FormatError, OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { toFloat32 } from "../../formats/ndarray.js";
 import { writeSafetensors } from "../../formats/safetensors.js";
 import type { CompileOptions } from "../../graph/compile.js";
 import type { SessionInfo } from "../../graph/session.js";
+import { checkChoice, checkNumber } from "../../options.js";
 import { type TrainOptions, trainOptions } from "../../train/options.js";
 import { type Layout, layoutOf, type Parameter } from "../../train/parameters.js";
+import { checkTask } from "../../train/task.js";
 import { plannedSteps, type Snapshot, type TrainHooks, type TrainOutcome, train } from "../../train/trainer.js";
 import type { PairSource } from "../../train/types.js";
-import { readFileChecked, writeFileAtomic } from "../atomic.js";
+import { checkSource } from "../../train/types.js";
+import { checkPath, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkWritable, makeFolder } from "../folders.js";
 import { lockPath, withLock } from "../lock.js";
 import { MODEL_FILES, withModelFolder } from "../model-folder.js";
+import { EXISTING } from "../parts.js";
 import {
   bestCheckpoint,
   checkIdentity,
@@ -32,9 +38,6 @@ import { LOG_FILE } from "./log.js";
 import type { ModelTask } from "./model-task.js";
 import { trainingPictures } from "./pictures.js";
 import { type WatchOptions, watchTraining } from "./watch.js";
-
-/** What to do with a run that the folder holds already. */
-export const EXISTING = ["refuse", "resume", "overwrite"] as const;
 
 /** A training in a folder. */
 export interface RunRequest {
@@ -89,9 +92,25 @@ const OWN = [RUN, CHECKPOINTS, LOG_FILE, "model"];
  * another process trains in the folder.
  */
 export async function runTraining(request: RunRequest): Promise<RunResult> {
-  const { out } = request;
+  const { out } = checkRequest(request);
   await checkWritable([join(out, RUN)]);
   return withLock(lockPath(out), `the folder ${out}`, () => trainLocked(request));
+}
+
+/** What the trainer itself does not look at. */
+function checkRequest(request: RunRequest): RunRequest {
+  const where = "runTraining";
+  checkObject(where, "the request", request);
+  const { out, task, train, validation, versions, existing = "refuse", pictures = 0 } = request;
+  checkPath(`${where}: out`, out);
+  checkTask(where, task);
+  checkFunction(where, "task.checkpoint", task.checkpoint);
+  checkSource(where, "train", train);
+  if (validation !== null) checkSource(where, "validation", validation);
+  checkObject(where, "versions", versions);
+  checkChoice(where, "existing", existing, EXISTING);
+  checkNumber(where, "pictures", pictures, { min: 0, integer: true });
+  return request;
 }
 
 async function trainLocked(request: RunRequest): Promise<RunResult> {

@@ -2,8 +2,12 @@
  * Sources of training pairs by a description that can be sent to another thread: a folder of photographs, MegaDepth, or
  * a module of one's own that exports `openPairs(options)`.
  */
+
+import { checkObject, checkText } from "../../check.js";
 import { OptionError } from "../../errors.js";
+import { checkChoice } from "../../options.js";
 import type { PairSource } from "../../train/types.js";
+import { checkPath } from "../atomic.js";
 import type { MegaDepthOptions } from "./megadepth.js";
 import type { FoundPhotos, PhotoOptions } from "./photos.js";
 
@@ -28,6 +32,9 @@ export function splitSources(
   all: Extract<SourceSpec, { kind: "photos" | "megadepth" }>,
   validation: string | boolean,
 ): SourcePair {
+  checkChoice("splitSources", "kind", checkObject("splitSources", "the sources", all).kind, ["photos", "megadepth"]);
+  checkObject("splitSources", "options", all.options);
+  if (typeof validation !== "boolean") checkPath("splitSources: validation", validation);
   const part = (split: "all" | "train" | "validation", of?: string): SourceSpec =>
     all.kind === "photos"
       ? { kind: "photos", options: { ...all.options, ...(of !== undefined && { folder: of }), split } }
@@ -39,6 +46,9 @@ export function splitSources(
 
 /** Opens the source in this thread. Each kind is loaded when it is asked for: HDF5, which photographs do not need, is large. */
 export async function openSource(spec: SourceSpec): Promise<PairSource> {
+  const { kind, options } = checkObject("openSource", "spec", spec);
+  checkChoice("openSource", "kind", kind, ["photos", "megadepth", "module"]);
+  if (kind !== "module") checkObject("openSource", "options", options);
   switch (spec.kind) {
     case "photos":
       return (await import("./photos.js")).PhotoSource.open(spec.options, spec.found);
@@ -50,7 +60,10 @@ export async function openSource(spec: SourceSpec): Promise<PairSource> {
 }
 
 async function openModule(url: string, options: unknown): Promise<PairSource> {
-  const module: Record<string, unknown> = await import(url);
+  checkText("openSource", "url", url);
+  const module: Record<string, unknown> = await import(url).catch((cause: Error) => {
+    throw new OptionError(`openSource: the module ${url} cannot be loaded: ${cause.message}`, { cause });
+  });
   const { openPairs } = module;
   if (typeof openPairs !== "function") {
     throw new OptionError(

@@ -1,6 +1,10 @@
 /** A training from its sources' descriptions to a run in a folder: everything is opened, and closed however it ends. */
+
+import { checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
+import { checkTask } from "../../train/task.js";
 import type { PairSource } from "../../train/types.js";
+import { checkPath } from "../atomic.js";
 import { isLocked } from "../lock.js";
 import { packageVersions } from "../version.js";
 import { openPairWorkers } from "./pair-workers.js";
@@ -34,8 +38,13 @@ const PICTURES = 2;
 
 /** Trains in the folder `out`; errors are those of `openSource` and `runTraining`. */
 export async function trainInFolder(training: FolderTraining): Promise<FolderTrained> {
+  const where = "trainInFolder";
+  checkObject(where, "the training", training);
   const { sources: specs, workers, facts, signal, ...request } = training;
   const { out, task, note = () => {} } = request;
+  checkPath(`${where}: out`, out);
+  checkTask(where, task);
+  checkObject(where, "sources.train", checkObject(where, "sources", specs).train);
   const sources: PairSource[] = [];
   // Training and validation are two parts of one folder: what is wrong with it is said once.
   const told = new Set<string>();

@@ -2,13 +2,15 @@
  * What a training shows of itself while it runs: a log in JSON lines, TensorBoard's files, a bar or lines on the
  * terminal. All of it hangs on the trainer's hooks; a resumed run continues what was shown up to its checkpoint.
  */
+
 import { join, relative, resolve } from "node:path";
+import { checkObject } from "../../check.js";
 import type { TfValue } from "../../formats/tfevents.js";
 import type { Image } from "../../image/image.js";
 import { checkNumber } from "../../options.js";
 import type { RunFacts } from "../../train/log.js";
 import type { Snapshot, StepRecord, TrainHooks, TrainOutcome, ValidationRecord } from "../../train/trainer.js";
-import { ioError } from "../atomic.js";
+import { checkPath, ioError } from "../atomic.js";
 import { makeFolder } from "../folders.js";
 import { encodePng } from "../images.js";
 import { type EventsWriter, newEventsFolder, openEvents } from "./events-writer.js";
@@ -57,6 +59,8 @@ export interface TrainWatch extends Required<Omit<TrainHooks, "onSession">> {
 
 /** Opens everything that shows a run. Throws before the first step where a folder cannot be written. */
 export async function watchTraining(options: WatchOptions): Promise<TrainWatch> {
+  checkObject("watchTraining", "options", options);
+  checkPath("watchTraining: directory", options.directory);
   const { directory, resumeAt, name, task, recipe, options: settings, data, versions, total, now = Date.now } = options;
   const { events: root = join(directory, "tb_logs"), images, save, shouldStop = () => false } = options;
   if (resumeAt !== null) checkNumber("watchTraining", "resumeAt", resumeAt, { min: 0, integer: true });

@@ -2,9 +2,11 @@
  * Frozen weights for a training: a backbone, and encoders that were trained before. From a checkpoint (.ckpt, .pth), a
  * .safetensors file, a model folder, or the output of another training; torchvision's names of a ResNet are understood.
  */
+
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { checkMap, checkObject } from "../../check.js";
 import { FormatError, OptionError } from "../../errors.js";
 import { PREPROCESSINGS, type PreprocessingName } from "../../extract/preprocess.js";
 import { parseJson } from "../../formats/bytes.js";
@@ -12,7 +14,8 @@ import { bytesOf, type NdArray } from "../../formats/ndarray.js";
 import { readSafetensors } from "../../formats/safetensors.js";
 import { readTorchCheckpoint } from "../../formats/torch.js";
 import { BACKBONE_PREFIX, type Tensors } from "../../model/checkpoint.js";
-import { readFileChecked } from "../atomic.js";
+import { checkChoice } from "../../options.js";
+import { checkPath, readFileChecked } from "../atomic.js";
 
 /** Tensors of a file or folder, and what it says of itself. */
 export interface Weights {
@@ -28,6 +31,7 @@ const MODEL = "model.safetensors";
 
 /** The weights behind a path. OptionError where there are none, FormatError where they are damaged. */
 export async function readWeights(path: string): Promise<Weights> {
+  checkPath("readWeights", path);
   const file = await locate(path);
   const bytes = await readFileChecked(file);
   const isSafetensors = file.endsWith(".safetensors");
@@ -98,6 +102,10 @@ export function digestOf(tensors: Tensors): string {
  * of `encoder` (or of `backbone`). OptionErrors for two backbones, or two preprocessings, that do not belong together.
  */
 export function joinWeights(backbone: Weights | null, encoder: Weights | null): Weights {
+  for (const [name, weights] of Object.entries({ backbone, encoder })) {
+    if (weights === null) continue;
+    checkMap("joinWeights", `${name}.tensors`, checkObject("joinWeights", name, weights).tensors);
+  }
   const base = backbone ?? encoder;
   if (!base) throw new OptionError("training: no weights are given, not even a backbone's");
   const trunk = backboneOf(base.tensors);
@@ -132,11 +140,12 @@ export interface TrainingWeights {
 }
 
 /** Reads what a training starts from (`joinWeights`); OptionError for an encoder that knows pixels prepared otherwise. */
-export async function readTrainingWeights({
-  backbone,
-  encoder,
-  preprocessing: wanted,
-}: TrainingWeights): Promise<Weights & { preprocessing: PreprocessingName }> {
+export async function readTrainingWeights(
+  given: TrainingWeights,
+): Promise<Weights & { preprocessing: PreprocessingName }> {
+  const where = "readTrainingWeights";
+  const { backbone, encoder, preprocessing: wanted } = checkObject(where, "what is given", given) as TrainingWeights;
+  if (wanted !== undefined) checkChoice(where, "preprocessing", wanted, PREPROCESSINGS);
   if (backbone === undefined && encoder === undefined) {
     throw new OptionError("say what to train on top of: --backbone FILE, or --encoder with a backbone in it");
   }

@@ -2,6 +2,7 @@
  * How a network of one score map is trained: network, pairs, losses and optimizer, all numbers in one JSON file
  * (models/recipes). Read strictly: what is unknown or out of range is refused by name.
  */
+import { jsonText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { scoreFamilyOf } from "../../families.js";
 import { STATISTICS, type Statistics } from "../../model/layers/training.js";
@@ -76,7 +77,7 @@ export function parseDetectorRecipe(where: string, json: unknown): DetectorRecip
   const root = part(where, "the recipe", json, ["name", "network", "data", "losses", "training"]);
   const { name } = root;
   if (typeof name !== "string" || !/^[\w.-]+$/.test(name)) {
-    throw new OptionError(`${where}: "name" must be letters, digits, ".", "_" or "-", got ${JSON.stringify(name)}`);
+    throw new OptionError(`${where}: "name" must be letters, digits, ".", "_" or "-", got ${jsonText(name)}`);
   }
   const own = part(where, "network", root.network ?? {});
   const network = scoreFamilyOf(`${where}, network`, own).parse(`${where}, network`, { ...own, name });
@@ -88,8 +89,8 @@ export function parseDetectorRecipe(where: string, json: unknown): DetectorRecip
 }
 
 function part(where: string, what: string, value: unknown, known?: readonly string[]): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new OptionError(`${where}: ${what} must be an object, got ${JSON.stringify(value) ?? "nothing"}`);
+  if (typeof value !== "object" || Object.prototype.toString.call(value) !== "[object Object]" || value === null) {
+    throw new OptionError(`${where}: ${what} must be an object, got ${jsonText(value)}`);
   }
   const stranger = known && Object.keys(value).find((key) => !known.includes(key));
   if (stranger !== undefined) {

@@ -2,6 +2,8 @@
  * Networks of one score map as a task for the trainer. Nothing is frozen, so a batch is fed as it comes: images and the
  * homographies between them.
  */
+
+import { checkMap, checkObject, checkText } from "../../check.js";
 import { OptionError, ShapeError } from "../../errors.js";
 import { fromUnit, imageToPlanes } from "../../extract/preprocess.js";
 import { scoreFamilyOf } from "../../families.js";
@@ -10,6 +12,7 @@ import { inverse3x3 } from "../../geometry/matrix3.js";
 import { type Feed, input } from "../../graph/compile.js";
 import { type Asked, record } from "../../model/layers/record.js";
 import type { ScoreConfig } from "../../model/score-config.js";
+import { checkNumber } from "../../options.js";
 import { Random } from "../../random.js";
 import { initialParameters, initialStatistics } from "../initial.js";
 import type { Parameter } from "../parameters.js";
@@ -32,7 +35,14 @@ const LEAST_SHARED = 1 / 16;
 
 /** Throws an OptionError where `begin` is of another architecture. */
 export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
+  const where = "detectorTask";
+  checkObject(where, "recipe", recipe);
   const { name, network, data, losses } = recipe;
+  checkText(where, "recipe.name", name);
+  for (const [part, value] of Object.entries({ network, data, losses })) checkObject(where, `recipe.${part}`, value);
+  checkNumber(where, "recipe.data.cropSize", data.cropSize, { min: 1, integer: true });
+  checkNumber(where, "recipe.losses.cell", losses.cell, { min: 1, integer: true });
+  if (begin !== null) checkMap(where, "begin.tensors", checkObject(where, "begin", begin).tensors);
   const side = data.cropSize / losses.cell;
   const family = scoreFamilyOf(name, network);
   const build = family.network(network);

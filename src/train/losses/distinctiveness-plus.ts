@@ -1,6 +1,6 @@
 /** Distinctiveness with peaky score maps: the loss of the reference's final model. */
 import { distinctivenessLoss } from "./distinctiveness.js";
-import { type LossValue, referencesOf, type ScoredPairs } from "./pairs.js";
+import { checkLossPairs, type LossValue, referencesOf, type ScoredPairs } from "./pairs.js";
 import { peakyLoss } from "./peaky.js";
 
 export interface DistinctivenessPlusOptions {
@@ -16,6 +16,7 @@ export function distinctivenessPlusLoss(
   pairs: ScoredPairs,
   { n, lambda, margin }: DistinctivenessPlusOptions,
 ): LossValue {
+  checkLossPairs("distinctivenessPlusLoss", pairs, true);
   const { scores, pairWeights } = referencesOf(pairs);
   const [first, second] = scores.map((map) => peakyLoss(map, pairWeights.ref, n));
   pairWeights.dispose();

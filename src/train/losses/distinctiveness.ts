@@ -6,13 +6,12 @@ import { lax, numpy as np } from "@jax-js/jax";
 import type { Arr } from "../../model/operators.js";
 import { cellIndex, takeValues, targetCells } from "./cells.js";
 import { cosines, unitRows } from "./descriptors.js";
-import { type LossValue, meanOverCells, meanOverPairs, type ScoredPairs } from "./pairs.js";
+import { checkLossPairs, type LossValue, meanOverCells, meanOverPairs, type ScoredPairs } from "./pairs.js";
 
 /** Mean |s₁ − t₁| + mean |s₂ − t₂| over a pair's correspondences, mean over pairs. `margin` is a distance, not squared. */
-export function distinctivenessLoss(
-  { maps, scores, targets, valid, pairWeights }: ScoredPairs,
-  { margin }: { margin: number },
-): LossValue {
+export function distinctivenessLoss(pairs: ScoredPairs, { margin }: { margin: number }): LossValue {
+  checkLossPairs("distinctivenessLoss", pairs, true);
+  const { maps, scores, targets, valid, pairWeights } = pairs;
   const [n, , height, width] = maps[0].shape;
   const grid = { width, height };
   const [d1, d2] = maps.map((map) => unitRows(lax.stopGradient(map)));

@@ -4,7 +4,9 @@
  *
  * Like the layers of a network, losses consume the arrays they are given; whoever needs them again passes `referencesOf(…)`.
  */
+
 import { numpy as np } from "@jax-js/jax";
+import { checkList, checkObject, wrong } from "../../check.js";
 import type { Arr } from "../../model/operators.js";
 
 /** Descriptors of two images and which of them correspond. */
@@ -31,8 +33,26 @@ export interface LossValue {
   parts: Record<string, Arr>;
 }
 
+/** An OptionError unless it is an array of jax-js. */
+export function checkArr(where: string, name: string, value: unknown): void {
+  const isArray = typeof value === "object" && value !== null && "aval" in value && "ref" in value;
+  if (!isArray) throw wrong(where, name, "an array of jax-js (np.array(…))", value);
+}
+
+/** An OptionError for the first part that is missing or no array; `scored` asks for scores too. */
+export function checkLossPairs(where: string, pairs: DescribedPairs | ScoredPairs, scored = false): void {
+  checkObject(where, "pairs", pairs);
+  for (const name of ["targets", "valid", "pairWeights"] as const) checkArr(where, name, pairs[name]);
+  const both = { maps: pairs.maps, ...(scored && { scores: (pairs as ScoredPairs).scores }) };
+  for (const [name, two] of Object.entries(both)) {
+    if (checkList(where, name, two).length !== 2) throw wrong(where, name, "of two images", two);
+    for (const one of two) checkArr(where, name, one);
+  }
+}
+
 /** References of one's own to all arrays. */
 export function referencesOf<P extends DescribedPairs>(pairs: P): P {
+  checkLossPairs("referencesOf", pairs);
   const entries = Object.entries(pairs).map(([name, value]) => [
     name,
     Array.isArray(value) ? value.map((array: Arr) => array.ref) : (value as Arr).ref,

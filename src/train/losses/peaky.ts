@@ -2,12 +2,18 @@
  * Peakiness of score maps, as in R2D2 (Revaud et al. 2019): in windows of N + 1 the maximum should stand out of the
  * average. Maps are smoothed first. The average counts the zeros around the map, the maximum ignores them.
  */
+
 import { numpy as np } from "@jax-js/jax";
+import { wrong } from "../../check.js";
 import type { Arr } from "../../model/operators.js";
-import { meanOverPairs } from "./pairs.js";
+import { checkArr, meanOverPairs } from "./pairs.js";
 
 /** relu(1 − mean(max − average)) of scores [N, 1, h, w], which must not be negative; `n` is even. A scalar. */
 export function peakyLoss(scores: Arr, pairWeights: Arr, n: number): Arr {
+  checkArr("peakyLoss", "scores", scores);
+  checkArr("peakyLoss", "pairWeights", pairWeights);
+  if (!Number.isSafeInteger(n) || n < 2 || n % 2 || n > 1024)
+    throw wrong("peakyLoss", "n", "an even number from 2 to 1024", n);
   const [pairs, , height, width] = scores.shape;
   const smooth = boxMean(scores.reshape([pairs, height, width]), 1);
   const contrast = alongBoth(smooth.ref, (rows) => slidingMax(rows, n / 2)).sub(boxMean(smooth, n / 2));

@@ -1,7 +1,10 @@
 /** Trained tensors in the layout of the reference's checkpoints, so that `openReference` opens them like any other. */
+
+import { checkList, checkMap, checkObject, checkText } from "../../check.js";
 import { OptionError } from "../../errors.js";
-import { type NdArray, ndarray } from "../../formats/ndarray.js";
+import { checkNdArray, type NdArray, ndarray } from "../../formats/ndarray.js";
 import { BACKBONE_PREFIX, HEADS } from "../../model/checkpoint.js";
+import { checkNumber } from "../../options.js";
 import type { Parameter } from "../parameters.js";
 
 /**
@@ -15,6 +18,16 @@ export function assembleCheckpoint(
   state: readonly Parameter[],
   steps: number,
 ): Map<string, NdArray> {
+  const where = "assembleCheckpoint";
+  checkMap(where, "frozen", frozen);
+  for (const [name, list] of Object.entries({ learnt, state })) {
+    for (const parameter of checkList(where, name, list)) {
+      const { name: own, shape, data } = checkObject(where, `one of ${name}`, parameter);
+      const called = JSON.stringify(checkText(where, `a name in ${name}`, own));
+      checkNdArray(`${where}: ${called}`, { dtype: "float32", shape: shape as number[], data: data as Float32Array });
+    }
+  }
+  checkNumber(where, "steps", steps, { min: 0, integer: true });
   if (![...frozen.keys()].some((name) => name.startsWith(BACKBONE_PREFIX))) {
     throw new OptionError(`assembleCheckpoint: no backbone among the frozen tensors (${BACKBONE_PREFIX}*)`);
   }

@@ -6,9 +6,12 @@
  * `targets` [N, h·w, 2], `valid` [N, h·w], `pairWeights` [N] on the grid of `early`. The maps are taps of the frozen
  * backbone, or, where the encoder is frozen as well, its descriptors.
  */
+
+import { checkObject, described, wrong } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { type InputSpec, input } from "../../graph/compile.js";
 import { LEVELS, type TapChannels } from "../../model/reference.js";
+import { checkChoice, checkNumber } from "../../options.js";
 import { Random } from "../../random.js";
 import { initialParameters, initialStatistics } from "../initial.js";
 import type { Parameter } from "../parameters.js";
@@ -43,9 +46,15 @@ export function referenceTraining(
   channels: TapChannels,
   grid: Pick<CellGrid, "width" | "height"> = REFERENCE_GRID,
 ): ReferenceTraining {
+  const where = "referenceTraining";
+  const { kind } = checkObject(where, "recipe", recipe);
+  checkChoice(where, "recipe.kind", kind, ["encoder", "attention"]);
+  if (!Array.isArray(channels) || channels.length !== 3) throw wrong(where, "channels", "three numbers", channels);
+  for (const count of channels) checkNumber(where, "channels", count, { min: 1, integer: true });
+  checkObject(where, "grid", grid);
   if (![grid.width, grid.height].every((size) => Number.isInteger(size) && size > 0 && size % 4 === 0)) {
     throw new OptionError(
-      `referenceTraining: the grid's sides must be multiples of 4, got ${grid.width}×${grid.height}; crops are multiples of 32 pixels`,
+      `referenceTraining: the grid's sides must be multiples of 4, got ${[grid.width, grid.height].map(described).join("×")}; crops are multiples of 32 pixels`,
     );
   }
   const learnt = learntBy(recipe, channels);

@@ -271,7 +271,9 @@ describe("what is refused", () => {
   });
 
   it("masks and images of wrong sizes", () => {
-    expect(() => warpMask([0, 6], IDENTITY, options)).toThrow('"size" must be a whole number ≥ 1, got 0');
+    expect(() => warpMask([0, 6], IDENTITY, options)).toThrow(
+      "size must be [width, height], whole and positive, got [0,6]",
+    );
     expect(() => warpMask([8, 6], IDENTITY, { width: 8, height: -1 })).toThrow('"height"');
     expect(() => warpMask([8, 6], IDENTITY, { ...options, fill: [0, 0, 0] } as WarpOptions)).toThrow(
       'unknown option "fill"',

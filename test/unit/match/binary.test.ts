@@ -118,7 +118,11 @@ describe("what is never compared", () => {
       [bits, binary(new Random(1), 3, 61), "those of b 61 bytes of bits"],
       [none, floats, "a has no descriptors"],
       [bits, none, "b has no descriptors"],
-      [{ ...bits, kind: undefined }, bits, 'descriptors are bytes; bits need kind "binary"'],
+      [
+        { ...bits, kind: undefined },
+        bits,
+        'descriptors must be a Float32Array, got a Uint8Array of 96; bits need kind "binary"',
+      ],
       [{ ...floats, kind: "binary" }, bits, 'of kind "binary" must be a Uint8Array'],
       [{ ...floats, kind: "bits" }, bits, "kind must be one of float, binary"],
     ] as [FloatFeatures, BinaryFeatures, string][]) {

@@ -179,9 +179,10 @@ describe("openExtractor refuses", () => {
       `^no model ".*": it is neither a file or folder nor one of ${shipped.join(", ")}, nor among .*list"$`,
       "s",
     );
-    for (const model of ["superpoint", at("absent"), at("absent.ckpt"), "", "../strata-s0", "a\0b", "recipes"]) {
+    for (const model of ["superpoint", at("absent"), at("absent.ckpt"), "../strata-s0", "a\0b", "recipes"]) {
       await expectRefusal({ model }, OptionError, known);
     }
+    await expectRefusal({ model: "" }, OptionError, 'must be a name or a path, got ""');
     await expectRefusal({ attentionCkpt: "absent" }, OptionError, /no checkpoint "absent"/, /checkpoints.absent\.ckpt/);
   });
 

@@ -164,6 +164,7 @@ describe("a run over a finished file", () => {
       await match("m.csv");
       const one = structuredClone(FEATURES.get("a.png") as Features);
       if (field === "levels") one.levels = new Uint8Array(one.count);
+      else if (field === "imageSize") one.imageSize[1] += 1;
       else (one[field as "scores"] as Float32Array)[1] += 0.25;
       expect(
         (await match("m.csv", { existing: "resume" }, PAIRS, new Map(FEATURES).set("a.png", one))).matched,

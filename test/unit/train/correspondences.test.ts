@@ -149,8 +149,8 @@ describe("by depth", () => {
 
 describe("refuses", () => {
   it.each([
-    [{ width: 0 }, /width and height ≥ 1/],
-    [{ height: 1.5 }, /width and height ≥ 1/],
+    [{ width: 0 }, /width and height from 1/],
+    [{ height: 1.5 }, /width and height from 1/],
     [{ scale: 0 }, /scale > 0/],
     [{ scale: Number.POSITIVE_INFINITY }, /scale > 0/],
     [{ shift: Number.NaN }, /shift NaN/],

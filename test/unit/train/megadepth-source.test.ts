@@ -181,7 +181,7 @@ describe("MegaDepthSource", () => {
 
   it.each<[Partial<MegaDepthOptions>, RegExp]>([
     [{ data: "" }, /"data" must be a path/],
-    [{ scenes: null as unknown as string }, /"scenes" must be a path/],
+    [{ scenes: null as unknown as string }, /"scenes" must be a text, got null/],
     [{ split: "test" as "all" }, /"split" must be one of/],
     [{ cropSize: 0 }, /"cropSize"/],
     [{ cropSize: 2.5 }, /"cropSize"/],

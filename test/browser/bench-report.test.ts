@@ -11,7 +11,7 @@ import { benchGallery } from "../../src/node/bench/pictures.js";
 import { publishedCurves } from "../../src/node/bench/published.js";
 import { openExtractor } from "../../src/node/extractor.js";
 import { alpha, beta } from "../unit/bench/report/runs.js";
-import { describeBrowser, launch } from "./page.js";
+import { describeBrowser, launch, openPage } from "./page.js";
 
 /** Where screenshots are kept for looking at them; nowhere unless asked. */
 const SHOTS = process.env.STRATA_SCREENSHOTS;
@@ -40,7 +40,7 @@ describeBrowser("the report of a benchmark", () => {
   async function open(width: number, colorScheme: "light" | "dark" = "light"): Promise<Page> {
     complaints = [];
     fetched = [];
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme });
     page.on("console", (message) => complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("request", (request) => fetched.push(request.url()));

@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { GROUPS } from "../contract/graph/cases.js";
 import type { GroupReport } from "../contract/graph/failures.js";
-import { describeBrowser, launch, type Served, servePage } from "./page.js";
+import { describeBrowser, launch, openPage, type Served, servePage } from "./page.js";
 
 describeBrowser("lowered graphs in Chromium on WebGPU", () => {
   let served: Served;
@@ -13,7 +13,7 @@ describeBrowser("lowered graphs in Chromium on WebGPU", () => {
   beforeAll(async () => {
     served = await servePage();
     browser = await launch(["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]);
-    page = await browser.newPage();
+    page = await openPage(browser);
     await page.goto(served.page.url());
     const present = await page.evaluate("navigator.gpu?.requestAdapter().then((adapter) => adapter !== null) ?? false");
     if (!present) absent = "this Chromium has no WebGPU adapter, not even in software";

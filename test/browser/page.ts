@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { describe } from "vitest";
 import { CHROMIUM } from "./serve.js";
 
-export { launch, type Served, servePage } from "./serve.js";
+export { launch, openPage, type Served, servePage } from "./serve.js";
 
 /** `describe` for tests in Chromium: skipped with a message where it is absent, except in CI, where that is a failure. */
 export function describeBrowser(name: string, tests: () => void): void {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { projectPoints } from "../../src/geometry/matrix3.js";
 import { matchesHtml, type PictureInput } from "../../src/picture/index.js";
 import { pair, SIZE_A, SIZE_B, TRUTH } from "../unit/picture/pair.js";
-import { describeBrowser, launch } from "./page.js";
+import { describeBrowser, launch, openPage } from "./page.js";
 
 describeBrowser("the page of matches", () => {
   const folder = mkdtempSync(join(tmpdir(), "strata-report-"));
@@ -32,7 +32,7 @@ describeBrowser("the page of matches", () => {
   async function open(change: Partial<PictureInput> = {}, [width, height] = [1280, 800]): Promise<Page> {
     complaints = [];
     fetched = [];
-    const page = await browser.newPage({ viewport: { width, height } });
+    const page = await openPage(browser, { viewport: { width, height } });
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });

@@ -1,7 +1,7 @@
 /** Serves the sources with Vite on loopback and opens a page in headless Chromium, for tests and benchmarks. */
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
 
 export const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
@@ -15,9 +15,16 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** Headless Chromium as the tests use it. */
+/** Headless Chromium as the tests use it, however long it takes to start. */
 export const launch = (args: readonly string[] = []): Promise<Browser> =>
-  chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...args] });
+  chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...args], timeout: 0 });
+
+/** A page whose actions wait for what they need without a limit: the test's own ends what hangs. */
+export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(0);
+  return page;
+}
 
 /** Cross-origin isolation gives the page shared memory, and so threads. */
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -60,7 +67,7 @@ export async function servePage(): Promise<Served> {
   });
   await server.listen();
   const browser = await launch();
-  const page = await browser.newPage();
+  const page = await openPage(browser);
   const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());

@@ -7,7 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { trainReportHtml } from "../../src/train/report/index.js";
 import { madeRun } from "../unit/train/runs.js";
-import { describeBrowser, launch } from "./page.js";
+import { describeBrowser, launch, openPage } from "./page.js";
 
 /** Where screenshots are kept for looking at them; nowhere unless asked. */
 const SHOTS = process.env.STRATA_SCREENSHOTS;
@@ -42,7 +42,7 @@ describeBrowser("the report of trainings", () => {
   async function open(name: string, width: number, colorScheme: "light" | "dark" = "light"): Promise<Page> {
     complaints = [];
     fetched = [];
-    const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
+    const page = await openPage(browser, { viewport: { width, height: 900 }, colorScheme });
     page.on("console", (message) => complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("request", (request) => fetched.push(request.url()));

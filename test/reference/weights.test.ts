@@ -15,6 +15,7 @@ import type { ByteSource } from "../../src/formats/source.js";
 import { readTorchCheckpoint } from "../../src/formats/torch.js";
 import { readTensorFile } from "../../src/node/checkpoint-file.js";
 import { Random } from "../../src/random.js";
+import { cpuTime, machineUnit } from "../cpu.js";
 import { fuzz, fuzzRounds } from "../fuzz.js";
 import { describeShared } from "../shared.js";
 import { damage, KINDS, openArchive } from "./damage.js";
@@ -64,18 +65,15 @@ describeShared("weights of other programs", (shared) => {
     },
   );
 
-  it("the whole checkpoint takes at most 1.0 s and 250 MB beyond Node's own", () => {
+  it("the whole checkpoint takes little time, and at most 250 MB beyond Node's own", () => {
     const child = fileURLToPath(new URL("read-whole-child.ts", import.meta.url));
     const args = ["--import", "tsx", child, at(WHOLE)];
-    const measure = () =>
-      JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" })) as Record<string, number>;
-    let best = measure();
-    // A machine that does other work as well may be slow at times.
-    for (let more = 0; more < 5 && best.ms > 1000; more++) best = measure();
-    console.info(`${basename(WHOLE)}: ${best.ms.toFixed(0)} ms, ${(best.bytes / 1e6).toFixed(0)} MB`);
-    expect(best.tensors).toBe(359);
-    expect(best.ms).toBeLessThan(1000);
-    expect(best.bytes).toBeLessThan(250e6);
+    const { units, bytes, tensors } = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }));
+    console.info(`${basename(WHOLE)}: ${units.toFixed(0)} units, ${(bytes / 1e6).toFixed(0)} MB`);
+    expect(tensors).toBe(359);
+    // It takes some twenty.
+    expect(units).toBeLessThan(66);
+    expect(bytes).toBeLessThan(250e6);
   });
 
   it("PyTorch's two containers hold the same", () => {
@@ -103,16 +101,16 @@ describeShared("weights of other programs", (shared) => {
     console.info(`weights, damaged: at most ${Math.round(process.resourceUsage().maxRSS / 1024)} MB in this process`);
   });
 
-  /** Times each call, so that one that nearly hangs is seen. */
+  /** Times each call by the processor, so that one that nearly hangs is seen. */
   const timed = <A extends unknown[], T>(read: (...args: A) => T | Promise<T>) => {
     const timer = {
       longest: 0,
       read: async (...args: A): Promise<T> => {
-        const start = performance.now();
+        const start = cpuTime();
         try {
           return await read(...args);
         } finally {
-          timer.longest = Math.max(timer.longest, performance.now() - start);
+          timer.longest = Math.max(timer.longest, cpuTime() - start);
         }
       },
     };
@@ -121,7 +119,7 @@ describeShared("weights of other programs", (shared) => {
 
   const report = (path: string, counts: { read: number; refused: number }, longest: number): void => {
     console.info(`${path}: ${counts.refused} refused, ${counts.read} right, longest ${longest.toFixed(0)} ms`);
-    expect(longest).toBeLessThan(10_000);
+    expect(longest).toBeLessThan(600 * machineUnit());
     expect(process.resourceUsage().maxRSS * 1024).toBeLessThan(1e9);
   };
 

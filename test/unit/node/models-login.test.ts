@@ -5,6 +5,7 @@ import { LoginError } from "../../../src/node/http.js";
 import { type Ask, basicAuthorization, findLogin, type LoginOptions } from "../../../src/node/models/login.js";
 import { findMachine, parseNetrc, readNetrc } from "../../../src/node/models/netrc.js";
 import { Random } from "../../../src/random.js";
+import { cpuTime, machineUnit } from "../../cpu.js";
 import { temporaryFolder } from "../cli/fake.js";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -85,9 +86,9 @@ default user anonymous password mail@x
 
   it("is quick on a large file", () => {
     const text = "machine a.example login me password p\n".repeat(20_000);
-    const start = performance.now();
+    const start = cpuTime();
     expect(parseNetrc("netrc", text)).toHaveLength(20_000);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(cpuTime() - start).toBeLessThan(300 * machineUnit());
   });
 
   it("finds the host, the login that is wanted, else the default", () => {

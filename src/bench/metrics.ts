@@ -5,8 +5,8 @@
 
 import { checkList, checkNumbers, checkObject, wrong } from "../check.js";
 import type { Features, Matches } from "../features.js";
-import { squaredErrors } from "../geometry/least-squares.js";
 import { checkMatrix, type Matrix3 } from "../geometry/matrix3.js";
+import { squaredTransferErrors } from "../geometry/transfer-error.js";
 import { matchedPoints } from "../match/points.js";
 import { checkNumber } from "../options.js";
 import { type PairScores, THRESHOLDS } from "./types.js";
@@ -21,10 +21,7 @@ export const REPEAT_DISTANCE = 3;
 export function projectionErrors(a: Features, b: Features, matches: Matches, homography: Matrix3): Float64Array {
   checkMatrix("projectionErrors", homography);
   const [from, to] = matchedPoints("projectionErrors", a, b, matches);
-  const errors = new Float64Array(matches.count);
-  squaredErrors(homography, from, to, errors);
-  for (let m = 0; m < errors.length; m++) errors[m] = Number.isNaN(errors[m]) ? Infinity : Math.sqrt(errors[m]);
-  return errors;
+  return squaredTransferErrors(homography, from, to).map(Math.sqrt);
 }
 
 /** How many errors are ≤ each of `thresholds`, by default 1 … 15 px. */

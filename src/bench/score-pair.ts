@@ -42,17 +42,17 @@ export interface PairResult extends Omit<MatchedPair, "cornerError"> {
   refined: Homography;
 }
 
-type Estimation = Pick<HomographyOptions, "method" | "threshold" | "maxIterations" | "restarts" | "polish">;
+type Estimation = Pick<HomographyOptions, "method" | "threshold" | "maxIterations">;
 
 const MATCHING = "mutual nearest neighbours";
 
-/** The reference's refinement, residual 4 px and 10 000 trials, by our estimator with its restarts and polish. */
-const REFINEMENT: Estimation = { method: "ransac", threshold: 4, maxIterations: 10_000, restarts: 4, polish: true };
+/** The reference's refinement, residual 4 px and 10 000 trials. */
+const REFINEMENT: Estimation = { method: "ransac", threshold: 4, maxIterations: 10_000 };
 
-/** MAGSAC as this package offers it, RANSAC as OpenCV's USAC gives it, and least squares on all matches. */
+/** As this package offers them: scored as in MAGSAC++ and polished, RANSAC, and least squares on all matches. */
 const ESTIMATIONS: Record<Estimator, Estimation> = {
-  magsac: { method: "magsac", threshold: 3, maxIterations: 10_000, restarts: 4, polish: true },
-  ransac: { method: "ransac", threshold: 3, maxIterations: 10_000, restarts: 1, polish: false },
+  magsac: { method: "magsac", threshold: 3, maxIterations: 10_000 },
+  ransac: { method: "ransac", threshold: 3, maxIterations: 10_000 },
   dlt: { method: "dlt", threshold: 3 },
 };
 

@@ -14,8 +14,8 @@ import {
   type Matches,
 } from "../features.js";
 import { matchedPoints } from "../match/points.js";
-import { squaredErrors } from "./least-squares.js";
 import { imageCorners, type Matrix3 } from "./matrix3.js";
+import { squaredTransferErrors } from "./transfer-error.js";
 
 /** What speaks for a homography, in the order of the weights. */
 export const EVIDENCE = ["inliers", "share", "spread", "tightness", "form"] as const;
@@ -54,8 +54,7 @@ const LARGEST_ZOOM = 40;
  */
 export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: Matrix3): Evidence {
   const [from, to] = matchedPoints("verdict", a, b, matches);
-  const errors = new Float64Array(matches.count);
-  squaredErrors(matrix, from, to, errors);
+  const errors = squaredTransferErrors(matrix, from, to);
   const inliers: number[] = [];
   let sum = 0;
   for (let m = 0; m < matches.count; m++) {

@@ -267,7 +267,7 @@ describe("scoreChange", () => {
   it("is said whole in a run's record, with the size of photographs", () => {
     expect(changeScoringOf({ seed: 4 })).toEqual({
       matching: "mutual nearest neighbours",
-      estimators: { magsac: { method: "magsac", threshold: 3, maxIterations: 10_000, restarts: 4, polish: true } },
+      estimators: { magsac: { method: "magsac", threshold: 3, maxIterations: 10_000 } },
       seed: 4,
       photoEdge: 640,
     });

@@ -1,0 +1,104 @@
+/**
+ * Least squares on all pairs near a model, reweighted: by the estimator's kernel while it looks for the best model (local
+ * optimisation; Lebeda, Matas, Chum 2012), and by Tukey's biweight for the result. The biweight's scale follows the
+ * pairs' own precision, so exact pairs count more than rough ones whatever the threshold is.
+ */
+import type { RobustModel } from "./model.js";
+import { type Kernel, supportOf, writeWeights } from "./score.js";
+
+/** Most refits of one candidate. */
+const REFITS = 5;
+/** Most refits of the result. */
+const FINAL_REFITS = 20;
+/** Tukey's constant: with it the biweight is 95 % as efficient as least squares on Gaussian errors. */
+const TUKEY = 4.685;
+/** Median squared error over the variance of a coordinate: χ² of two degrees of freedom, and of one (Sampson's error). */
+const MEDIAN_SQUARED_ERROR = { homography: 2 * Math.LN2, fundamental: 0.4549, essential: 0.4549 };
+/** Least scale of the biweight, as a share of the threshold: keypoints are float32, no better than that. */
+const LEAST_SCALE = 1e-4;
+/** The result is settled once no entry moves by more than this share of itself. */
+const SETTLED = 1e-9;
+
+/** Refits of models on the same pairs; its arrays are allocated once. */
+export class Refiner {
+  private readonly weights: Float64Array;
+  private readonly sorted: Float64Array;
+  private readonly current = new Float64Array(9);
+  private readonly next = new Float64Array(9);
+
+  /** `errors`: scratch, one number per pair, that the caller may use between two calls. */
+  constructor(
+    private readonly model: RobustModel,
+    private readonly points: Float64Array,
+    private readonly errors: Float64Array,
+    private readonly threshold: number,
+  ) {
+    this.weights = new Float64Array(errors.length);
+    this.sorted = new Float64Array(errors.length);
+  }
+
+  /** Refits `best` in place for as long as its support grows; returns that support. */
+  optimize(kernel: Kernel, best: Float64Array): number {
+    const { model, points, errors, weights, threshold, current, next } = this;
+    current.set(best);
+    let support = 0;
+    for (let refits = 0; ; refits++) {
+      model.squaredErrors(current, 0, points, errors);
+      const found = supportOf(kernel, errors, errors.length, threshold);
+      if (!(found > support)) return support;
+      support = found;
+      best.set(current);
+      if (refits === REFITS) return support;
+      writeWeights(kernel, errors, threshold, weights);
+      if (!model.fit(points, weights, current, next)) return support;
+      current.set(next);
+    }
+  }
+
+  /** Draws `result` in place to the nearest optimum of the biweight; as it is where its pairs do not determine one. */
+  polish(result: Float64Array): void {
+    const { model, points, errors, weights, next } = this;
+    for (let refits = 0; refits < FINAL_REFITS; refits++) {
+      model.squaredErrors(result, 0, points, errors);
+      const limit = this.scale();
+      if (limit === null) return; // they fit exactly: nothing says how precise they are
+      for (let i = 0; i < weights.length; i++) {
+        const rest = 1 - errors[i] / limit;
+        weights[i] = rest > 0 ? rest * rest : 0;
+      }
+      if (!model.fit(points, weights, result, next)) return;
+      const settled = isSettled(result, next);
+      result.set(next);
+      if (settled) return;
+    }
+  }
+
+  /** Squared error from which on the biweight is 0; null where no more pairs are near than a sample has. */
+  private scale(): number | null {
+    const { errors, sorted, threshold, model } = this;
+    let near = 0;
+    for (let i = 0; i < errors.length; i++) if (errors[i] <= threshold * threshold) sorted[near++] = errors[i];
+    if (near <= model.sampleSize) return null;
+    const median = sorted.subarray(0, near).sort()[near >> 1];
+    // Rousseeuw's correction for few samples: a fit comes closer to its own pairs than the truth does.
+    const deviation = (1 + 5 / (near - model.sampleSize)) * Math.sqrt(median / MEDIAN_SQUARED_ERROR[model.name]);
+    return (TUKEY * Math.max(deviation, LEAST_SCALE * threshold)) ** 2;
+  }
+}
+
+/** Whether two models are the same but for their scale. */
+function isSettled(before: Float64Array, after: Float64Array): boolean {
+  let product = 0;
+  let square = 0;
+  for (let k = 0; k < 9; k++) {
+    product += before[k] * after[k];
+    square += after[k] * after[k];
+  }
+  const factor = product / square;
+  const floor = SETTLED * 1e-6 * Math.abs(factor) * Math.sqrt(square);
+  for (let k = 0; k < 9; k++) {
+    const value = factor * after[k];
+    if (!(Math.abs(value - before[k]) <= SETTLED * Math.abs(value) + floor)) return false;
+  }
+  return true;
+}

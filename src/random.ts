@@ -3,6 +3,8 @@
  * The same seed gives the same numbers on every platform; its state can be saved and set back.
  */
 import { wrong } from "./check.js";
+
+/** The one seeded generator of random numbers. */
 export class Random {
   private state: Uint32Array;
 

@@ -4,6 +4,7 @@
  */
 import { checkBytes, wrong } from "../check.js";
 
+/** A value of a row. */
 export type SqlValue = number | string | Uint8Array | null;
 
 /** What is used of one of its statements. */
@@ -37,13 +38,13 @@ export interface SqlEngine {
 /** First bytes of every SQLite file. */
 const MAGIC = "SQLite format 3\0";
 
-/** Whether bytes begin as an SQLite database does. */
 /** An OptionError for what is no engine: most of all the promise of one. */
 export function checkEngine(where: string, sql: unknown): void {
   if (typeof (sql as SqlEngine | null | undefined)?.Database === "function") return;
   throw wrong(where, "the first argument", "SQLite as loadSqlite() gives it", sql);
 }
 
+/** Whether bytes begin as an SQLite database does. */
 export function isSqlite(bytes: Uint8Array): boolean {
   checkBytes("isSqlite", bytes);
   return bytes.length >= MAGIC.length && String.fromCharCode(...bytes.subarray(0, MAGIC.length)) === MAGIC;

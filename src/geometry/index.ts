@@ -12,6 +12,15 @@ export {
 } from "./coordinates.js";
 export { cornerError } from "./corner-error.js";
 export { estimateHomography, HOMOGRAPHY_METHODS, type HomographyOptions, verifyMatches } from "./homography.js";
+export type { Intrinsics, IntrinsicsLike } from "./intrinsics.js";
 export { compose, imageCorners, inverse3x3, type Matrix3, projectPoints } from "./matrix3.js";
 export { loadOpenCv, type OpenCv, withMats } from "./opencv.js";
+export {
+  type CameraPair,
+  type Pose,
+  type RecoveredPose,
+  type RecoverPoseOptions,
+  recoverPose,
+  triangulatePoints,
+} from "./pose.js";
 export { judgeHomography, parseVerdictModel, type Verdict, type VerdictModel } from "./verdict.js";

@@ -18,6 +18,7 @@ import { lockBeside, takeLock } from "./lock.js";
 
 /** What happens to what is there: an error, going on with it, or beginning anew. */
 export const EXISTING = ["refuse", "resume", "overwrite"] as const;
+/** What happens to what is there. */
 export type Existing = (typeof EXISTING)[number];
 
 export interface Parts {

@@ -28,6 +28,7 @@ const extractor = () =>
     runtime: nodeRuntime,
     threads: 1,
   });
+const camera = { fx: 500, fy: 500, cx: 320, cy: 240 };
 const points = () => Float32Array.of(0, 0, 100, 0, 100, 100, 0, 100, 50, 20);
 const verdict = {
   weights: { inliers: 1, share: 1, spread: 1, tightness: -1, form: 1 },
@@ -99,6 +100,24 @@ export const CORE: Table = {
   cornerError: () => ({ args: [IDENTITY, IDENTITY, [640, 480]], also: { "0": `${matrix} null`, ...H("1") } }),
   databaseFeatures: () => ({ args: [database()], depth: 1, also: { "0.pairs": "any" } }),
   databaseMatches: () => ({ args: [database(), {}], optional: 1, depth: 1, also: { "0.cameras": "any" } }),
+  recoverPose: () => ({
+    args: [IDENTITY, points(), points(), { intrinsicsA: camera, intrinsicsB: camera, inliers: Uint32Array.of(0, 1) }],
+    also: { ...H("0"), "1": "Float64Array", "2": "Float64Array", "3.inliers": "null undefined" },
+  }),
+  triangulatePoints: () => ({
+    args: [
+      { rotation: IDENTITY, translation: Float64Array.of(1, 0, 0) },
+      points(),
+      points(),
+      { intrinsicsA: camera, intrinsicsB: camera },
+    ],
+    also: {
+      "0.rotation": matrix,
+      "0.translation": `${matrix} Uint8Array Uint32Array`,
+      "1": "Float64Array",
+      "2": "Float64Array",
+    },
+  }),
   disposeMatching: () => ({ args: [] }),
   defaultRuntime: () => ({ args: [] }),
   setDefaultRuntime: () => ({ args: [nodeRuntime], opaque: ["0"] }),

@@ -1,5 +1,5 @@
 /**
- * The two calls by which the command line reaches models. Behind one interface, so that its own logic is tested without
+ * The calls by which the command line reaches models. Behind one interface, so that its own logic is tested without
  * a network, and imported when called, so that `strata --help` does not load a runtime.
  */
 import type { Extractor } from "../extract/extractor.js";
@@ -8,6 +8,8 @@ import type { ModelDescription, OpenOptions } from "../node/extractor.js";
 export interface Engine {
   openExtractor(options: OpenOptions): Promise<Extractor>;
   describeModel(nameOrPath?: string): Promise<ModelDescription>;
+  /** What models run on here, for people. */
+  describeRuntime(): Promise<string>;
 }
 
 /** Real models, on onnxruntime-node; matching runs there as well, as it does behind the Node door. */
@@ -21,5 +23,6 @@ export const nodeEngine: Engine = {
     setDefaultRuntime(nodeRuntime);
     return openExtractor(options);
   },
+  describeRuntime: async () => (await import("../node/runtime.js")).describeRuntime(),
   describeModel: async (nameOrPath) => (await import("../node/extractor.js")).describeModel(nameOrPath),
 };

@@ -9,8 +9,9 @@ export interface InfoFlags {
 
 export async function infoCommand(model: string | undefined, flags: InfoFlags, context: Context): Promise<number> {
   const description = await context.engine.describeModel(model);
+  const runtime = await context.engine.describeRuntime();
   if (flags.json) {
-    context.out(`${JSON.stringify(description)}\n`);
+    context.out(`${JSON.stringify({ ...description, runtime })}\n`);
     return EXIT.ok;
   }
   const { name, kind, sha256, parameters, tensors, config, path, bytes } = description;
@@ -20,6 +21,7 @@ export async function infoCommand(model: string | undefined, flags: InfoFlags, c
     ["parameters", parameters.toLocaleString("en")],
     ["file", `${path}, ${bytes.toLocaleString("en")} bytes`],
     ["sha256", sha256],
+    ["runs on", runtime],
   ];
   const rows = tensors.map((tensor): [string, string] => [tensor.name, `${tensor.type} [${tensor.shape.join(", ")}]`]);
   const settings = Object.entries(config).map(([key, value]): [string, string] => [key, JSON.stringify(value)]);

@@ -1,4 +1,5 @@
 /** The command line in a real process: its streams, and an exit code that says whether the results have arrived. */
+import "../node/packages.js";
 import { ioError } from "../node/atomic.js";
 import { askOn } from "./ask.js";
 import { type Context, EXIT, processInterrupt } from "./context.js";

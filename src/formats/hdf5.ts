@@ -8,6 +8,7 @@ import type { File } from "h5wasm";
 import { checkBytes } from "../check.js";
 import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
 import { withinLimits } from "../limits.js";
+import { checkPeer, peerError } from "../peers.js";
 import { encodeUtf8 } from "./bytes.js";
 import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
 
@@ -42,9 +43,18 @@ interface Streams {
   };
 }
 
+async function importLibrary(): Promise<Library> {
+  checkPeer("h5wasm");
+  try {
+    return await import("h5wasm");
+  } catch (cause) {
+    throw peerError("h5wasm", cause);
+  }
+}
+
 async function load(): Promise<Loaded> {
   loading ??= (async () => {
-    const library = await import("h5wasm");
+    const library = await importLibrary();
     const module = await library.ready;
     const stderr = (module.FS as unknown as Streams).getStream(2);
     if (stderr?.tty) {
@@ -55,6 +65,10 @@ async function load(): Promise<Loaded> {
     }
     return { library, module };
   })();
+  // A package that is missing may be installed by the next call.
+  loading.catch(() => {
+    loading = undefined;
+  });
   return loading;
 }
 

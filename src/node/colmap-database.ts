@@ -5,24 +5,34 @@
 
 import { rm, stat } from "node:fs/promises";
 import { checkObject } from "../check.js";
-import { StateError, UnsupportedError } from "../errors.js";
+import { StateError } from "../errors.js";
 import { type WriteColmapDatabaseOptions, writeColmapDatabase } from "../formats/colmap-database.js";
 import { type ColmapDatabase, DATABASE_LIMIT } from "../formats/colmap-database-parts.js";
 import { type ReadColmapDatabaseOptions, readColmapDatabase } from "../formats/colmap-database-read.js";
 import type { SqlEngine } from "../formats/sqlite.js";
+import { checkPeer, peerError } from "../peers.js";
 import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 
 let loading: Promise<SqlEngine> | undefined;
 
 /** SQLite, for `writeColmapDatabase` and `readColmapDatabase`. */
 export function loadSqlite(): Promise<SqlEngine> {
-  loading ??= import("sql.js").then(
-    ({ default: open }) => open(),
-    (cause: unknown) => {
-      throw new UnsupportedError("databases cannot be used: the library sql.js does not load", { cause });
-    },
-  );
+  loading ??= openSqlite();
+  // A failure is not kept: the package may be installed by the next call.
+  loading.catch(() => {
+    loading = undefined;
+  });
   return loading;
+}
+
+async function openSqlite(): Promise<SqlEngine> {
+  checkPeer("sql.js");
+  try {
+    const { default: open } = await import("sql.js");
+    return await open();
+  } catch (cause) {
+    throw peerError("sql.js", cause);
+  }
 }
 
 /** Writes a COLMAP database, whole or not at all; in place of one that is there. */

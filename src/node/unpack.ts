@@ -8,10 +8,11 @@ import { type FileHandle, open, readdir, rename, rmdir, stat } from "node:fs/pro
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { extract, type Header } from "tar-stream";
+import type { Header } from "tar-stream";
 import { FormatError, IoError, LimitError, StrataError } from "../errors.js";
 import { isBelow } from "../names.js";
 import { checkNumber, withDefaults } from "../options.js";
+import { checkPeer, peerError } from "../peers.js";
 import { ioError } from "./atomic.js";
 import { makeFolder } from "./folders.js";
 import { withScratch } from "./scratch.js";
@@ -84,6 +85,15 @@ export async function unpackTar(path: string, folder: string, options: UnpackOpt
   }
 }
 
+async function importTar(): Promise<typeof import("tar-stream")> {
+  checkPeer("tar-stream");
+  try {
+    return await import("tar-stream");
+  } catch (cause) {
+    throw peerError("tar-stream", cause);
+  }
+}
+
 interface Archive {
   path: string;
   compressed: boolean;
@@ -94,7 +104,7 @@ async function unpackInto(folder: string, archive: Archive, settings: Settings):
   const { path } = archive;
   const { filter, maxEntries, signal } = settings;
   const claims = claimed(archive, settings);
-  const tar = extract();
+  const tar = (await importTar()).extract();
   let failure: unknown;
   const fed = feed(archive, tar, settings).catch((cause: unknown) => {
     failure = cause;

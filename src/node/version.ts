@@ -4,11 +4,15 @@ import { readFileSync } from "node:fs";
 interface PackageJson {
   version: string;
   dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
 }
 
 export function packageVersion(): string {
   return packageJson().version;
 }
+
+/** The version of onnxruntime-node and onnxruntime-web. */
+export const runtimeVersion = (): string => packageJson().optionalDependencies["onnxruntime-node"];
 
 /** Versions of strata, Node, the runtime and OpenCV, for the records of a benchmark. Dependencies are pinned. */
 export function packageVersions(): Record<string, string> {
@@ -16,7 +20,7 @@ export function packageVersions(): Record<string, string> {
   return {
     strata: version,
     node: process.versions.node,
-    onnxruntime: dependencies["onnxruntime-node"],
+    onnxruntime: runtimeVersion(),
     opencv: dependencies["@techstark/opencv-js"],
   };
 }

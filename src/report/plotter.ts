@@ -4,6 +4,7 @@
  */
 import type * as PlotModule from "@observablehq/plot";
 import { escapeXml, FORBIDDEN } from "../escape.js";
+import { checkPeer, peerError } from "../peers.js";
 
 export type Plot = typeof PlotModule;
 
@@ -14,7 +15,7 @@ export interface Plotter {
 }
 
 export async function openPlotter(): Promise<Plotter> {
-  const [Plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
+  const [Plot, { parseHTML }] = await Promise.all([importPlot(), importDom()]);
   const { document: page } = parseHTML("<!doctype html><html><body></body></html>");
   return {
     Plot,
@@ -25,6 +26,30 @@ export async function openPlotter(): Promise<Plotter> {
       return text.replace("<svg ", () => `<svg role="img" aria-label="${escapeXml(description)}" `);
     },
   };
+}
+
+/** Throws an UnsupportedError where what draws plots is not installed. Before work of hours whose end is a report. */
+export function checkPlotter(): void {
+  checkPeer("@observablehq/plot");
+  checkPeer("linkedom");
+}
+
+async function importPlot(): Promise<Plot> {
+  checkPeer("@observablehq/plot");
+  try {
+    return await import("@observablehq/plot");
+  } catch (cause) {
+    throw peerError("@observablehq/plot", cause);
+  }
+}
+
+async function importDom(): Promise<typeof import("linkedom")> {
+  checkPeer("linkedom");
+  try {
+    return await import("linkedom");
+  } catch (cause) {
+    throw peerError("linkedom", cause);
+  }
 }
 
 /** Height and width of a small panel, in units of which a telephone shows about one a pixel. */

@@ -83,6 +83,7 @@ async function run(flags: Partial<BenchDownloadFlags> = {}, interruptWhen = () =
     engine: {
       openExtractor: () => Promise.reject(new Error("not asked for here")),
       describeModel: () => Promise.reject(new Error("not asked for here")),
+      describeRuntime: () => Promise.reject(new Error("not asked for here")),
     },
     out: (piece) => {
       text += piece;

@@ -1,4 +1,5 @@
 /** `strata bench hpatches`: methods scored on image sequences with known homographies, told as table, data and report. */
+
 import { join } from "node:path";
 import { checkCacheable } from "../../bench/cache.js";
 import type { ReportInput } from "../../bench/report/input.js";
@@ -17,6 +18,7 @@ import {
 } from "../../node/bench/run-benchmark.js";
 import { DEFAULT_MODEL } from "../../node/extractor.js";
 import { checkWritable } from "../../node/folders.js";
+import { checkPlotter } from "../../report/plotter.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { stageOf } from "../progress.js";
@@ -48,6 +50,7 @@ export interface HpatchesFlags extends Omit<ExtractionFlags, "maxFeatures"> {
 /** `command`: how the user called it, for the report. */
 export async function hpatchesCommand(flags: HpatchesFlags, command: string, context: Context): Promise<number> {
   if (flags.curvePhotos !== undefined && !flags.curves) throw new OptionError("--curve-photos needs --curves");
+  if (flags.report !== undefined) checkPlotter();
   const methods = methodSpecs(flags);
   const { loadCachedCurve, saveCaches } = await import("../../node/bench/caches.js");
   const cached = await Promise.all((flags.cached ?? []).map(loadCachedCurve));

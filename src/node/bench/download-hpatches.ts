@@ -8,6 +8,7 @@ import { dirname, join, normalize, parse, resolve } from "node:path";
 import { HIGH_RESOLUTION, HPATCHES_FOLDER, HPATCHES_SEQUENCES, HPATCHES_URL } from "../../bench/hpatches.js";
 import { checkFlag, checkObject, checkText } from "../../check.js";
 import { FormatError, IoError, OptionError } from "../../errors.js";
+import { checkPeer } from "../../peers.js";
 import { checkPath, ioError } from "../atomic.js";
 import { checkSha256 } from "../download.js";
 import { makeFolder } from "../folders.js";
@@ -87,6 +88,7 @@ async function downloadLocked(folder: string, request: HpatchesDownload): Promis
         "give another folder with --out",
     );
   }
+  checkPeer("tar-stream");
   const archive = request.archive ?? `${folder}.tar.gz`;
   const address = request.url ?? (process.env[URL_SETTING] || HPATCHES_URL);
   const { sha256, verifiedBy } = await fetchArchive(archive, address, request, request);

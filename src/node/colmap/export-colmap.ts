@@ -10,6 +10,7 @@ import type { CameraModelName } from "../../formats/colmap-cameras.js";
 import type { ColmapDatabase, ColmapVersion } from "../../formats/colmap-database-parts.js";
 import type { CAMERA_MODES, Verification, VerifiedPair } from "../../formats/colmap-results.js";
 import { checkNumber } from "../../options.js";
+import { checkPeer } from "../../peers.js";
 import { checkPath } from "../atomic.js";
 import type { FeatureFileOptions } from "../feature-file.js";
 import { type LoadedFeatures, loadFeatures } from "../features-files.js";
@@ -102,6 +103,7 @@ export async function exportColmap(
   const given = options.matches === undefined ? own : await loadPairs(options.matches, features);
   if (images !== undefined) await checkImages(features, images, notes);
   const pairs = siftPairs(given ?? [], features, minScore, notes);
+  if (toDatabase) checkPeer("sql.js");
   // Folders are made only now that the input is known to be good.
   await checkWritable([toDatabase ? out : join(out, "matches.txt")]);
   return verifyPairs(pairs, features, out, options, async (verified) => {

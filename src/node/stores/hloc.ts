@@ -16,6 +16,7 @@ import { parseJson } from "../../formats/bytes.js";
 import type { HlocEntry } from "../../formats/hloc.js";
 import { decodeRecord, encodeRecord, type Provenance, sameProvenance } from "../../formats/record.js";
 import { checkChoice } from "../../options.js";
+import { checkPeer } from "../../peers.js";
 import { checkPath, isHopeless, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { EXISTING, type Existing, openParts, type Parts, partDigest, partsFolder } from "../parts.js";
 import {
@@ -101,6 +102,7 @@ export function hlocStore(options: HlocStoreOptions): FeatureStore {
   return {
     waiting: partsFolder(given),
     async prepare() {
+      checkPeer("h5wasm");
       parts = await openParts(given, { existing, describe: (count) => `${count} finished images`, ending: ".npz" });
       if (!parts.isThere) return [];
       size.file = (await stat(parts.file)).size;

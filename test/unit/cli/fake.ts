@@ -63,6 +63,7 @@ export function fakeStrata(): Fake {
           describeModel: async () => {
             throw new Error("not asked for here");
           },
+          describeRuntime: async () => "a fake",
         },
         out: (text) => {
           out += text;

@@ -1,4 +1,5 @@
 /** `strata extract`: features of many images to files, one bad image or an interruption losing nothing. */
+
 import { OptionError } from "../errors.js";
 import { APPEND_FORMATS, type RecordFormat } from "../formats/feature-formats.js";
 import { type ExtractManyResult, type ExtractProgress, extractMany } from "../node/extract-many.js";
@@ -6,6 +7,7 @@ import { fileStore } from "../node/stores/files.js";
 import { hlocStore } from "../node/stores/hloc.js";
 import type { FeatureStore, ImageFailure } from "../node/stores/store.js";
 import { packageVersion } from "../node/version.js";
+import { plural } from "../plural.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT, Interrupted } from "./context.js";
 import { collectImages, type Inputs, passedOverNote } from "./inputs.js";
@@ -172,7 +174,7 @@ function report(
     out(`${JSON.stringify(text)}\n`);
   } else if (!flags.quiet) {
     const rate = extracted > 1 ? `, ${describeRate(extracted / text.seconds)}` : "";
-    const before = skipped > 0 ? `; ${skipped} were finished before` : "";
+    const before = skipped > 0 ? `; ${skipped} ${skipped === 1 ? "was" : "were"} finished before` : "";
     const what = `${plural(extracted, "image")}, ${plural(keypoints, "keypoint")}`;
     out(`${what} in ${describeSeconds(text.seconds)}${rate}${before}\n`);
     if (empty.length > 0) out(`no keypoints in ${some(empty)}\n`);
@@ -182,10 +184,6 @@ function report(
     err(`strata: ${failures.length} of ${plural(ended.total, "image")} failed:\n`);
     for (const { path } of failures) err(`  ${path}\n`);
   }
-}
-
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }
 
 /** The first few of many. */

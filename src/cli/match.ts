@@ -1,4 +1,5 @@
 /** `strata match`: two images to matches and a homography, told, and written in the formats that are asked for. */
+
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
 import type { ImageWarning } from "../node/extract-many.js";
@@ -6,6 +7,7 @@ import { checkWritable } from "../node/folders.js";
 import { type MatchReport, matchFileKind, matchJson, saveMatches } from "../node/match-files.js";
 import { refuseOverwriting } from "../node/overwriting.js";
 import { packageVersion } from "../node/version.js";
+import { plural } from "../plural.js";
 import { type Seconds, timed } from "../timing.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "./arguments.js";
 import { type Context, EXIT } from "./context.js";
@@ -82,9 +84,9 @@ function describe(report: MatchReport, outputs: readonly string[]): string {
   const lines = paths.map((path, i) => {
     const { width, height } = images[i];
     const count = features[i].count;
-    return `${path}: ${width}×${height}, ${count === 0 ? "no keypoints" : `${count} keypoints`}`;
+    return `${path}: ${width}×${height}, ${count === 0 ? "no keypoints" : plural(count, "keypoint")}`;
   });
-  lines.push(matches.count === 0 ? "no matches" : `${matches.count} matches`);
+  lines.push(matches.count === 0 ? "no matches" : plural(matches.count, "match", "matches"));
   if (homography.matrix) {
     lines.push(`${homography.inliers.length} inliers of the homography`, ...describeMatrix(homography.matrix));
   } else {

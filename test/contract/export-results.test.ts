@@ -209,7 +209,7 @@ describe("strata export-colmap", () => {
     );
     const twice = { ...pair, matches: { ...matches, pairs: Uint32Array.of(0, 1) } };
     await write("twice.h5", [twice, { ...twice, name0: pair.name1, name1: pair.name0 }]);
-    expect((await run("--matches", at("twice.h5"), "--out", at("twice.db"))).err).toContain("1 pairs are there twice");
+    expect((await run("--matches", at("twice.h5"), "--out", at("twice.db"))).err).toContain("1 pair is there twice");
     expect(existsSync(at("x.db")) || existsSync(at("x"))).toBe(false);
   });
 
@@ -240,7 +240,7 @@ describe("strata export-colmap", () => {
       at("turned.db"),
     );
     expect(code).toBe(0);
-    expect(err).toContain("1 images are turned by their EXIF orientation");
+    expect(err).toContain("1 image is turned by EXIF orientation");
   });
 
   it("refuses outputs that are there, cannot be, or a database that is open elsewhere", async () => {

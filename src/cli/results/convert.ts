@@ -8,6 +8,7 @@ import { loadFeatures, saveFeatures } from "../../node/features-files.js";
 import { checkWritable } from "../../node/folders.js";
 import { refuseExisting } from "../../node/overwriting.js";
 import { checkPairFile, checkPairs, loadPairs, savePairs } from "../../node/pair-files.js";
+import { plural } from "../../plural.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, stageOf } from "../progress.js";
 
@@ -59,13 +60,15 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   }
   const left = matchesOut === undefined && pairs !== null ? pairs.length : 0;
   if (left > 0 && !quiet)
-    context.err(`strata: note: the matches of ${left} pairs are not written; --matches-out FILE writes them\n`);
+    context.err(
+      `strata: note: the matches of ${plural(left, "pair")} are not written; --matches-out FILE writes them\n`,
+    );
   const seconds = (performance.now() - started) / 1000;
   const result = { images: features.size, pairs: pairs?.length ?? 0, outputs, seconds };
   if (flags.json) context.out(`${JSON.stringify(result)}\n`);
   else if (!quiet) {
     context.out(
-      `${result.images} images, ${result.pairs} pairs in ${describeSeconds(seconds)}\nwritten: ${outputs.join(", ")}\n`,
+      `${plural(result.images, "image")}, ${plural(result.pairs, "pair")} in ${describeSeconds(seconds)}\nwritten: ${outputs.join(", ")}\n`,
     );
   }
   return EXIT.ok;

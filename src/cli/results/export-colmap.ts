@@ -1,4 +1,5 @@
 /** `strata export-colmap`: features and matches to a COLMAP database, or to the text files that COLMAP imports. */
+
 import { join } from "node:path";
 import {
   type ExportColmapOptions,
@@ -7,6 +8,7 @@ import {
   isDatabasePath,
 } from "../../node/colmap/export-colmap.js";
 import { type VerifyProgress, verifiedPath } from "../../node/verify-many.js";
+import { plural } from "../../plural.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeSeconds, stageOf } from "../progress.js";
 
@@ -59,8 +61,10 @@ function report(result: ExportColmapResult, seconds: number, flags: ExportColmap
     out(`${JSON.stringify(shown)}\n`);
   }
   if (flags.json || flags.quiet) return;
-  out(`${images} images, ${keypoints} keypoints, ${pairs} pairs, ${matches} matches`);
-  if (verify !== "none") out(`, ${verifiedPairs} verified pairs with ${inliers} inliers`);
+  out(
+    `${plural(images, "image")}, ${plural(keypoints, "keypoint")}, ${plural(pairs, "pair")}, ${plural(matches, "match", "matches")}`,
+  );
+  if (verify !== "none") out(`, ${plural(verifiedPairs, "verified pair")} with ${plural(inliers, "inlier")}`);
   out(` in ${describeSeconds(seconds)}\nwritten: ${outputs.join(", ")}\n${nextStep(flags, outputs)}`);
 }
 

@@ -1,4 +1,5 @@
 /** `strata match-features`: features of many images to the matches of many pairs. */
+
 import { OptionError } from "../../errors.js";
 import type { DescriptorKind } from "../../features.js";
 import { loadFeatures } from "../../node/features-files.js";
@@ -8,6 +9,7 @@ import type { MatchManyResult, MatchProgress } from "../../node/match-many.js";
 import { refuseExisting, refuseOverwriting } from "../../node/overwriting.js";
 import { checkPairFile } from "../../node/pair-files.js";
 import { partsFolder } from "../../node/parts.js";
+import { plural } from "../../plural.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { describeRate, describeSeconds, openProgress } from "../progress.js";
 
@@ -100,8 +102,9 @@ function report(
   if (json) out(`${JSON.stringify(result)}\n`);
   else if (!quiet) {
     const speed = matched > 0 ? `, ${describeRate(rate, PAIRS)}` : "";
-    const before = skipped > 0 ? `; ${skipped} were finished before` : "";
-    out(`${total} pairs of ${images} images, ${matches} matches in ${describeSeconds(seconds)}${speed}${before}\n`);
+    const before = skipped > 0 ? `; ${skipped} ${skipped === 1 ? "was" : "were"} finished before` : "";
+    const found = `${plural(total, "pair")} of ${plural(images, "image")}, ${plural(matches, "match", "matches")}`;
+    out(`${found} in ${describeSeconds(seconds)}${speed}${before}\n`);
     out(`written: ${output}\n`);
   }
 }

@@ -1,7 +1,9 @@
 /** Whether COLMAP will find the images of features, and see them as the features were made. */
+
 import { stat } from "node:fs/promises";
 import { FormatError, OptionError, ShapeError } from "../../errors.js";
 import type { Features } from "../../features.js";
+import { plural } from "../../plural.js";
 import { pathBelow } from "../names.js";
 
 /**
@@ -43,7 +45,7 @@ export async function checkImages(
   }
   if (turned > 0) {
     notes.push(
-      `${turned} images are turned by their EXIF orientation, which COLMAP does not read: extract with --no-orientation`,
+      `${plural(turned, "image")} ${turned === 1 ? "is" : "are"} turned by EXIF orientation, which COLMAP does not read: extract with --no-orientation`,
     );
   }
 }

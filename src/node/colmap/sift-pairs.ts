@@ -1,7 +1,9 @@
 /** The matches that go to COLMAP: each pair once, of images that are there. */
+
 import { FormatError, ShapeError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import type { ImagePair } from "../../formats/colmap.js";
+import { plural } from "../../plural.js";
 
 /** The pairs that go in: each once, of images that are there, with matches of at least that score. */
 export function siftPairs(
@@ -24,7 +26,10 @@ export function siftPairs(
     kept.push(minScore === undefined ? pair : { ...pair, matches: atLeast(pair.matches, minScore) });
   }
   if (kept.length < pairs.length) {
-    notes.push(`${pairs.length - kept.length} pairs are there twice, the other way round; the first of each is taken`);
+    const twice = pairs.length - kept.length;
+    notes.push(
+      `${plural(twice, "pair")} ${twice === 1 ? "is" : "are"} there twice, the other way round; the first of each is taken`,
+    );
   }
   return kept;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
+import { ATTENTION_LOSSES } from "../../../src/train/losses/index.js";
 import {
   type AttentionRecipe,
   ENCODER_RECIPES,
@@ -163,7 +164,12 @@ it.each([
   ["cfe64_", /there is no loss ""/],
   ["cfe48", /there is no encoder "cfe48"/],
   ["cfe48_d2net", /there is no encoder "cfe48"/],
-  ["triplet", /there is no loss "triplet"; losses are d2net, distinctiveness, distinctiveness\+/],
+  [
+    "triplet",
+    new RegExp(
+      `there is no loss "triplet"; losses are ${Object.keys(ATTENTION_LOSSES).join(", ").replaceAll("+", "\\+")}`,
+    ),
+  ],
   ["constructor", /there is no loss/],
   ["d2net-n2", /the loss d2net knows no n/],
   ["d2net-margin0.5", /the loss d2net knows no margin/],

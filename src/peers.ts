@@ -12,13 +12,24 @@ interface Peer {
   version: string;
   /** What needs it; begins the sentence "… need the package NAME". */
   use: string;
+  /** What npm takes it from, where it is installed under another name than its own. */
+  source?: string;
 }
 
-/** package.json has the same names and versions under peerDependencies; a test holds both together. */
+/**
+ * package.json has the same names and versions under peerDependencies; a test holds both together. OpenCV's packages stand
+ * there without a version: npm would refuse strata beside an OpenCV that somebody has for something else.
+ */
 export const PEERS = {
   "@observablehq/plot": { version: "0.6.17", use: "reports with plots" },
+  "@techstark/opencv-js": { version: "5.0.0-release.1", use: "ORB's baselines" },
   h5wasm: { version: "0.10.3", use: "HDF5 files" },
   linkedom: { version: "0.18.15", use: "reports with plots" },
+  "opencv-js-4": {
+    version: "4.12.0-release.1",
+    use: "AKAZE's baselines",
+    source: "npm:@techstark/opencv-js@",
+  },
   "sql.js": { version: "1.16.0", use: "COLMAP's databases" },
   "tar-stream": { version: "3.2.2", use: "tar archives" },
 } as const satisfies Record<string, Peer>;
@@ -42,10 +53,13 @@ export function setPackageFinder(finder: PackageFinder): void {
 export function checkPeer(name: PeerName): void {
   const found = find(name);
   if (found === null) throw missing(name);
-  const { version } = found;
-  if (version !== undefined && !isCompatible(version, PEERS[name].version)) {
-    throw new UnsupportedError(`${needs(name)}, and ${version} is installed; run "${command(name)}"`);
-  }
+  if (found.version !== undefined) checkPeerVersion(name, found.version);
+}
+
+/** Throws an UnsupportedError for a version that does not fit, also one that a package itself tells once it is loaded. */
+export function checkPeerVersion(name: PeerName, found: string): void {
+  if (isCompatible(found, PEERS[name].version)) return;
+  throw new UnsupportedError(`${needs(name)}, and ${found} is installed; run "${command(name)}"`);
 }
 
 /** What to throw where a package does not load: an UnsupportedError that says how it is installed, or the limit met. */
@@ -66,7 +80,10 @@ const needs = (name: PeerName): string => {
 };
 
 /** Beside strata: where that is installed globally, with -g. */
-const command = (name: PeerName): string => `npm install ${name}@${PEERS[name].version}`;
+const command = (name: PeerName): string => {
+  const { version, source = "" }: Peer = PEERS[name];
+  return `npm install ${name}@${source}${version}`;
+};
 
 /** Node's code and bundlers' words for a package that is not there; one that it needs itself is not meant. */
 function isMissing(name: string, cause: unknown): boolean {

@@ -9,10 +9,10 @@
 import { OptionError, StateError, UnsupportedError } from "../errors.js";
 import type { Features } from "../features.js";
 import { emptyFeatures } from "../features.js";
-import { type Feature2D, loadOpenCv, type OpenCvImages, withMats } from "../geometry/opencv.js";
 import { checkImage, type Image } from "../image/image.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { topFeatures } from "./features.js";
+import { type Feature2D, loadOpenCv, type OpenCvImages, versionOf, withMats } from "./opencv/index.js";
 import { loadOpenCv4 } from "./opencv4/index.js";
 
 /** Methods of the benchmark that need no model. */
@@ -136,8 +136,4 @@ function signs(bytes: Uint8Array, count: number, bits: number): Float32Array {
     }
   }
   return values;
-}
-
-function versionOf(cv: OpenCvImages): string {
-  return /OpenCV (\d+\.\d+\.\d+)/.exec(cv.getBuildInformation())?.[1] ?? "unknown";
 }

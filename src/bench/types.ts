@@ -59,7 +59,7 @@ export interface RunInfo {
   options: Record<string, unknown>;
   /** Matching and estimation: estimators with their thresholds, trials. */
   scoring: Record<string, unknown>;
-  /** strata, node, onnxruntime, opencv. */
+  /** strata, node, onnxruntime; of a baseline also `detector`. */
   versions: Record<string, string>;
   seed: number;
   machine: { cpu: string; cores: number; memoryGiB: number; platform: string };

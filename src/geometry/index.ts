@@ -14,7 +14,6 @@ export { cornerError } from "./corner-error.js";
 export { estimateHomography, HOMOGRAPHY_METHODS, type HomographyOptions, verifyMatches } from "./homography.js";
 export type { Intrinsics, IntrinsicsLike } from "./intrinsics.js";
 export { compose, imageCorners, inverse3x3, type Matrix3, projectPoints } from "./matrix3.js";
-export { loadOpenCv, type OpenCv, withMats } from "./opencv.js";
 export {
   type CameraPair,
   type Pose,

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 
 interface PackageJson {
   version: string;
-  dependencies: Record<string, string>;
   optionalDependencies: Record<string, string>;
 }
 
@@ -14,14 +13,13 @@ export function packageVersion(): string {
 /** The version of onnxruntime-node and onnxruntime-web. */
 export const runtimeVersion = (): string => packageJson().optionalDependencies["onnxruntime-node"];
 
-/** Versions of strata, Node, the runtime and OpenCV, for the records of a benchmark. Dependencies are pinned. */
+/** Versions of strata, Node and the runtime, for the records of a benchmark. Dependencies are pinned. */
 export function packageVersions(): Record<string, string> {
-  const { version, dependencies } = packageJson();
+  const { version } = packageJson();
   return {
     strata: version,
     node: process.versions.node,
     onnxruntime: runtimeVersion(),
-    opencv: dependencies["@techstark/opencv-js"],
   };
 }
 

@@ -49,7 +49,7 @@ export async function servePage(): Promise<Served> {
       headers: ISOLATION,
     },
     // onnxruntime-web finds its wasm files relative to its own module, which prebundling would move.
-    optimizeDeps: { exclude: ["onnxruntime-web"], include: ["@techstark/opencv-js", "h5wasm", "fflate"] },
+    optimizeDeps: { exclude: ["onnxruntime-web"], include: ["h5wasm", "fflate"] },
     cacheDir: "node_modules/.vite-test",
     plugins: [
       {

@@ -126,7 +126,6 @@ export async function planMethod(spec: MethodSpec, options: PlanOptions): Promis
           name: opened.name,
           model: null,
           options: { ...opened.options, orientation },
-          // AKAZE's OpenCV is another one than that which scores.
           versions: { detector: `OpenCV ${opened.versions.opencv}` },
           protocols: wanted ?? protocolsOf(own, limits),
         });

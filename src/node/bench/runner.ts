@@ -9,7 +9,6 @@ import { scorePair } from "../../bench/score-pair.js";
 import type { Change, ChangeScores, ImageRecord, PairScores, PairTruth } from "../../bench/types.js";
 import type { Features } from "../../features.js";
 import { decodeRecord, encodeRecord, type Provenance } from "../../formats/record.js";
-import { loadOpenCv } from "../../geometry/opencv.js";
 import type { Runtime } from "../../graph/session.js";
 import type { Image } from "../../image/image.js";
 import { disposeMatching } from "../../match/index.js";
@@ -138,7 +137,6 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
   };
 
   const score = async ({ paths, limit, truth, seed }: ScoreTask): Promise<PairScores> => {
-    startOpenCv();
     const [a, b] = await Promise.all([read(paths[0]), read(paths[1])]);
     const homography = Float64Array.from(truth.homography);
     const pair = await scorePair(
@@ -154,7 +152,6 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
   let photo: { id: string; image: Image; features: Features } | undefined;
 
   const change = async ({ method: spec, image, loading, limit, change, value, seed }: ChangeTask) => {
-    startOpenCv();
     const opened = await (await open(spec)).opened;
     const extract = async (pixels: Image) => topFeatures(await opened.features(image, async () => pixels), limit);
     const id = JSON.stringify([spec, image.path, loading, limit]);
@@ -185,9 +182,4 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
       await disposeMatching();
     },
   };
-}
-
-/** Loads OpenCV while files are read and descriptors multiplied; whoever needs it waits for it, and hears of a failure. */
-function startOpenCv(): void {
-  loadOpenCv().catch(() => {});
 }

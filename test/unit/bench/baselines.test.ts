@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../../demo/draw.js";
 import { type Baseline, type BaselineName, openBaseline } from "../../../src/bench/baselines.js";
+import { loadOpenCv, withMats } from "../../../src/bench/opencv/index.js";
 import { loadOpenCv4 } from "../../../src/bench/opencv4/index.js";
 import { scorePair } from "../../../src/bench/score-pair.js";
 import { OptionError, ShapeError, StateError } from "../../../src/errors.js";
 import type { Features } from "../../../src/features.js";
-import { loadOpenCv, withMats } from "../../../src/geometry/opencv.js";
 import type { Image } from "../../../src/image/image.js";
 import { disposeMatching } from "../../../src/match/index.js";
 

@@ -9,11 +9,11 @@ import {
   repeatability,
   shareWithin,
 } from "../../../src/bench/metrics.js";
+import { loadOpenCv, withMats } from "../../../src/bench/opencv/index.js";
 import { repeatedKeypoints } from "../../../src/bench/repeat.js";
 import { FormatError, OptionError, ShapeError } from "../../../src/errors.js";
 import type { Features, Matches } from "../../../src/features.js";
 import { inverse3x3 } from "../../../src/geometry/matrix3.js";
-import { loadOpenCv, withMats } from "../../../src/geometry/opencv.js";
 import { Random } from "../../../src/random.js";
 import { featuresAt } from "./made.js";
 

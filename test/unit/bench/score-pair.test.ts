@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { scorePair, scoringOf } from "../../../src/bench/score-pair.js";
 import { type PairTruth, THRESHOLDS } from "../../../src/bench/types.js";
 import { FormatError, OptionError, ShapeError } from "../../../src/errors.js";
 import type { Features } from "../../../src/features.js";
-import { loadOpenCv } from "../../../src/geometry/opencv.js";
 import { disposeMatching } from "../../../src/match/index.js";
 import { Random } from "../../../src/random.js";
 import { featuresAt } from "./made.js";
@@ -44,9 +43,6 @@ function scene(seed: number, count: number, right: number): [Features, Features]
   return [a, b];
 }
 
-beforeAll(async () => {
-  await loadOpenCv();
-});
 afterAll(disposeMatching);
 
 describe("scorePair", () => {

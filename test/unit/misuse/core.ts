@@ -171,7 +171,6 @@ export const CORE: Table = {
   }),
   parseVerdictModel: () => ({ args: ["x", verdict], also: { "0": "any", "1.fitted": "any" } }),
   listHlocImages: async () => ({ args: [await core.writeHlocFeatures([["a", features]])] }),
-  loadOpenCv: () => ({ args: [] }),
   makeCamera: () => ({ args: [1, [640, 480], { model: "PINHOLE" }], optional: 2 }),
   matchFeatures: () => ({
     args: [features, features, { mutual: true, ratio: 0.9, minSimilarity: 0 }],
@@ -289,7 +288,6 @@ export const CORE: Table = {
   unpackColmapDescriptors: () => ({ args: [new Uint8Array(128), false], optional: 1 }),
   warpImage: () => ({ args: [image, IDENTITY, { width: 4, height: 3 }], also: H("1") }),
   warpMask: () => ({ args: [[8, 6], IDENTITY, { width: 4, height: 3 }], also: H("1") }),
-  withMats: () => ({ args: [() => 1] }),
   writeColmapDatabase: async () => ({
     args: [await loadSqlite(), database(), { limit: 1e9 }],
     optional: 2,

@@ -1,11 +1,10 @@
 /**
- * OpenCV compiled to WebAssembly, loaded once, at its first use: 13 MB of script, 0.5 to 0.6 s, about 80 MB of memory.
- * Whoever knows that it will be needed calls `loadOpenCv()` early and does not wait for it.
+ * OpenCV compiled to WebAssembly, for baselines of the benchmark alone (ORB here, AKAZE from OpenCV 4 beside it). It is
+ * loaded once, at its first use: 13 MB of script, 0.5 to 0.6 s, about 80 MB of memory.
  *
  * Its objects live in WebAssembly memory, which no garbage collector looks after: `withMats` frees them.
  */
-import { checkFunction } from "../check.js";
-import { StateError } from "../errors.js";
+import { checkPeer, checkPeerVersion, type PeerName, peerError } from "../../peers.js";
 
 /** Anything that OpenCV wants to be freed by hand. */
 export interface Deletable {
@@ -42,7 +41,7 @@ export interface Orb extends Feature2D {
   setMaxFeatures(count: number): void;
 }
 
-/** Parameters of the robust estimators of OpenCV's USAC framework. */
+/** Parameters of the robust estimators of OpenCV's USAC framework, with which ours are compared. */
 export interface UsacParams extends Deletable {
   confidence: number;
   maxIterations: number;
@@ -85,10 +84,29 @@ export interface OpenCv extends OpenCvImages {
 }
 
 /** OpenCV, ready to use; every call gives the same instance. A failure is not kept: the next call tries again. */
-export const loadOpenCv: () => Promise<OpenCv> = once(async () => {
-  const { loaded } = await import("./opencv-module.js");
-  return ready<OpenCv>("@techstark/opencv-js", loaded.opencv);
-});
+export const loadOpenCv: () => Promise<OpenCv> = once(() =>
+  openPeer<OpenCv>("@techstark/opencv-js", () => import("./module.js")),
+);
+
+/** OpenCV's version, of what it says of its build. */
+export function versionOf(cv: Pick<OpenCvImages, "getBuildInformation">): string {
+  return /OpenCV (\d+\.\d+\.\d+)/.exec(cv.getBuildInformation())?.[1] ?? "unknown";
+}
+
+/** OpenCV out of an optional peer. UnsupportedError, with the command that helps, where that is missing or another one. */
+export async function openPeer<T extends OpenCvImages>(
+  name: PeerName,
+  load: () => Promise<{ loaded: { opencv: unknown } }>,
+): Promise<T> {
+  checkPeer(name);
+  const cv = await load()
+    .then(({ loaded }) => ready<T>(loaded.opencv))
+    .catch((cause: unknown) => {
+      throw peerError(name, cause);
+    });
+  checkPeerVersion(name, versionOf(cv));
+  return cv;
+}
 
 /** Loads once; a failure is not kept. */
 export function once<T>(load: () => Promise<T>): () => Promise<T> {
@@ -105,9 +123,9 @@ export function once<T>(load: () => Promise<T>): () => Promise<T> {
 }
 
 /** Waits for the module: a promise of it (5) or the module before it has started (4). */
-export async function ready<T>(name: string, module: unknown): Promise<T> {
+async function ready<T extends OpenCvImages>(module: unknown): Promise<T> {
   const cv = module instanceof Promise ? ((await module) as unknown) : module;
-  if (typeof cv !== "object" || cv === null) throw new StateError(`${name} did not export OpenCV`);
+  if (typeof cv !== "object" || cv === null) throw new Error("it does not export OpenCV");
   if (!("Mat" in cv)) {
     await new Promise<void>((resolve) => {
       Object.assign(cv, { onRuntimeInitialized: resolve });
@@ -123,7 +141,6 @@ export async function ready<T>(name: string, module: unknown): Promise<T> {
  * `withMats((keep) => { const mat = keep(new cv.Mat()); … })`.
  */
 export function withMats<T>(work: (keep: <D extends Deletable>(object: D) => D) => T): T {
-  checkFunction("withMats", "work", work);
   const kept: Deletable[] = [];
   try {
     return work((object) => {

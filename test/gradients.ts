@@ -1,5 +1,6 @@
 /** Loss and gradients of a function of named arrays: as a graph in ONNX Runtime, or by jax-js's interpreter. */
 import { defaultDevice, init, numpy as np, valueAndGrad } from "@jax-js/jax";
+import { expect } from "vitest";
 import { compile, input } from "../src/graph/compile.js";
 import { nodeRuntime } from "../src/node/runtime.js";
 import type { Values } from "./networks.js";
@@ -95,4 +96,37 @@ export function interpretedGradients(
 /** The loss alone. */
 export function interpretedLoss(fn: LossFn, variables: Named<Values>, constants: Named<Values>): Promise<number> {
   return onDevice("wasm", () => fn(toArrays(variables), toArrays(constants)).dataSync()[0]);
+}
+
+/** Graph and interpreter agree on loss and gradients, and gradients are the loss's slopes along random directions. */
+export async function checkGradients(
+  fn: (x: Named<np.Array>, constants: Named<np.Array>) => np.Array,
+  variables: Named<Values>,
+  constants: Named<Values>,
+  { step = 1e-3, tolerance = 0.02 } = {},
+): Promise<number> {
+  const [graph, own] = [
+    await graphGradients(fn, variables, constants),
+    await interpretedGradients(fn, variables, constants),
+  ];
+  expect(Math.abs(graph.loss - own.loss)).toBeLessThan(1e-5 * Math.max(1, Math.abs(own.loss)));
+  for (const [name, { shape, data }] of Object.entries(variables)) {
+    const gradient = own.gradients[name];
+    const largest = gradient.reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+    expect(largest, name).toBeGreaterThan(0);
+    gradient.forEach((g, i) => {
+      expect(Math.abs(g - graph.gradients[name][i]), name).toBeLessThan(1e-4 * largest + 1e-7);
+    });
+    // Along the gradient, where the slope is its norm: nothing else is as far above rounding.
+    const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
+    const moved = (by: number) =>
+      interpretedLoss(
+        fn,
+        { ...variables, [name]: { shape, data: data.map((v, i) => v + (by * gradient[i]) / norm) } },
+        constants,
+      );
+    const slope = ((await moved(step)) - (await moved(-step))) / (2 * step);
+    expect(Math.abs(slope - norm), `slope of ${name}: ${slope}, gradient ${norm}`).toBeLessThan(tolerance * norm);
+  }
+  return own.loss;
 }

@@ -66,19 +66,20 @@ export function strataTensors(config: StrataConfig = TINY, seed = 1): StateDict 
   const made = new Builder(seed);
   const { widths, innerWidths = widths, stem, descriptorDim, attentionWidth } = config;
   const { descriptorLevels = [1, 2, 3, 4], scoreLevels = [0, 1, 2, 3, 4] } = config;
+  const sideOf = (l: number, stemOf: string) => (l === 0 && stem === stemOf ? 4 : 3);
   const block = (name: string, out: number, from: number, side = 3) => {
     made.conv(`${name}.conv`, [out, from, side, side], false);
     made.norm(`${name}.bn`, out, ["mean", "var"]);
   };
   widths.forEach((out, l) => {
-    block(`levels.${l}.a`, innerWidths[l], l ? widths[l - 1] : 3);
-    block(`levels.${l}.b`, out, innerWidths[l], l === 0 && stem === "half" ? 4 : 3);
+    block(`levels.${l}.a`, innerWidths[l], l ? widths[l - 1] : 3, sideOf(l, "early"));
+    block(`levels.${l}.b`, out, innerWidths[l], sideOf(l, "half"));
     if (l) made.conv(`levels.${l}.skip`, [out, widths[l - 1], 1, 1]);
     if (descriptorLevels.includes(l)) made.conv(`encoders.${l}`, [descriptorDim, out, 1, 1]);
     if (scoreLevels.includes(l)) made.conv(`attention.taps.${l}`, [attentionWidth, out, 1, 1]);
   });
   block("attention.fuse", attentionWidth, attentionWidth);
-  made.conv("attention.out", [stem === "half" ? 8 : 2, attentionWidth, 1, 1]);
+  made.conv("attention.out", [stem && stem !== "full" ? 8 : 2, attentionWidth, 1, 1]);
   return made.tensors;
 }
 

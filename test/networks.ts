@@ -16,6 +16,17 @@ export interface Values {
   data: Float32Array;
 }
 
+/** Numbers of a shape by their index. */
+export const values = (shape: number[], of: (i: number) => number): Values => ({
+  shape,
+  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => of(i)),
+});
+/** Seeded uniform numbers of a shape. */
+export const uniform = (shape: number[], seed: number, low = 0, high = 1): Values => {
+  const random = new Random(seed);
+  return values(shape, () => random.uniform(low, high));
+};
+
 const isSpec = (value: unknown): value is InputSpec => Array.isArray((value as InputSpec)?.shape);
 const isArray = (value: unknown): value is np.Array => value instanceof np.Array;
 

@@ -5,8 +5,8 @@ import { parseScoreConfig, type ScoreConfig } from "./score-config.js";
 export const JOINS = ["direct", "cascade"] as const;
 export type Join = (typeof JOINS)[number];
 
-/** Where level 0 ends, and with it the score head's taps: at full resolution, or at half of it. */
-export const STEMS = ["full", "half"] as const;
+/** Where level 0 ends, and with it the score head's taps: at full resolution, or at half of it ("half", "early"). */
+export const STEMS = ["full", "half", "early"] as const;
 export type Stem = (typeof STEMS)[number];
 
 const LEVELS = 5;
@@ -18,7 +18,7 @@ export interface StrataConfig extends ScoreConfig {
   innerWidths?: number[];
   /**
    * Default "full". "half": the second convolution of level 0 has a stride of 2, the score head works there, and gives
-   * a value for each of the four pixels of its cells.
+   * a value for each of the four pixels of its cells. "early": the first one has it, and nothing is at full resolution.
    */
   stem?: Stem;
   /** Levels 1…4 that the descriptor sees; default all. */

@@ -3,7 +3,7 @@
  * all of them at full or half resolution, encoders add up what the descriptor sees. See models/strata-s/CARD.md. This is
  * the one place that knows its layers.
  */
-import type { StrataConfig } from "./config.js";
+import type { Stem, StrataConfig } from "./config.js";
 import type { Kernel, Layer, Layers, Norm } from "./layers/layers.js";
 import { type Arr, averagePool2, pixelShuffle2, relu, upsample } from "./operators.js";
 import type { ScoreNetwork } from "./score-network.js";
@@ -33,7 +33,10 @@ export const encoderOf = (level: number): string => `encoders.${level}`;
 export const tapOf = (level: number): string => `attention.taps.${level}`;
 /** The score head's last layer, and how many values it gives for a cell of level 0: two for each of its pixels. */
 export const HEAD = "attention.out";
-export const headOutputs = ({ stem }: Pick<StrataShape, "stem">): number => (stem === "half" ? 8 : 2);
+export const headOutputs = (shape: Pick<StrataShape, "stem">): number => (isHalved(shape) ? 8 : 2);
+
+/** Whether level 0 ends at half of the image's resolution, as large as level 1. */
+const isHalved = ({ stem = "full" }: Pick<StrataShape, "stem">): boolean => stem !== "full";
 
 /** A convolution with a norm behind it: its name, its kernel's shape, and its stride. */
 export interface LevelConv {
@@ -48,19 +51,19 @@ export function levelConvs(
   { widths, innerWidths = widths, stem }: Pick<StrataShape, "widths" | "innerWidths" | "stem">,
 ): { a: LevelConv; b: LevelConv } {
   const [out, inner, from] = [widths[level], innerWidths[level], level === 0 ? 3 : widths[level - 1]];
-  const stride = level === 0 && stem === "half" ? 2 : 1;
-  const side = stride === 2 ? 4 : 3;
-  return {
-    a: { name: `levels.${level}.a`, kernel: [inner, from, 3, 3], stride: 1 },
-    b: { name: `levels.${level}.b`, kernel: [out, inner, side, side], stride },
+  const conv = (part: "a" | "b", to: number, channels: number, halves: Stem): LevelConv => {
+    const stride = level === 0 && stem === halves ? 2 : 1;
+    const side = stride === 2 ? 4 : 3;
+    return { name: `levels.${level}.${part}`, kernel: [to, channels, side, side], stride };
   };
+  return { a: conv("a", inner, from, "early"), b: conv("b", out, inner, "half") };
 }
 
 /** The network of that shape. */
 export function strataNetwork(layers: Layers, shape: StrataShape): ScoreNetwork {
-  const { widths, descriptorDim: dim, attentionWidth: width, join = "direct", stem = "full", bnEps } = shape;
+  const { widths, descriptorDim: dim, attentionWidth: width, join = "direct", bnEps } = shape;
   const { descriptorLevels = [1, 2, 3, 4], scoreLevels = [0, 1, 2, 3, 4] } = shape;
-  const half = stem === "half";
+  const half = isHalved(shape);
   const style: Norm = { eps: bnEps, statistics: ["mean", "var"], momentum: MOMENTUM, bias: false };
   const normed = ({ name, kernel, stride }: LevelConv): Layer =>
     layers.convNorm(`${name}.conv`, `${name}.bn`, kernel, style, { padding: 1, stride });

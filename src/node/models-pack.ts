@@ -8,7 +8,7 @@ import { type NdArray, ndarray, toFloat32 } from "../formats/ndarray.js";
 import { readSafetensors, writeSafetensors } from "../formats/safetensors.js";
 import { PACKINGS, type Packing, packTensors, unpackTensors } from "../model/pack.js";
 import { checkChoice } from "../options.js";
-import { TEMPERATURE } from "../train/detector/loss.js";
+import { TRAINING_ONLY } from "../train/detector/loss.js";
 import { type ReadModel, readModelNamed } from "./extractor.js";
 import { checkModelFolder, withModelFolder, writeModelFolder } from "./model-folder.js";
 import { readCheckpoint } from "./train/checkpoint.js";
@@ -46,7 +46,7 @@ async function readModelOrCheckpoint(model: string): Promise<Pick<ReadModel, "pa
   const { identity, tensors } = await readCheckpoint(model);
   const weights = new Map<string, NdArray>();
   for (const [name, tensor] of tensors) {
-    if (!name.startsWith("adam.") && name !== TEMPERATURE) weights.set(name.replace(/^state\./, ""), tensor);
+    if (!name.startsWith("adam.") && !TRAINING_ONLY.includes(name)) weights.set(name.replace(/^state\./, ""), tensor);
   }
   return { path: model, tensors: weights, json: identity.recipe.network };
 }

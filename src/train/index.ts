@@ -2,8 +2,9 @@
 export { matchErrors } from "./accuracy.js";
 export { type Carry, carryOf, correspond, MIN_CORRESPONDENCES } from "./correspondences.js";
 export type { Beginning } from "./detector/beginning.js";
-export { DETECTOR_LOSSES, type DetectorRecipe, parseDetectorRecipe } from "./detector/recipe.js";
-export { type DetectorTask, detectorTask } from "./detector/task.js";
+export { DETECTOR_LOSSES, type DetectorRecipe, type DetectorTeacher, parseDetectorRecipe } from "./detector/recipe.js";
+export { type DetectorExtras, type DetectorTask, detectorTask } from "./detector/task.js";
+export type { Lessons, Teacher, TeacherModel } from "./detector/teacher.js";
 export { type Cursor, type Group, groupsOf, type Skipped } from "./loader.js";
 export * from "./losses/index.js";
 export { TRAIN_DEFAULTS, type TrainOptions, trainOptions } from "./options.js";

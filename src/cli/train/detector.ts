@@ -70,16 +70,19 @@ export async function detectorCommand(flags: DetectorFlags, context: Context): P
   checkSession(flags);
   const { nodeRuntime } = await import("../../node/runtime.js");
   const { detectorTask } = await import("../../train/detector/task.js");
-  const { detectorSources, readBeginning, readDetectorRecipe } = await import("../../node/train/detector.js");
+  const { detectorSources, readBeginning, readDetectorRecipe, readTeacher } = await import(
+    "../../node/train/detector.js"
+  );
   const recipe = await readDetectorRecipe(flags.config);
   const { steps, batch, rate, seed, checkpointEvery } = flags;
   const given = { steps, batch, rate, seed, checkpointEvery };
   const overrides = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const options: TrainOptions = { ...recipe.training, ...overrides };
-  const task = detectorTask(recipe, flags.init === undefined ? null : await readBeginning(flags.init));
   const { backend, threads, photos, validation } = flags;
-  const sources = detectorSources(recipe, { photos, validation, seed: options.seed });
   const runtime = { runtime: nodeRuntime, backend, threads };
+  const begin = flags.init === undefined ? null : await readBeginning(flags.init);
+  const task = detectorTask(recipe, begin, { teacher: await readTeacher(recipe, runtime) });
+  const sources = detectorSources(recipe, { photos, validation, seed: options.seed });
   const facts = { config: flags.config, init: flags.init ?? null };
   return trainCommandIn({ task, sources, options, runtime, facts }, flags, context);
 }

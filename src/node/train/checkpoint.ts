@@ -170,12 +170,14 @@ export function checkIdentity(was: RunIdentity, { options, ...fixed }: RunIdenti
   const compare = (what: string, old: unknown, now: unknown): void => {
     if (canonicalJson(old) !== canonicalJson(now)) {
       throw new OptionError(
-        `resume: the checkpoint was made with another ${what}: ${canonicalJson(old)}, now ${canonicalJson(now)}; use the same, or another output folder`,
+        `resume: the checkpoint was made with another ${what}: ${shown(old)}, now ${shown(now)}; use the same, or another output folder`,
       );
     }
   };
   compare("task", was.task, fixed.task);
-  compare("recipe", was.recipe, fixed.recipe);
+  for (const part of new Set([...Object.keys(fixed.recipe), ...Object.keys(was.recipe)])) {
+    compare(`recipe, in "${part}"`, was.recipe[part], fixed.recipe[part]);
+  }
   compare("data set (digest)", was.data, fixed.data);
   // A schedule that runs down to the end depends on where the end is.
   const mayChange = options.schedule === "constant" ? MAY_CHANGE : MAY_CHANGE.slice(2);
@@ -183,6 +185,8 @@ export function checkIdentity(was: RunIdentity, { options, ...fixed }: RunIdenti
     if (!mayChange.includes(name)) compare(`option "${name}"`, was.options[name], options[name]);
   }
 }
+
+const shown = (value: unknown): string => (value === undefined ? "none" : canonicalJson(value));
 
 /** The snapshot of a checkpoint for a run of that identity; an OptionError names the first thing that differs. */
 export function resumeFrom(

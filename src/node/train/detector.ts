@@ -3,10 +3,13 @@
 import { fileURLToPath } from "node:url";
 import { checkObject } from "../../check.js";
 import { parseJson } from "../../formats/bytes.js";
+import type { CompileOptions } from "../../graph/compile.js";
 import { unpackTensors } from "../../model/pack.js";
 import type { Beginning } from "../../train/detector/beginning.js";
 import { type DetectorRecipe, parseDetectorRecipe } from "../../train/detector/recipe.js";
+import { Teacher } from "../../train/detector/teacher.js";
 import { checkPath, readFileChecked } from "../atomic.js";
+import { readModelNamed } from "../extractor.js";
 import { type SourcePair, splitSources } from "./sources.js";
 import { digestOf, readWeights } from "./weights.js";
 
@@ -27,6 +30,20 @@ export async function readDetectorRecipe(nameOrFile: string): Promise<DetectorRe
 export async function readBeginning(path: string): Promise<Beginning> {
   const tensors = unpackTensors(path, (await readWeights(path)).tensors);
   return { tensors, digest: digestOf(tensors) };
+}
+
+/** The teacher that a recipe names, opened; null where it has none. OptionError where the model is not what it says. */
+export async function readTeacher(
+  recipe: DetectorRecipe,
+  runtime: Pick<CompileOptions, "runtime" | "backend" | "threads"> = {},
+): Promise<Teacher | null> {
+  checkObject("readTeacher", "recipe", recipe);
+  checkObject("readTeacher", "runtime", runtime);
+  const { teacher, network, data } = recipe;
+  if (!teacher) return null;
+  const { path, tensors, json, digest } = await readModelNamed(teacher.model);
+  const model = { where: path, tensors, json, digest };
+  return new Teacher(model, teacher, { size: data.cropSize, input: network.input }, runtime);
 }
 
 /** Pairs to train on and to validate on. */

@@ -6,7 +6,7 @@ setDefaultRuntime(nodeRuntime);
 
 export * from "../../train/index.js";
 export { bestCheckpoint, latestCheckpoint, openCheckpoints, readCheckpoint, resumeFrom } from "./checkpoint.js";
-export { type DetectorSources, detectorSources, readBeginning, readDetectorRecipe } from "./detector.js";
+export { type DetectorSources, detectorSources, readBeginning, readDetectorRecipe, readTeacher } from "./detector.js";
 export { FrozenCache, type FrozenCacheOptions } from "./frozen-cache.js";
 export { MEGADEPTH_DEFAULTS, type MegaDepthOptions, MegaDepthSource } from "./megadepth.js";
 export type { ModelTask } from "./model-task.js";

@@ -9,25 +9,34 @@ import { peakyLoss } from "../losses/index.js";
 import { halves, LossSum } from "../reference/levels.js";
 import type { LossInputs, LossOutputs } from "../task.js";
 import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./contrast.js";
+import { keypointLoss, procrustesLoss, projectedLoss } from "./distillation.js";
 import { matchingAccuracy } from "./matching.js";
 import { bestPixels, project, softPositions, squaredDistances, swapHalves } from "./points.js";
-import type { DetectorRecipe } from "./recipe.js";
+import type { DetectorRecipe, DetectorTeacher } from "./recipe.js";
 import { outcomeLoss, shareOf } from "./reliability.js";
 import { reprojectionLoss } from "./reprojection.js";
 import { similarityLoss } from "./similarity.js";
+import { GRID } from "./teacher.js";
 
 /** Logarithm of what cosines are multiplied by; it is learnt, but no part of the model. */
 export const TEMPERATURE = "temperature";
+
+/** From the student's descriptors to its teacher's; it is learnt, and no part of the model either. */
+export const PROJECTION = "projection";
+
+/** Parameters that are no tensors of the model. */
+export const TRAINING_ONLY: readonly string[] = [TEMPERATURE, PROJECTION];
 
 /** Pixels at which matches are said to be right in the log. */
 const ACCURACY_AT = [1, 3];
 
 /**
  * Inputs of a batch of N pairs: `images` [2N, 3, S, S], normalised, the first images before the second ones; `matrices`
- * [2N, 9], homographies from each image to the other of its pair.
+ * [2N, 9], homographies from each image to the other of its pair; with a teacher, `teacherScore` and
+ * `teacherDescriptors` (teacher.ts).
  */
 export function detectorLoss(
-  { network: config, losses }: DetectorRecipe,
+  { network: config, losses, teacher }: DetectorRecipe,
   build: Network<ScoreNetwork>,
   { parameters, state, inputs }: LossInputs,
   training: boolean,
@@ -42,6 +51,10 @@ export function detectorLoss(
   const [repeatability, reliability] = [0, 1].map((i) => sigmoid(logits.ref.slice([], [i, i + 1])));
   const score = repeatability.ref.mul(reliability);
 
+  const sum = new LossSum();
+  if (teacher && teacher.keypoints > 0) {
+    sum.add("teacher-keypoints", keypointLoss(score.ref, inputs.teacherScore), teacher.keypoints);
+  }
   const keypoints = bestPixels(score.ref, losses.cell);
   const places = lax.stopGradient(project(keypoints.ref, matrices.ref));
   const valid = inside(places.ref, width, height, losses.border);
@@ -50,6 +63,9 @@ export function detectorLoss(
   // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
   const asked = np.concatenate([keypoints.ref, swapHalves(places)], 1);
   const [own, carried] = np.split(describe(maps.levels, asked, network), 2, 1);
+  if (teacher && learnsDescriptors(teacher)) {
+    addDescriptors(sum, teacher, own.ref, keypoints.ref, inputs.teacherDescriptors, parameters);
+  }
   const contrast: Contrast = {
     positive: np.sum(own.ref.mul(swapHalves(carried)), 2),
     others: np.matmul(own.ref, swapHalves(own).transpose([0, 2, 1])),
@@ -58,7 +74,6 @@ export function detectorLoss(
   };
   const temperature = np.minimum(np.exp(parameters[TEMPERATURE].ref), MAX_TEMPERATURE);
 
-  const sum = new LossSum();
   noteAccuracy(sum, contrast.others.ref, distances.ref, valid.ref);
   const distinct = isDistinct(referencesTo(contrast));
   sum.note("distinct", shareOf(distinct.ref, valid.ref));
@@ -90,6 +105,33 @@ const referencesTo = ({ positive, others, wrong, valid }: Contrast): Contrast =>
   wrong: wrong.ref,
   valid: valid.ref,
 });
+
+/** Whether a loss asks for the teacher's descriptors. */
+export const learnsDescriptors = ({ similarity, procrustes }: DetectorTeacher): boolean => similarity + procrustes > 0;
+
+/** Descriptors [M, P, dim] at keypoints [M, P, 2] against what the teacher's maps [M, d, h, w] hold there. */
+function addDescriptors(
+  sum: LossSum,
+  { similarity, procrustes }: DetectorTeacher,
+  own: Arr,
+  keypoints: Arr,
+  lesson: Arr,
+  parameters: Record<string, Arr>,
+): void {
+  const [m, p, dim] = own.shape;
+  const [, d] = lesson.shape;
+  const { rows, coverage } = sampleRows(lesson, keypoints.add(0.5).div(GRID).sub(0.5));
+  coverage.dispose();
+  const square = np.sum(np.square(rows.ref), 2, { keepdims: true });
+  const taught = rows.div(np.sqrt(np.maximum(square, 1e-24))).reshape([m * p, d]);
+  const learnt = own.reshape([m * p, dim]);
+  if (similarity > 0) {
+    sum.add("teacher-similarity", projectedLoss(learnt.ref, parameters[PROJECTION].ref, taught.ref), similarity);
+  }
+  if (procrustes > 0) sum.add("teacher-procrustes", procrustesLoss(learnt.ref, taught.ref), procrustes);
+  learnt.dispose();
+  taught.dispose();
+}
 
 /** Matching accuracy of the first images' keypoints. */
 function noteAccuracy(sum: LossSum, cosines: Arr, distances: Arr, valid: Arr): void {

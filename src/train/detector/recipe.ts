@@ -6,7 +6,7 @@ import { jsonText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { scoreFamilyOf } from "../../families.js";
 import { STATISTICS, type Statistics } from "../../model/layers/training.js";
-import type { ScoreConfig } from "../../model/score-config.js";
+import { MOST_SCALES, type ScoreConfig } from "../../model/score-config.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { type HomographyOptions, homographyOptions } from "../data/homographies.js";
 import { type PhotometricOptions, photometricOptions } from "../data/photometric.js";
@@ -52,6 +52,22 @@ export const DETECTOR_LOSSES: DetectorLosses = {
   statistics: "batch",
 };
 
+/** A trained model that a network learns from, beside the losses of its own. */
+export interface DetectorTeacher {
+  /** A model's name or path. */
+  model: string;
+  /** What it must be: its family, and the length of its descriptors; default "strata" and the network's own. */
+  kind: string;
+  descriptorDim: number;
+  /** Scales of the views whose scores are merged; of these, those whose descriptors are averaged, default the first. */
+  scales: number[];
+  descriptorScales: number[];
+  /** Weights of the losses; see distillation.ts. */
+  similarity: number;
+  procrustes: number;
+  keypoints: number;
+}
+
 export interface DetectorData {
   /** Pixels of the square views, a multiple of 16 and of the losses' cells and patches. */
   cropSize: number;
@@ -69,12 +85,13 @@ export interface DetectorRecipe {
   network: ScoreConfig;
   data: DetectorData;
   losses: DetectorLosses;
+  teacher?: DetectorTeacher;
   training: TrainOptions;
 }
 
 /** Reads and checks a recipe; `where` begins the messages. OptionError or FormatError for the first thing that is wrong. */
 export function parseDetectorRecipe(where: string, json: unknown): DetectorRecipe {
-  const root = part(where, "the recipe", json, ["name", "network", "data", "losses", "training"]);
+  const root = part(where, "the recipe", json, ["name", "network", "data", "losses", "teacher", "training"]);
   const { name } = root;
   if (typeof name !== "string" || !/^[\w.-]+$/.test(name)) {
     throw new OptionError(`${where}: "name" must be letters, digits, ".", "_" or "-", got ${jsonText(name)}`);
@@ -83,9 +100,10 @@ export function parseDetectorRecipe(where: string, json: unknown): DetectorRecip
   const network = scoreFamilyOf(`${where}, network`, own).parse(`${where}, network`, { ...own, name });
   const losses = lossesOf(`${where}, losses`, part(where, "losses", root.losses ?? {}));
   const data = dataOf(`${where}, data`, part(where, "data", root.data ?? {}), losses);
+  const teacher = root.teacher === undefined ? {} : { teacher: teacherOf(where, root.teacher, network, data) };
   const given = part(where, "training", root.training ?? {});
   const training = within(where, "training", () => trainOptions(given as Partial<TrainOptions>, TRAIN_DEFAULTS));
-  return { name, network, data, losses, training };
+  return { name, network, data, losses, ...teacher, training };
 }
 
 function part(where: string, what: string, value: unknown, known?: readonly string[]): Record<string, unknown> {
@@ -126,6 +144,56 @@ function lossesOf(where: string, given: Record<string, unknown>): DetectorLosses
   }
   checkChoice(where, "statistics", losses.statistics, STATISTICS);
   return losses;
+}
+
+function teacherOf(
+  where: string,
+  given: unknown,
+  { descriptorDim }: ScoreConfig,
+  { cropSize }: DetectorData,
+): DetectorTeacher {
+  const own = `${where}, teacher`;
+  const { scales = [1] } = part(where, "teacher", given);
+  const least = Math.min(1, STRIDE / cropSize);
+  checkScales(own, "scales", scales, least);
+  const defaults = { model: "", kind: "strata", descriptorDim, scales, descriptorScales: scales.slice(0, 1) };
+  const teacher = withDefaults<DetectorTeacher>(
+    own,
+    { ...defaults, similarity: 1, procrustes: 1, keypoints: 1 },
+    part(where, "teacher", given),
+  );
+  for (const name of ["model", "kind"] as const) {
+    if (typeof teacher[name] !== "string" || teacher[name] === "") {
+      throw new OptionError(`${own}: "${name}" must be a text, got ${jsonText(teacher[name])}`);
+    }
+  }
+  checkNumber(own, "descriptorDim", teacher.descriptorDim, { min: 1, max: 4096, integer: true });
+  checkScales(own, "descriptorScales", teacher.descriptorScales, least);
+  const stranger = teacher.descriptorScales.find((scale) => !scales.includes(scale));
+  if (stranger !== undefined) {
+    throw new OptionError(
+      `${own}: "descriptorScales" has ${stranger}, which is none of "scales" (${scales.join(", ")})`,
+    );
+  }
+  for (const name of ["similarity", "procrustes", "keypoints"] as const) {
+    checkNumber(own, name, teacher[name], { min: 0, max: 1000 });
+  }
+  return teacher;
+}
+
+/** Different scales at which a view still has a cell of the deepest level. */
+function checkScales(where: string, name: string, scales: unknown, least: number): asserts scales is number[] {
+  const fits =
+    Array.isArray(scales) &&
+    scales.length > 0 &&
+    scales.length <= MOST_SCALES &&
+    new Set(scales).size === scales.length &&
+    scales.every((s) => typeof s === "number" && s >= least && s <= 1);
+  if (fits) return;
+  throw new OptionError(
+    `${where}: "${name}" must be a list of 1 to ${MOST_SCALES} different numbers from ${Number(least.toPrecision(3))} ` +
+      `(a view needs ${STRIDE} pixels there) to 1, got ${jsonText(scales)}`,
+  );
 }
 
 /** Pixels of a cell of the deepest level. */

@@ -1,15 +1,15 @@
 /**
- * Networks of one score map as a task for the trainer. Nothing is frozen, so a batch is fed as it comes: images and the
- * homographies between them.
+ * Networks of one score map as a task for the trainer. A batch is fed as it comes, images and the homographies between
+ * them; with a teacher, what that says of the images too.
  */
 
-import { checkMap, checkObject, checkText } from "../../check.js";
+import { checkFunction, checkMap, checkObject, checkText } from "../../check.js";
 import { OptionError, ShapeError } from "../../errors.js";
 import { fromUnit, imageToPlanes } from "../../extract/preprocess.js";
 import { scoreFamilyOf } from "../../families.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
-import { type Feed, input } from "../../graph/compile.js";
+import { input } from "../../graph/compile.js";
 import { type Asked, record } from "../../model/layers/record.js";
 import type { ScoreConfig } from "../../model/score-config.js";
 import { checkNumber } from "../../options.js";
@@ -19,8 +19,9 @@ import type { Parameter } from "../parameters.js";
 import type { Task } from "../task.js";
 import type { PairBatch, TrainingPair } from "../types.js";
 import { type Beginning, beginWith } from "./beginning.js";
-import { detectorLoss, TEMPERATURE } from "./loss.js";
-import type { DetectorRecipe } from "./recipe.js";
+import { detectorLoss, learnsDescriptors, PROJECTION, TEMPERATURE, TRAINING_ONLY } from "./loss.js";
+import type { DetectorRecipe, DetectorTeacher } from "./recipe.js";
+import { GRID, type Teacher } from "./teacher.js";
 
 /** A task whose outcome is a model of one score map. */
 export interface DetectorTask extends Task {
@@ -33,9 +34,21 @@ export interface DetectorTask extends Task {
 /** Pairs whose views share less than this of the first one's cells are skipped. */
 const LEAST_SHARED = 1 / 16;
 
-/** Throws an OptionError where `begin` is of another architecture. */
-export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = null): DetectorTask {
+/** What a task is made of beside its recipe. */
+export interface DetectorExtras {
+  /** The recipe's teacher, which the task disposes of; a recipe that has one needs it. */
+  teacher?: Teacher | null;
+}
+
+/** Throws an OptionError where `begin` is of another architecture, or a teacher is missing or too much. */
+export function detectorTask(
+  recipe: DetectorRecipe,
+  begin: Beginning | null = null,
+  extras: DetectorExtras = {},
+): DetectorTask {
   const where = "detectorTask";
+  const { teacher = null } = checkObject(where, "extras", extras) as DetectorExtras;
+  if (teacher !== null) checkFunction(where, "extras.teacher.run", checkObject(where, "extras.teacher", teacher).run);
   checkObject(where, "recipe", recipe);
   const { name, network, data, losses } = recipe;
   checkText(where, "recipe.name", name);
@@ -43,6 +56,11 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
   checkNumber(where, "recipe.data.cropSize", data.cropSize, { min: 1, integer: true });
   checkNumber(where, "recipe.losses.cell", losses.cell, { min: 1, integer: true });
   if (begin !== null) checkMap(where, "begin.tensors", checkObject(where, "begin", begin).tensors);
+  if ((recipe.teacher === undefined) !== (teacher === null)) {
+    throw new OptionError(
+      teacher ? `${where}: the recipe ${name} has no teacher` : `${where}: the recipe ${name} needs its teacher`,
+    );
+  }
   const side = data.cropSize / losses.cell;
   const family = scoreFamilyOf(name, network);
   const build = family.network(network);
@@ -53,31 +71,63 @@ export function detectorTask(recipe: DetectorRecipe, begin: Beginning | null = n
   const start = (parameters: Parameter[]) =>
     parameters.map((own) => ({ ...own, data: given?.get(own.name)?.data.slice() ?? own.data }));
   const temperature: Parameter = { name: TEMPERATURE, shape: [1], data: Float32Array.of(Math.log(losses.temperature)) };
+  const trainingOnly = [temperature, ...projectionOf(recipe)];
   const { sha256: _, parameters: __, ...config } = network;
   return {
     name,
-    recipe: { network: config, losses: { ...losses }, ...(begin ? { begin: begin.digest } : {}) },
+    recipe: {
+      ...{ network: config, losses: { ...losses } },
+      ...(begin ? { begin: begin.digest } : {}),
+      // By what it is, not by where it lies.
+      ...(teacher ? { teacher: { ...teacher.recipe, model: teacher.digest } } : {}),
+    },
     config,
     grid: { width: side, height: side, scale: losses.cell, shift: (losses.cell - 1) / 2 },
     minCorrespondences: Math.ceil(LEAST_SHARED * side * side),
-    parameters: (seed) => [...start(initial(seed)), temperature],
+    parameters: (seed) => [...start(initial(seed)), ...trainingOnly],
     state: () => start(initialStatistics(layers)),
     inputs: (pairs) => ({
       images: input([2 * pairs, 3, data.cropSize, data.cropSize]),
       matrices: input([2 * pairs, 9]),
+      ...(recipe.teacher && lessonInputs(pairs, recipe.teacher, data.cropSize)),
     }),
-    feeds: async (batch) => feedsOf(batch, data.cropSize, network),
+    async feeds(batch) {
+      const feeds = feedsOf(batch, data.cropSize, network);
+      if (!teacher) return feeds;
+      const { score, descriptors } = await teacher.run(feeds.images);
+      return {
+        ...feeds,
+        ...(teacher.recipe.keypoints > 0 && { teacherScore: score }),
+        ...(learnsDescriptors(teacher.recipe) && { teacherDescriptors: descriptors }),
+      };
+    },
     loss: (inputs, training) => detectorLoss(recipe, build, inputs, training),
     checkpoint(parameters, state) {
       const tensors = new Map<string, NdArray>();
       for (const { name: tensor, shape, data: values } of [...parameters, ...state]) {
-        if (tensor !== TEMPERATURE) tensors.set(tensor, ndarray(values, [...shape]));
+        if (!TRAINING_ONLY.includes(tensor)) tensors.set(tensor, ndarray(values, [...shape]));
       }
       return tensors;
     },
-    dispose: async () => {},
+    dispose: async () => teacher?.dispose(),
   };
 }
+
+/** What the similarity to a teacher learns beside the model: at first descriptors are compared as they are. */
+function projectionOf({ network: { descriptorDim: dim }, teacher }: DetectorRecipe): Parameter[] {
+  if (!teacher || teacher.similarity === 0) return [];
+  const { descriptorDim: to } = teacher;
+  const data = Float32Array.from({ length: dim * to }, (_, i) => (Math.floor(i / to) === i % to ? 1 : 0));
+  return [{ name: PROJECTION, shape: [dim, to], data }];
+}
+
+/** What the losses of a teacher read: a graph has no inputs that nothing uses. */
+const lessonInputs = (pairs: number, teacher: DetectorTeacher, size: number) => ({
+  ...(teacher.keypoints > 0 && { teacherScore: input([2 * pairs, 1, size, size]) }),
+  ...(learnsDescriptors(teacher) && {
+    teacherDescriptors: input([2 * pairs, teacher.descriptorDim, size / GRID, size / GRID]),
+  }),
+});
 
 /** The order in which parameters lie and first values are drawn: a seed gives what it has always given. */
 const normedFirst = (layers: readonly Asked[]): Asked[] => [
@@ -85,7 +135,7 @@ const normedFirst = (layers: readonly Asked[]): Asked[] => [
   ...layers.filter(({ kind }) => kind !== "convNorm"),
 ];
 
-function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig): Record<string, Feed> {
+function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig) {
   const preprocessing = fromUnit(mean, std);
   const count = pairs.length;
   const pixels = 3 * size * size;

@@ -68,7 +68,11 @@ export const TRAIN: Table = {
     opaque: ["0"],
     also: { "1.validation": "string undefined", "1.seed": "any" },
   }),
-  detectorTask: () => ({ args: [recipe()], opaque: ["0"] }),
+  detectorTask: () => ({
+    args: [recipe(), null, { teacher: null }],
+    opaque: ["0"],
+    also: { "1": "undefined", "2": "undefined", "2.teacher": "undefined" },
+  }),
   groupsOf: () => ({
     args: [shiftedPairs(2), { grid, minCorrespondences: 1 }, { epoch: 0, index: 0 }, { batch: 1, accumulate: 1 }],
     opaque: ["0"],
@@ -109,6 +113,7 @@ export const TRAIN: Table = {
   readBeginning: () => ({ args: [join(folder, "none")], refused: true }),
   readDetectorRecipe: () => ({ args: ["strata-s"] }),
   readRuns: () => ({ args: [[join(folder, "none")], "x"], optional: 1, refused: true }),
+  readTeacher: () => ({ args: [recipe(), {}], opaque: ["0"], also: { "1": "undefined" } }),
   readTrainingWeights: () => ({ args: [{ backbone: join(folder, "none"), preprocessing: "torch" }], refused: true }),
   readCheckpoint: () => ({ args: [folder], refused: true }),
   readWeights: () => ({ args: [folder], refused: true }),

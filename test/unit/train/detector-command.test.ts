@@ -102,6 +102,45 @@ describe("strata train detector", () => {
     expect(result.code).toBe(code);
   });
 
+  it("learns from a teacher, resumes to the same weights, and refuses another teacher", async () => {
+    const taught = (model: string, more: object = {}) =>
+      writeFileSync(
+        at("tiny.json"),
+        JSON.stringify({ ...RECIPE, teacher: { model, scales: [1, 0.5], keypoints: 2, ...more } }),
+      );
+    const flags = ["--no-validation", "--no-tb-logs", "--quiet", "--checkpoint-every", "1"];
+    const weights = (run: string) => json(at(run, "model", "config.json")).sha256;
+    try {
+      taught(at("run", "model"));
+      expect((await detector(...flags, "--out", at("taught"))).code).toBe(0);
+      expect((await detector(...flags, "--out", at("stopped"), "--steps", "2")).code).toBe(0);
+      expect(await detector(...flags, "--out", at("stopped"), "--resume")).toMatchObject({ code: 0, err: "" });
+      expect(weights("stopped")).toBe(weights("taught"));
+      const { records } = await readLog(at("taught"));
+      expect(records.find(({ kind }) => kind === "step")).toMatchObject({
+        metrics: {
+          "teacher-keypoints": expect.any(Number),
+          "teacher-similarity": expect.any(Number),
+          "teacher-procrustes": expect.any(Number),
+        },
+      });
+      expect(json(at("taught", "run.json")).recipe.teacher.model).toMatch(/^[0-9a-f]{64}$/);
+
+      taught(at("whole", "model"));
+      const other = await detector(...flags, "--out", at("stopped"), "--resume");
+      expect(other.code).toBe(2);
+      expect(other.err).toMatch(/made with another recipe, in "teacher": .*"model":"[0-9a-f]{64}".*, now/);
+      taught(at("run", "model"), { descriptorDim: 16 });
+      const longer = await detector(...flags, "--out", at("longer"));
+      expect(longer.err).toMatch(/descriptors of 8, the recipe's "teacher.descriptorDim" is 16/);
+      expect(longer.code).toBe(2);
+      taught(at("nowhere"));
+      expect((await detector(...flags, "--out", at("longer"))).err).toMatch(/nowhere/);
+    } finally {
+      writeFileSync(at("tiny.json"), JSON.stringify(RECIPE));
+    }
+  });
+
   it("a checkpoint is packed as the model that it is", async () => {
     const { packModel } = await import("../../../src/node/models-pack.js");
     const { readSafetensors } = await import("../../../src/formats/safetensors.js");
@@ -111,6 +150,12 @@ describe("strata train detector", () => {
     const weights = (folder: string) => readSafetensors(new Uint8Array(readFileSync(at(folder, "model.safetensors"))));
     expect(weights("packed").tensors).toEqual(weights("packed-run/model").tensors);
     expect(json(at("packed", "config.json"))).toMatchObject({ name: "tiny", widths: TINY.widths });
+  });
+
+  it("the recipe strata-t has a teacher of its own length of descriptors", async () => {
+    const { readDetectorRecipe } = await import("../../../src/node/train/detector.js");
+    const { network: student, teacher } = await readDetectorRecipe("strata-t");
+    expect(teacher).toMatchObject({ model: "strata-s", descriptorDim: student.descriptorDim });
   });
 
   it.each(["recipes/strata-s", ...[1, 2, 3, 4, 5, 6].map((stage) => `strata-s/stages/${stage}`)])(

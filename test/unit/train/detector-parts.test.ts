@@ -17,17 +17,8 @@ import {
 import { outcomeLoss, shareOf } from "../../../src/train/detector/reliability.js";
 import { reprojectionLoss } from "../../../src/train/detector/reprojection.js";
 import { similarityLoss } from "../../../src/train/detector/similarity.js";
-import { graphGradients, interpretedGradients, interpretedLoss, type Named } from "../../gradients.js";
-import { interpret, type Values } from "../../networks.js";
-
-const values = (shape: number[], of: (i: number) => number): Values => ({
-  shape,
-  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => of(i)),
-});
-const uniform = (shape: number[], seed: number, low = 0, high = 1): Values => {
-  const random = new Random(seed);
-  return values(shape, () => random.uniform(low, high));
-};
+import { checkGradients, graphGradients, type Named } from "../../gradients.js";
+import { interpret, uniform, type Values, values } from "../../networks.js";
 
 /** What a function of named arrays gives in the interpreter. */
 async function outputs(
@@ -35,39 +26,6 @@ async function outputs(
   given: Named<Values>,
 ): Promise<Record<string, Values>> {
   return interpret(fn as never, given as never);
-}
-
-/** Graph and interpreter agree on loss and gradients, and gradients are the loss's slopes along random directions. */
-async function checkGradients(
-  fn: (x: Named<np.Array>, constants: Named<np.Array>) => np.Array,
-  variables: Named<Values>,
-  constants: Named<Values>,
-  { step = 1e-3, tolerance = 0.02 } = {},
-): Promise<number> {
-  const [graph, own] = [
-    await graphGradients(fn, variables, constants),
-    await interpretedGradients(fn, variables, constants),
-  ];
-  expect(Math.abs(graph.loss - own.loss)).toBeLessThan(1e-5 * Math.max(1, Math.abs(own.loss)));
-  for (const [name, { shape, data }] of Object.entries(variables)) {
-    const gradient = own.gradients[name];
-    const largest = gradient.reduce((most, g) => Math.max(most, Math.abs(g)), 0);
-    expect(largest, name).toBeGreaterThan(0);
-    gradient.forEach((g, i) => {
-      expect(Math.abs(g - graph.gradients[name][i]), name).toBeLessThan(1e-4 * largest + 1e-7);
-    });
-    // Along the gradient, where the slope is its norm: nothing else is as far above rounding.
-    const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
-    const moved = (by: number) =>
-      interpretedLoss(
-        fn,
-        { ...variables, [name]: { shape, data: data.map((v, i) => v + (by * gradient[i]) / norm) } },
-        constants,
-      );
-    const slope = ((await moved(step)) - (await moved(-step))) / (2 * step);
-    expect(Math.abs(slope - norm), `slope of ${name}: ${slope}, gradient ${norm}`).toBeLessThan(tolerance * norm);
-  }
-  return own.loss;
 }
 
 const MILD = Float64Array.of(1.1, -0.2, 3, 0.15, 0.95, -2, 2e-3, -1e-3, 1);

@@ -109,6 +109,7 @@ describe("loss", () => {
     ["batch", TINY],
     ["running", TINY],
     ["batch", SLIM],
+    ["batch", { ...SLIM, stem: "early" }],
   ])("its gradient is its slope for every tensor (statistics: %s), %#", async (statistics, config) => {
     const own = recipe({ statistics, peaky: 1 }, {}, config);
     // Where a keypoint is about to move to another pixel the loss jumps; elsewhere, with other first values, it does not.
@@ -317,7 +318,11 @@ describe("recipe", () => {
     ["a list", [], /the recipe must be an object/],
     ["no name", { ...good, name: "" }, /"name" must be letters/],
     ["a path for a name", { ...good, name: "../x" }, /"name" must be letters/],
-    ["an unknown part", { ...good, loss: {} }, /unknown part "loss"; known: name, network, data, losses, training/],
+    [
+      "an unknown part",
+      { ...good, loss: {} },
+      /unknown part "loss"; known: name, network, data, losses, teacher, training/,
+    ],
     ["a loss that is none", { ...good, losses: { patchy: 1 } }, /unknown option "patchy"/],
     ["losses as a number", { ...good, losses: 3 }, /losses must be an object, got 3/],
     ["a negative weight", { ...good, losses: { peaky: -1 } }, /"peaky" must be a number ≥ 0/],

@@ -276,7 +276,8 @@ describe("checkpoints", () => {
     const refused = (change: Partial<RunIdentity>, message: RegExp) =>
       expect(() => resumeFrom(checkpoint, { ...identity(), ...change }, ...layouts)).toThrow(message);
     refused({ task: "other" }, /another task/);
-    refused({ recipe: { kind: "curve" } }, /another recipe: \{"kind":"line"\}, now \{"kind":"curve"\}/);
+    refused({ recipe: { kind: "line", teacher: "abc" } }, /another recipe, in "teacher": none, now "abc"/);
+    refused({ recipe: { kind: "curve" } }, /another recipe, in "kind": "line", now "curve"/);
     refused({ data: { train: "x", validation: "b" } }, /another data set/);
     refused({ options: { ...trainOptions({ rate: 0.5 }) } }, /another option "rate": 0\.001, now 0\.5/);
     refused({ options: { ...trainOptions({ seed: 5 }) } }, /option "seed"/);

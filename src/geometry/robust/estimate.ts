@@ -37,8 +37,8 @@ export interface Estimate {
 const LEAST_SAMPLES = 50;
 /** Pairs on which a solution is tried before it is tried on all. */
 const SCREEN = 128;
-/** Standard deviations by which a better model's support on them may fall short of what is expected. */
-const SHORTFALL = 3;
+/** Standard deviations by which a better model's support on them may fall short of what is expected: one in 20 does. */
+const SHORTFALL = 1.7;
 
 /** The model that most of `pairs` (x1, y1, x2, y2, …; all finite) agree with; null where no sample gives one. */
 export function estimateModel(model: RobustModel, pairs: Float64Array, options: EstimateOptions): Estimate | null {

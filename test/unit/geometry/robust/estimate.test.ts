@@ -47,21 +47,23 @@ describe("samples", () => {
 
 describe("kernels", () => {
   it.each(Object.entries(KERNELS))(
-    "%s: support falls from 1 to 0 at the threshold, and its slope is the weight",
+    "%s: support falls from 1 to 0 at its reach, and its slope is the weight",
     (_, kernel) => {
-      const support = (error: number) => supportOf(kernel, Float64Array.of(error), 1, 3);
+      const threshold = 3;
+      const most = (kernel.reach * threshold) ** 2;
+      const support = (error: number) => supportOf(kernel, Float64Array.of(error), 1, threshold);
       expect(support(0)).toBe(1);
-      expect(support(9)).toBe(0);
-      expect(supportOf(kernel, Float64Array.of(Infinity, 9.1, Number.NaN), 3, 3)).toBe(0);
-      const errors = Float64Array.from({ length: 90 }, (_, k) => k / 10);
+      expect(support(most)).toBe(0);
+      expect(supportOf(kernel, Float64Array.of(Infinity, 1.01 * most, Number.NaN), 3, threshold)).toBe(0);
+      const errors = Float64Array.from({ length: 90 }, (_, k) => (k * most) / 90);
       const weights = new Float64Array(90);
-      writeWeights(kernel, errors, 3, weights);
-      const slope = (error: number) => (support(error) - support(error + 0.01)) / 0.01;
+      writeWeights(kernel, errors, threshold, weights);
+      const slope = (error: number) => (support(error) - support(error + most / 1000)) * 1000;
       for (let k = 1; k < 90; k++) {
         expect(support(errors[k])).toBeLessThan(support(errors[k - 1]));
         expect(weights[k] / weights[1]).toBeCloseTo(slope(errors[k]) / slope(errors[1]), 1);
       }
-      expect(supportOf(kernel, errors, 2, 3)).toBeCloseTo(support(0) + support(0.1), 12);
+      expect(supportOf(kernel, errors, 2, threshold)).toBeCloseTo(support(0) + support(most / 90), 12);
     },
   );
 });

@@ -70,7 +70,8 @@ export async function matchImages(
   };
   const first = await step("extract1", () => extractor.extract(a));
   const second = await step("extract2", () => extractor.extract(b));
-  const matches = await step("match", () => matchFeatures(first, second, match));
+  const { threads } = extractor.info.session ?? {};
+  const matches = await step("match", () => matchFeatures(first, second, { threads, ...match }));
   const found = await step("verify", () => verifyMatches(first, second, matches, homography));
   return {
     features: [first, second],

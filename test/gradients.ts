@@ -1,5 +1,6 @@
 /** Loss and gradients of a function of named arrays: as a graph in ONNX Runtime, or by jax-js's interpreter. */
 import { defaultDevice, init, numpy as np, valueAndGrad } from "@jax-js/jax";
+import "../src/graph/jax-now.js";
 import { expect } from "vitest";
 import { compile, input } from "../src/graph/compile.js";
 import { nodeRuntime } from "../src/node/runtime.js";

@@ -1,5 +1,6 @@
 /** Runs a function on jax-js arrays both ways, interpreted and as a graph, and says how far two results differ. */
 import { defaultDevice, init, numpy as np } from "@jax-js/jax";
+import "../src/graph/jax-now.js";
 import { type Compiled, compile, type InputSpec } from "../src/graph/compile.js";
 import { leavesOf, type Tree } from "../src/graph/trace.js";
 import { nodeRuntime } from "../src/node/runtime.js";

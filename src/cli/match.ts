@@ -1,5 +1,6 @@
 /** `strata match`: two images to matches and a homography, told, and written in the formats that are asked for. */
 
+import { sessionNotes } from "../extract/extractor.js";
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
 import type { ImageWarning } from "../node/extract-many.js";
@@ -69,7 +70,7 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
       for (const path of outputs) await saveMatches(path, report);
     });
     seconds.total = (performance.now() - started) / 1000;
-    if (session?.fallback && !flags.quiet) context.err(`strata: ${session.fallback}\n`);
+    if (!flags.quiet) for (const note of sessionNotes(extractor.info)) context.err(`strata: ${note}\n`);
     if (flags.json) context.out(`${JSON.stringify({ ...matchJson(report), warnings, outputs })}\n`);
     else if (!flags.quiet) context.out(describe(report, outputs));
     return EXIT.ok;

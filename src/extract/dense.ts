@@ -5,9 +5,10 @@
 
 import type { numpy as np } from "@jax-js/jax";
 import { checkList } from "../check.js";
-import { StateError } from "../errors.js";
+import { FormatError, StateError } from "../errors.js";
 import type { FloatFeatures } from "../features.js";
-import { type Compiled, type CompileOptions, compile, type Feed, type InputSpec } from "../graph/compile.js";
+import type { Compiled, CompileOptions, Feed, InputSpec } from "../graph/compile.js";
+import { type GraphKey, openPrepared } from "../graph/prepared.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
@@ -24,6 +25,8 @@ import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
  * A network that reads its own maps: features come out of the graph, and the maps, many times as large, never leave it.
  */
 export interface GraphReading {
+  /** What of it is decided by options: two readings of a model with the same text are the same graph. */
+  readonly kind: string;
   /** The function to compile: of `image`, `params` and `inputs`. */
   readonly network: (inputs: never) => Tree<np.Array>;
   readonly inputs: Record<string, InputSpec>;
@@ -85,6 +88,23 @@ interface Prepared {
   reduced: Image;
 }
 
+/** The inputs of a model's graph that reads keypoints. */
+export function readingInputs(model: DenseModel, reading: GraphReading): Record<string, Tree<InputSpec>> {
+  return { image: { shape: ["N", 3, "H", "W"] }, ...reading.inputs, params: model.params };
+}
+
+/** A graph that was prepared for the model (graph/prepared.ts): the file's bytes, its place, and what it has to be made of. */
+export interface PreparedModel {
+  where: string;
+  file: Uint8Array;
+  key: GraphKey;
+}
+
+/** Where an extractor runs, and its prepared graph if there is one. */
+export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend" | "threads"> {
+  prepared?: PreparedModel | null;
+}
+
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
 
@@ -102,7 +122,7 @@ export class DenseExtractor implements Extractor {
   constructor(
     private readonly model: DenseModel,
     readonly options: ExtractOptions,
-    private readonly runtime: Pick<CompileOptions, "runtime" | "backend" | "threads"> = {},
+    private readonly runtime: DenseRuntime = {},
   ) {
     model.checkOptions?.(options);
     this.reading = model.reading?.(options) ?? null;
@@ -234,27 +254,51 @@ export class DenseExtractor implements Extractor {
   }
 
   private openDense(): Promise<Compiled> {
-    this.compiled ??= this.open(this.model.network, {}, {});
+    const { network, params } = this.model;
+    this.compiled ??= this.trace(network, { image: { shape: ["N", 3, "H", "W"] }, params }, null);
     return this.compiled;
   }
 
-  private openReading({ network, inputs, dims }: GraphReading): Promise<Compiled> {
-    this.compiledReading ??= this.open(network, inputs, dims);
+  private openReading(reading: GraphReading): Promise<Compiled> {
+    this.compiledReading ??= this.openPreparedReading(reading);
     return this.compiledReading;
   }
 
-  private async open(
+  /** As it was prepared; where that is not for this model, code or options, traced, and the reason is told. */
+  private async openPreparedReading(reading: GraphReading): Promise<Compiled> {
+    const inputs = readingInputs(this.model, reading);
+    const { prepared, ...runtime } = this.runtime;
+    if (prepared) {
+      const { where, file, key } = prepared;
+      try {
+        const compiled = await openPrepared(where, file, { ...key, options: reading.kind }, inputs, runtime);
+        this.info.session = compiled.info;
+        this.info.graph = { prepared: true };
+        return compiled;
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        this.info.graph = { prepared: false, reason: `${error.message}; it is traced instead, which takes longer` };
+      }
+    }
+    return this.trace(reading.network, inputs, reading);
+  }
+
+  /** Tracing and what it needs are loaded here: a prepared graph does without. */
+  private async trace(
     network: (inputs: never) => Tree<np.Array>,
-    inputs: Record<string, InputSpec>,
-    dims: Record<string, readonly [number, number]>,
+    inputs: Record<string, Tree<InputSpec>>,
+    reading: GraphReading | null,
   ): Promise<Compiled> {
-    const { name, params } = this.model;
-    const compiled = await compile(
-      network as never,
-      { image: { shape: ["N", 3, "H", "W"] }, ...inputs, params },
-      { ...this.runtime, dims: sampleDims(this.model, { dims }), name },
-    );
+    const { compile } = await import("../graph/compile.js");
+    const { prepared: _, ...runtime } = this.runtime;
+    const { name } = this.model;
+    const compiled = await compile(network as never, inputs, {
+      ...runtime,
+      dims: sampleDims(this.model, reading),
+      name,
+    });
     this.info.session = compiled.info;
+    this.info.graph ??= { prepared: false };
     return compiled;
   }
 

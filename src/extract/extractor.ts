@@ -14,6 +14,11 @@ export interface ExtractorInfo {
   dim: number;
   /** The model's weights for a verdict on matched images, where it has any; for parseVerdictModel. */
   verdict?: Record<string, unknown>;
+  /**
+   * Whether the graph was opened as it was prepared when strata was built, or traced; `reason`: why a prepared one was
+   * not used. There once the first image has been extracted.
+   */
+  graph?: { prepared: boolean; reason?: string };
   /** Runtime and backend; there once the first image has been extracted. */
   session?: SessionInfo;
 }
@@ -29,4 +34,9 @@ export interface Extractor {
   extractBatch(images: readonly Image[]): Promise<FloatFeatures[]>;
   /** Frees native memory; a second call does nothing. */
   dispose(): Promise<void>;
+}
+
+/** What people are told of how an extractor runs, once: another backend than asked for, a prepared graph that does not fit. */
+export function sessionNotes({ session, graph }: ExtractorInfo): string[] {
+  return [session?.fallback, graph?.reason].filter((note) => note !== undefined);
 }

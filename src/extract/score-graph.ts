@@ -2,7 +2,7 @@
  * Features of a score network, read off inside the graph: maxima of the score, positions between pixels, descriptors
  * sampled at them. It does what strata.ts does on maps, without 28 MB of maps leaving the runtime per 640×480 image.
  */
-import { lax, numpy as np } from "@jax-js/jax";
+import { lax, np } from "../graph/jax.js";
 import { foldedLayers, foldedPass } from "../model/layers/folded.js";
 import type { Network } from "../model/layers/layers.js";
 import { type Arr, type Conv, softmaxLast } from "../model/operators.js";

@@ -90,6 +90,7 @@ function readInGraph(
   const { descriptorDim: dim } = config;
   const { nmsRadius, border } = config.detection;
   const reading: GraphReading = {
+    kind: "keypoints",
     network: scoreKeypoints(build, nmsRadius),
     inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
     dims: { K: [50, 60] },

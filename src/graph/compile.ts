@@ -3,13 +3,14 @@
  * function on typed arrays. jaxpr → flat program → views and nodes → bytes → session.
  */
 
-import { init, type numpy as np } from "@jax-js/jax";
+import type { numpy as np } from "@jax-js/jax";
 import { checkFunction, checkList, checkNumbers, checkObject, checkText, wrong } from "../check.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { bindSession, type Compiled, type Lowered, type OutputPort } from "./bind.js";
-import { type InputSpec, isSpec, lowerOnto } from "./inline.js";
+import { lowerOnto } from "./inline.js";
+import { loadJax } from "./jax.js";
 import { carriedType } from "./lower/lowering.js";
-import { OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
+import { type Initializer, OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { buildForEverySize } from "./same.js";
 import { samplesOf } from "./samples.js";
 import {
@@ -20,12 +21,13 @@ import {
   type Runtime,
   type SessionOptions,
 } from "./session.js";
+import { type InputSpec, isSpec } from "./specs.js";
 import { leavesOf, type Tree } from "./trace.js";
 import type { ArraysOf } from "./types.js";
 import { identityView, type View } from "./views.js";
 
 export type { Compiled, CompileStats, Lowered } from "./bind.js";
-export type { InputSpec } from "./inline.js";
+export type { InputSpec } from "./specs.js";
 export type { ArraysOf, Feed, Feeds, InputName, OutputName } from "./types.js";
 
 /** Options of compile and lower. */
@@ -77,19 +79,29 @@ export async function lower(
   inputs: Tree<InputSpec>,
   options: CompileOptions = {},
 ): Promise<Lowered> {
+  return (await lowerGraph(fn, inputs, options)).lowered;
+}
+
+/** The same, with what the model was written from; stored inputs named in `leaveOut` are not in its bytes. */
+export async function lowerGraph(
+  fn: (inputs: never) => Tree<np.Array>,
+  inputs: Tree<InputSpec>,
+  options: CompileOptions = {},
+  leaveOut: (weight: Initializer) => boolean = () => false,
+): Promise<{ lowered: Lowered; builder: OnnxBuilder }> {
   checkArguments(fn, inputs, options);
-  await init("cpu");
+  await loadJax();
   const specs = leavesOf(inputs, isSpec);
   const names = new Set(specs.flatMap(([, spec]) => spec.shape.filter((d): d is string => typeof d === "string")));
   const first = await buildForEverySize(samplesOf([...names], options.dims), (sample) =>
     build(fn, inputs, (d) => (typeof d === "number" ? d : sample[d]), options),
   );
   const started = performance.now();
-  const onnx = first.builder.toBytes(options.name ?? "strata");
+  const onnx = first.builder.toBytes(options.name ?? "strata", {}, leaveOut);
   const { nodes } = first.builder.live();
   const operators: Record<string, number> = {};
   for (const node of nodes) operators[node.op] = (operators[node.op] ?? 0) + 1;
-  return {
+  const lowered: Lowered = {
     onnx,
     stats: {
       equations: first.equations,
@@ -106,6 +118,7 @@ export async function lower(
     ),
     outputs: first.outputs,
   };
+  return { lowered, builder: first.builder };
 }
 
 function checkArguments(fn: unknown, inputs: unknown, given: CompileOptions): void {

@@ -4,8 +4,9 @@
  * jax-js's interpreter runs the definition, and a gradient (whose jit has another name) goes through the definition. So
  * the oracle stays whole.
  */
-import { jit, type numpy as np } from "@jax-js/jax";
+import type { numpy as np } from "@jax-js/jax";
 import { StateError } from "../errors.js";
+import { jit } from "./jax.js";
 import type { OnnxBuilder } from "./onnx.js";
 
 export type FusedParams = Record<string, number | string | readonly number[]>;
@@ -42,7 +43,11 @@ export function fused<A extends np.Array[]>({ name, params = {}, definition, low
   lowerings.set(name, lower);
   const named = (...args: A) => definition(...args);
   Object.defineProperty(named, "name", { value: `strata:${name}:${JSON.stringify(params)}` });
-  return jit(named as never) as unknown as (...args: A) => np.Array;
+  let jitted: ((...args: A) => np.Array) | undefined;
+  return (...args: A): np.Array => {
+    jitted ??= jit(named as never) as unknown as (...args: A) => np.Array;
+    return jitted(...args);
+  };
 }
 
 /** Lowering and parameters of a jit's name, or null where it is an ordinary jit. */

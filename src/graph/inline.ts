@@ -2,28 +2,18 @@
  * A function on jax-js arrays as nodes of a graph that may have others already: jaxpr → flat program → views and nodes.
  * `compile` makes whole graphs of one function; an export puts several, and nodes of its own, into one.
  */
-import { init, type numpy as np } from "@jax-js/jax";
+import type { numpy as np } from "@jax-js/jax";
 import { ShapeError, StateError, UnsupportedError } from "../errors.js";
+import { loadJax } from "./jax.js";
 import { flattenJaxpr } from "./jaxpr.js";
 import { LoweringError, lowerProgram } from "./lower/index.js";
 import { carriedType } from "./lower/lowering.js";
 import { type ConstantData, type OnnxBuilder, type OnnxType, onnxTypeCode } from "./onnx.js";
 import { cutSorts } from "./rewrite.js";
-import type { ElementType, TensorData } from "./session.js";
+import type { ElementType } from "./session.js";
+import { type InputSpec, isSpec } from "./specs.js";
 import { leavesOf, type Tree, trace } from "./trace.js";
 import { identityView, sizeOf, type View } from "./views.js";
-
-/** An input of the function. With `data` it is a constant of the graph (weights), otherwise it is fed to `run`. */
-export interface InputSpec {
-  /** Default "float32". */
-  type?: ElementType;
-  /** A name instead of a number is a size that may differ from run to run; see CompileOptions.dims. */
-  shape: readonly (number | string)[];
-  data?: TensorData;
-}
-
-export const isSpec = (value: unknown): value is InputSpec =>
-  typeof value === "object" && value !== null && Array.isArray((value as InputSpec).shape);
 
 /** What the function returned, as values of the graph. */
 export interface LoweredValue {
@@ -105,7 +95,7 @@ export async function inline(
   given: Readonly<Record<string, string>>,
   size: (d: number | string) => number,
 ): Promise<Record<string, string>> {
-  await init("cpu");
+  await loadJax();
   const { values } = lowerOnto(builder, fn, inputs, size, (path, _, shape) => {
     const name = given[path];
     if (name === undefined) throw new StateError(`graph: no value is given for the input "${path}"`);

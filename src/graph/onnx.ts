@@ -6,7 +6,6 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import {
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataType as DataType,
   type GraphProto,
   GraphProtoSchema,
   ModelProtoSchema,
@@ -17,21 +16,9 @@ import {
   ValueInfoProtoSchema,
 } from "onnx-buf";
 import { StateError } from "../errors.js";
+import { type OnnxType, onnxTypeCode } from "./onnx-types.js";
 
-/** Element types inside a graph. uint32 travels as int64: ONNX runtimes have few kernels for uint32. */
-export type OnnxType = "float32" | "float16" | "float64" | "int32" | "int64" | "uint32" | "int8" | "uint8" | "bool";
-
-const DATA_TYPES: Record<OnnxType, DataType> = {
-  float32: DataType.FLOAT,
-  float16: DataType.FLOAT16,
-  float64: DataType.DOUBLE,
-  int32: DataType.INT32,
-  int64: DataType.INT64,
-  uint32: DataType.UINT32,
-  int8: DataType.INT8,
-  uint8: DataType.UINT8,
-  bool: DataType.BOOL,
-};
+export { type OnnxType, onnxTypeCode } from "./onnx-types.js";
 
 export type Attribute = number | string | readonly number[] | { float: number } | { body: OnnxBuilder };
 export type ConstantData =
@@ -75,11 +62,6 @@ const OPSET = 20;
 const IR_VERSION = 10;
 /** Constants up to this many elements are compared by value, so that each is stored once. */
 const SMALL_CONSTANT = 64;
-
-/** The numeric code of an element type in ONNX, as the `to` of a Cast wants it. */
-export function onnxTypeCode(type: OnnxType): number {
-  return DATA_TYPES[type];
-}
 
 export class OnnxBuilder {
   readonly nodes: Node[] = [];
@@ -205,8 +187,12 @@ export class OnnxBuilder {
     return { nodes: nodes.reverse(), initializers: this.initializers.filter(({ name }) => needed.has(name)) };
   }
 
-  /** The model as ONNX protobuf bytes. */
-  toBytes(graphName: string, { producerVersion, description, metadata = {} }: ModelNotes = {}): Uint8Array {
+  /** The model as ONNX protobuf bytes, without stored tensors that `leaveOut` picks. */
+  toBytes(
+    graphName: string,
+    { producerVersion, description, metadata = {} }: ModelNotes = {},
+    leaveOut: (weight: Initializer) => boolean = () => false,
+  ): Uint8Array {
     const model = create(ModelProtoSchema, {
       irVersion: BigInt(IR_VERSION),
       producerName: "strata-features",
@@ -216,13 +202,13 @@ export class OnnxBuilder {
         create(StringStringEntryProtoSchema, { key, value }),
       ),
       opsetImport: [create(OperatorSetIdProtoSchema, { domain: "", version: BigInt(OPSET) })],
-      graph: this.toProto(graphName),
+      graph: this.toProto(graphName, leaveOut),
     });
     return toBinary(ModelProtoSchema, model);
   }
 
   /** The graph as a message: of the model, or of a body inside it. */
-  toProto(name: string): GraphProto {
+  toProto(name: string, leaveOut: (weight: Initializer) => boolean = () => false): GraphProto {
     const { nodes, initializers } = this.live();
     return create(GraphProtoSchema, {
       name,
@@ -235,7 +221,7 @@ export class OnnxBuilder {
           attribute: Object.entries(node.attributes).map(([key, value]) => attributeProto(key, value)),
         }),
       ),
-      initializer: initializers.map(tensorProto),
+      initializer: initializers.filter((weight) => !leaveOut(weight)).map(tensorProto),
       input: this.inputs.map(portProto),
       output: this.outputs.map(portProto),
     });
@@ -281,7 +267,7 @@ function attributeProto(name: string, value: Attribute) {
 
 function tensorProto({ name, type, shape, data }: Initializer) {
   const rawData = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
-  return create(TensorProtoSchema, { name, dims: shape.map((d) => BigInt(d)), dataType: DATA_TYPES[type], rawData });
+  return create(TensorProtoSchema, { name, dims: shape.map((d) => BigInt(d)), dataType: onnxTypeCode(type), rawData });
 }
 
 function portProto({ name, type, shape }: Port) {
@@ -293,6 +279,6 @@ function portProto({ name, type, shape }: Port) {
   }));
   return create(ValueInfoProtoSchema, {
     name,
-    type: { value: { case: "tensorType", value: { elemType: DATA_TYPES[type], shape: { dim } } } },
+    type: { value: { case: "tensorType", value: { elemType: onnxTypeCode(type), shape: { dim } } } },
   });
 }

@@ -1,5 +1,6 @@
 /** Traces a function on jax-js arrays into a jaxpr, and finds the line of the function that made an equation. */
-import { type ClosedJaxpr, type DType, makeJaxpr, type numpy as np } from "@jax-js/jax";
+import type { ClosedJaxpr, DType, numpy as np } from "@jax-js/jax";
+import { makeJaxpr } from "./jax.js";
 import type { RawEqn } from "./jaxpr.js";
 import type { ElementType } from "./session.js";
 

@@ -3,8 +3,8 @@
  * result, so that a wrong name, a missing input or an unknown output is found by the compiler and not by `run`.
  */
 import type { numpy as np } from "@jax-js/jax";
-import type { InputSpec } from "./inline.js";
 import type { TensorData } from "./session.js";
+import type { InputSpec } from "./specs.js";
 import type { Tree } from "./trace.js";
 
 /** What `run` takes for one input: values alone where the shape is fixed, a tensor where it is not. */

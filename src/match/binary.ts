@@ -11,15 +11,16 @@ import { openProduct, type Product } from "./product.js";
 /** Most bits of b that are laid out as floats, four bytes each. */
 const MOST_SIGNS = 2 ** 26;
 
-/** Compares tiles of rows with `b` (row-major columns × bytes); `runtime` null: plain JavaScript. */
+/** Compares tiles of rows with `b` (row-major columns × bytes); `runtime` and `threads` as openProduct's. */
 export async function openHamming(
   runtime: Runtime | null,
   b: Uint8Array,
   columns: number,
   bytes: number,
+  threads?: number,
 ): Promise<Product<Uint8Array>> {
   if (runtime === null || b.length * 8 > MOST_SIGNS) return wordProduct(b, columns, bytes);
-  const product = await openProduct(runtime, toSigns(b), columns, 8 * bytes);
+  const product = await openProduct(runtime, toSigns(b), columns, 8 * bytes, threads);
   return { multiply: (a, rows) => product.multiply(toSigns(a), rows) };
 }
 

@@ -28,18 +28,21 @@ export interface MatchOptions {
   tileRows?: number;
   /** What multiplies; null: plain JavaScript. Default: the runtime that a door has set, plain JavaScript without one. */
   runtime?: Runtime | null;
+  /** Threads of the runtime. Default: the runtime's choice; in matchImages those of the extractor. */
+  threads?: number;
 }
 
 /**
  * 256 rows were the fastest for 10 000 × 10 000 × 64 on two cores (0.4 s; 128 and 512 rows: the same within noise, but
  * 512 takes twice the memory, 1024 half as long again because its tiles leave the cache).
  */
-const DEFAULTS: Required<Omit<MatchOptions, "runtime">> & { runtime: Runtime | null | undefined } = {
+const DEFAULTS: Required<Omit<MatchOptions, "runtime" | "threads">> & Pick<MatchOptions, "runtime" | "threads"> = {
   mutual: true,
   ratio: null,
   minSimilarity: null,
   tileRows: 256,
   runtime: undefined,
+  threads: undefined,
 };
 
 /** Most similarities in a tile: 16 MB. */
@@ -52,11 +55,11 @@ const TILE_SIZE = 4_000_000;
  * an OptionError for an option that is not offered.
  */
 export async function matchFeatures(a: Features, b: Features, options: MatchOptions = {}): Promise<Matches> {
-  const { mutual, ratio, minSimilarity, tileRows, runtime } = checkMatchOptions(options);
+  const { mutual, ratio, minSimilarity, tileRows, runtime, threads } = checkMatchOptions(options);
   checkFeatures("matchFeatures: a", a);
   checkFeatures("matchFeatures: b", b);
   if (a.count === 0 || b.count === 0) return { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
-  const { multiply, distance, similarity } = await openMeasure(a, b, runtime);
+  const { multiply, distance, similarity } = await openMeasure(a, b, runtime, threads);
 
   const nearest = emptyNearest(a.count, b.count);
   const rows = Math.max(1, Math.min(tileRows, Math.floor(TILE_SIZE / b.count)));
@@ -92,7 +95,12 @@ interface Measure {
   similarity(value: number): number;
 }
 
-async function openMeasure(a: Features, b: Features, runtime: Runtime | null): Promise<Measure> {
+async function openMeasure(
+  a: Features,
+  b: Features,
+  runtime: Runtime | null,
+  threads: number | undefined,
+): Promise<Measure> {
   const { dim } = a;
   if (dim === 0 || b.dim === 0) {
     throw new ShapeError(
@@ -101,7 +109,7 @@ async function openMeasure(a: Features, b: Features, runtime: Runtime | null): P
   }
   if (a.kind === "binary" && b.kind === "binary" && dim === b.dim) {
     const bits = 8 * dim;
-    const product = await openHamming(runtime, b.descriptors, b.count, dim);
+    const product = await openHamming(runtime, b.descriptors, b.count, dim, threads);
     return {
       multiply: (first, count) => product.multiply(a.descriptors.subarray(first * dim, (first + count) * dim), count),
       distance: (value) => (bits - value) / 2,
@@ -115,7 +123,7 @@ async function openMeasure(a: Features, b: Features, runtime: Runtime | null): P
     );
   }
   const descriptors = unitRows(a.descriptors, dim);
-  const product = await openProduct(runtime, unitRows(b.descriptors, dim), b.count, dim);
+  const product = await openProduct(runtime, unitRows(b.descriptors, dim), b.count, dim, threads);
   return {
     multiply: (first, count) => product.multiply(descriptors.subarray(first * dim, (first + count) * dim), count),
     // Of unit vectors of that cosine similarity.
@@ -130,5 +138,6 @@ export function checkMatchOptions(options: MatchOptions, where = "matchFeatures"
   if (given.ratio !== null) checkNumber(where, "ratio", given.ratio, { min: 0, max: 1 });
   if (given.minSimilarity !== null) checkNumber(where, "minSimilarity", given.minSimilarity, { min: -1, max: 1 });
   checkNumber(where, "tileRows", given.tileRows, { min: 1, integer: true });
+  if (given.threads !== undefined) checkNumber(where, "threads", given.threads, { min: 1, max: 256, integer: true });
   return { ...given, runtime: given.runtime === undefined ? runtimeIfSet() : given.runtime };
 }

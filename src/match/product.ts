@@ -4,7 +4,6 @@
  * there is none, in a blocked loop over typed arrays. Gemm transposes B itself while it packs it: no transposed copy.
  */
 import { StateError } from "../errors.js";
-import { OnnxBuilder } from "../graph/onnx.js";
 import { defaultRuntime, type Runtime, type Session } from "../graph/session.js";
 
 /** Compares tiles of A with a fixed B. */
@@ -15,15 +14,19 @@ export interface Product<Rows extends Float32Array | Uint8Array = Float32Array> 
   multiply(a: Rows, rows: number): Promise<Float32Array>;
 }
 
-/** The product with `b` (row-major columns × dim) on `runtime`, or in plain JavaScript when `runtime` is null. */
+/**
+ * The product with `b` (row-major columns × dim) on `runtime`, on so many threads (default: the runtime's choice), or in
+ * plain JavaScript when `runtime` is null.
+ */
 export async function openProduct(
   runtime: Runtime | null,
   b: Float32Array,
   columns: number,
   dim: number,
+  threads?: number,
 ): Promise<Product> {
   if (runtime === null) return scriptProduct(b, columns, dim);
-  const session = await productSession(runtime);
+  const session = await productSession(runtime, threads);
   const bTensor = { type: "float32", shape: [columns, dim], data: b } as const;
   return {
     async multiply(a, rows) {
@@ -46,37 +49,41 @@ export function runtimeIfSet(): Runtime | null {
   }
 }
 
-/** One session per runtime, opened at its first use. */
-const sessions = new Map<Runtime, Promise<Session>>();
+/** Sessions by runtime and threads, each opened at its first use. */
+const sessions = new Map<Runtime, Map<number | undefined, Promise<Session>>>();
 
-function productSession(runtime: Runtime): Promise<Session> {
-  let session = sessions.get(runtime);
+function productSession(runtime: Runtime, threads: number | undefined): Promise<Session> {
+  const own = sessions.get(runtime) ?? new Map<number | undefined, Promise<Session>>();
+  sessions.set(runtime, own);
+  let session = own.get(threads);
   if (!session) {
-    session = runtime.open(productModel());
-    sessions.set(runtime, session);
+    session = runtime.open(productModel(), { threads });
+    own.set(threads, session);
     // A runtime that failed to open may do so later (the caller gets the error either way).
-    session.catch(() => sessions.delete(runtime));
+    session.catch(() => own.delete(threads));
   }
   return session;
 }
 
 /** Frees the native memory of every session that matching has opened; the next match opens a new one. */
 export async function disposeMatching(): Promise<void> {
-  const open = [...sessions.values()];
+  const open = [...sessions.values()].flatMap((own) => [...own.values()]);
   sessions.clear();
   for (const session of await Promise.allSettled(open)) {
     if (session.status === "fulfilled") await session.value.dispose();
   }
 }
 
-/** s [rows, columns] = a [rows, dim] · b [columns, dim]ᵀ. */
-function productModel(): Uint8Array {
-  const graph = new OnnxBuilder();
-  const a = graph.input("a", "float32", ["rows", "dim"]);
-  const b = graph.input("b", "float32", ["columns", "dim"]);
-  graph.output("s", graph.node("Gemm", [a, b], { transB: 1 }), "float32", ["rows", "columns"]);
-  return graph.toBytes("similarity");
-}
+/**
+ * s [rows, columns] = a [rows, dim] · b [columns, dim]ᵀ, one Gemm, as an ONNX file: to load what writes such files takes
+ * longer than to match. A test holds it to what OnnxBuilder writes.
+ */
+export const PRODUCT_MODEL =
+  "CAoSD3N0cmF0YS1mZWF0dXJlczquAQorCgFhCgFiEgZHZW1tXzAaBkdlbW1fMCIER2VtbSoNCgZ0cmFuc0IYAaABAgoYCgZHZW1tXzASAXMaAXMi" +
+  "CElkZW50aXR5EgpzaW1pbGFyaXR5WhoKAWESFQoTCAESDwoGEgRyb3dzCgUSA2RpbVodCgFiEhgKFggBEhIKCRIHY29sdW1ucwoFEgNkaW1iHgoB" +
+  "cxIZChcIARITCgYSBHJvd3MKCRIHY29sdW1uc0IECgAQFA==";
+
+const productModel = (): Uint8Array => Uint8Array.from(atob(PRODUCT_MODEL), (letter) => letter.charCodeAt(0));
 
 /** Columns of B that are worked on at once: 256 × 64 floats stay in a core's second-level cache. */
 const BLOCK = 256;

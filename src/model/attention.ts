@@ -1,6 +1,6 @@
 /** The four kinds of attention head: from a 64-channel descriptor map to one score per position. */
-import { numpy as np } from "@jax-js/jax";
 import { UnsupportedError } from "../errors.js";
+import { np } from "../graph/jax.js";
 import type { AttentionKind } from "./attention-kinds.js";
 import { type Layer, type Layers, TORCH_NORM } from "./layers/layers.js";
 import { type Arr, normalizeChannels, relu, softplus } from "./operators.js";

@@ -2,10 +2,11 @@
  * What networks are made of, on jax-js arrays, NCHW float32. Each operator consumes its inputs; whoever needs one again
  * passes `.ref`.
  */
-import { lax, nn, numpy as np } from "@jax-js/jax";
+import type { numpy } from "@jax-js/jax";
 import { type FusedCall, fused } from "../graph/fused.js";
+import { lax, nn, np } from "../graph/jax.js";
 
-export type Arr = np.Array;
+export type Arr = numpy.Array;
 
 /** Kernel [out, in, kh, kw] and bias [out]. */
 export interface Conv {

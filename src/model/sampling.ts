@@ -3,9 +3,9 @@
  * count 0. The fused operators take their sizes from the data, so one graph serves every image and any number of
  * keypoints; their definitions, the others here, are also what training differentiates.
  */
-import { lax, numpy as np } from "@jax-js/jax";
 import { type FusedCall, fused } from "../graph/fused.js";
-import { onnxTypeCode } from "../graph/onnx.js";
+import { lax, np } from "../graph/jax.js";
+import { onnxTypeCode } from "../graph/onnx-types.js";
 import type { Arr } from "./operators.js";
 
 /** Column and row of an index y·width + x, as float32. */

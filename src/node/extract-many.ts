@@ -5,7 +5,7 @@
 
 import { untilAborted } from "../abort.js";
 import { checkList, checkObject, checkText, wrong } from "../check.js";
-import type { Extractor } from "../extract/extractor.js";
+import { type Extractor, sessionNotes } from "../extract/extractor.js";
 import type { Provenance } from "../formats/record.js";
 import type { Image } from "../image/image.js";
 import { checkPath, readFileChecked } from "./atomic.js";
@@ -150,7 +150,7 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
   const empty: string[] = [];
   const progress = (): ExtractProgress => ({ total, extracted, skipped, failed: failures.length });
   onProgress?.(progress());
-  let saidFallback = false;
+  let saidNotes = false;
   // The next image is decoded while the network is at work on this one.
   let ahead = images.length > 0 ? prepare(images[0], work) : undefined;
   for (const [i, image] of images.entries()) {
@@ -174,10 +174,10 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
       }
     }
     // Known only now that the session has been opened.
-    const fallback = extractor.info.session?.fallback;
-    if (fallback && !saidFallback) {
-      saidFallback = true;
-      note(fallback);
+    if (!saidNotes) {
+      const notes = sessionNotes(extractor.info);
+      saidNotes = notes.length > 0;
+      for (const text of notes) note(text);
     }
     onProgress?.(progress());
     // Signals are heard between images, however fast these are.

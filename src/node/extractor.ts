@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkObject, checkText, wrong } from "../check.js";
 import { FormatError, OptionError, UnsupportedError } from "../errors.js";
-import { DenseExtractor } from "../extract/dense.js";
+import { DenseExtractor, type PreparedModel } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
 import {
   hasBackbone,
@@ -19,6 +19,7 @@ import {
   withHeads,
 } from "../extract/models.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { GRAPH_FILE, hasPrepared, preparedKey } from "../extract/prepared.js";
 import { familyOf, openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
@@ -54,12 +55,23 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
 export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
   checkObject("openExtractor", "options", options);
   const { runtime, backend, threads } = options;
-  const { opened, options: extract } = await openModelFiles(options);
-  return new DenseExtractor(opened.model, extract, { runtime: runtime ?? nodeRuntime, backend, threads });
+  const { opened, path, options: extract } = await openModelFiles(options);
+  const prepared = await readGraphBeside(path, opened);
+  return new DenseExtractor(opened.model, extract, { runtime: runtime ?? nodeRuntime, backend, threads, prepared });
+}
+
+/** The graph that was prepared for a model in a folder; null where there is none. */
+async function readGraphBeside(path: string, opened: OpenedModel): Promise<PreparedModel | null> {
+  if (!hasPrepared() || basename(path) !== WEIGHTS) return null;
+  const where = join(dirname(path), GRAPH_FILE);
+  if (!existsSync(where)) return null;
+  return { where, file: await readFileChecked(where), key: preparedKey(opened) };
 }
 
 /** The model behind an extractor and all its options, checked, before a runtime is asked for anything. */
-export async function openModelFiles(options: OpenOptions): Promise<{ opened: OpenedModel; options: ExtractOptions }> {
+export async function openModelFiles(
+  options: OpenOptions,
+): Promise<{ opened: OpenedModel; path: string; options: ExtractOptions }> {
   const {
     model,
     attentionCkpt,
@@ -82,8 +94,8 @@ export async function openModelFiles(options: OpenOptions): Promise<{ opened: Op
   if (backend !== undefined) checkChoice("extract", "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber("extract", "threads", threads, { min: 1, max: 256, integer: true });
   const choices = { attentionModel, firstStride, replaceStrides, preprocessing };
-  const { opened } = await openFiles(model, attentionCkpt, choices);
-  return { opened, options: extractOptions(extract, opened.defaults) };
+  const { opened, path } = await openFiles(model, attentionCkpt, choices);
+  return { opened, path, options: extractOptions(extract, opened.defaults) };
 }
 
 /** What `strata info` prints. */

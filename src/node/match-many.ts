@@ -18,7 +18,8 @@ import { nodeRuntime } from "./runtime.js";
 import { packageVersion } from "./version.js";
 
 /** Options of matchMany. */
-export interface MatchManyOptions extends Pick<MatchOptions, "mutual" | "ratio" | "minSimilarity" | "runtime"> {
+export interface MatchManyOptions
+  extends Pick<MatchOptions, "mutual" | "ratio" | "minSimilarity" | "runtime" | "threads"> {
   /** What happens to a file, or to the pairs of a run that was stopped, that are there; default "refuse": an error. */
   existing?: Existing;
   /** Stops the run between two pairs: it rejects with the signal's reason. */
@@ -45,13 +46,15 @@ export interface MatchManyResult extends MatchProgress {
 }
 
 const WHERE = "matchMany";
-const DEFAULTS: Required<Omit<MatchManyOptions, "signal" | "onProgress">> = {
-  mutual: true,
-  ratio: null,
-  minSimilarity: null,
-  runtime: nodeRuntime,
-  existing: "refuse",
-};
+const DEFAULTS: Required<Omit<MatchManyOptions, "signal" | "onProgress" | "threads">> & Pick<MatchOptions, "threads"> =
+  {
+    mutual: true,
+    ratio: null,
+    minSimilarity: null,
+    runtime: nodeRuntime,
+    threads: undefined,
+    existing: "refuse",
+  };
 /** The name of the log among the file's parts, with the version of its records. */
 const LOG = ["matches", 1] as const;
 /** Milliseconds of matching after which the process gets a turn of its own: for signals, which need one. */
@@ -79,7 +82,7 @@ export async function matchMany(
   const plan = new MatchPlan(features, pairs);
   await checkPairs(out, plan.pairs(), features);
   // What multiplies does not matter.
-  const { runtime: _, ...choices } = matching;
+  const { runtime: _, threads: __, ...choices } = matching;
   const parts = await openParts(out, { existing, describe: () => "finished pairs", ending: ".log" });
   const logPath = parts.path(...LOG);
   let run: MatchRun | undefined;

@@ -5,6 +5,7 @@ import { IoError, OptionError } from "../errors.js";
 import { DenseExtractor } from "../extract/dense.js";
 import type { Extractor } from "../extract/extractor.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
+import { GRAPH_FILE, hasPrepared, preparedKey } from "../extract/prepared.js";
 import { openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
@@ -15,8 +16,11 @@ import { webRuntime } from "./runtime.js";
 
 /** Model, options of extraction and runtime of openExtractor. */
 export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
-  /** Address of a model folder (with model.safetensors and config.json), or the bytes of both files. */
-  model: string | URL | { weights: Uint8Array; config: Uint8Array };
+  /**
+   * Address of a model folder (with model.safetensors, config.json and, for a quick start, graph.onnx), or the bytes of
+   * these files.
+   */
+  model: string | URL | { weights: Uint8Array; config: Uint8Array; graph?: Uint8Array };
   /** Default: onnxruntime-web. */
   runtime?: Runtime;
 }
@@ -31,7 +35,8 @@ export async function openExtractor(options: OpenOptions): Promise<Extractor> {
       "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s/', location.href)",
     );
   if (typeof model === "object" && !(model instanceof URL)) {
-    const { weights, config } = checkObject(where, '"model"', model);
+    const { weights, config, graph } = checkObject(where, '"model"', model);
+    if (graph !== undefined) checkBytes(`${where}: graph`, graph);
     checkBytes(`${where}: weights`, weights);
     checkBytes(`${where}: config`, config);
   } else if (!(model instanceof URL)) checkText(where, '"model"', model);
@@ -40,26 +45,40 @@ export async function openExtractor(options: OpenOptions): Promise<Extractor> {
   }
   if (backend !== undefined) checkChoice(where, "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber(where, "threads", threads, { min: 1, max: 256, integer: true });
-  const files =
+  const files: ModelBytes =
     typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };
   const { tensors } = readSafetensors(files.weights);
   const json = parseJson(`${files.where}: config.json`, files.config);
   const opened = openModel(files.where, tensors, json, {}, await sha256(files.weights));
   const { verdict } = opened.model;
   if (verdict) parseVerdictModel(`${files.where}, its configuration`, verdict);
+  const { graph } = files;
+  const prepared =
+    hasPrepared() && graph ? { where: `${files.where}: ${GRAPH_FILE}`, file: graph, key: preparedKey(opened) } : null;
   return new DenseExtractor(opened.model, extractOptions(extract, opened.defaults), {
     runtime: runtime ?? webRuntime,
     backend,
     threads,
+    prepared,
   });
 }
 
-async function fetchModel(folder: string | URL): Promise<{ weights: Uint8Array; config: Uint8Array; where: string }> {
+interface ModelBytes {
+  weights: Uint8Array;
+  config: Uint8Array;
+  graph?: Uint8Array;
+  where: string;
+}
+
+async function fetchModel(folder: string | URL): Promise<ModelBytes> {
   const base = String(folder).replace(/\/?$/, "/");
-  const [weights, config] = await Promise.all(
-    ["model.safetensors", "config.json"].map((name) => fetchBytes(base + name)),
-  );
-  return { weights, config, where: base };
+  const [weights, config, graph] = await Promise.all([
+    fetchBytes(`${base}model.safetensors`),
+    fetchBytes(`${base}config.json`),
+    // A folder without one is as good, and slower to start.
+    hasPrepared() ? fetchBytes(base + GRAPH_FILE).catch(() => undefined) : undefined,
+  ]);
+  return { weights, config, graph, where: base };
 }
 
 async function fetchBytes(address: string): Promise<Uint8Array> {

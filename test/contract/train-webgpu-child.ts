@@ -1,5 +1,6 @@
 /** The same five training steps on the CPU and on WebGPU; prints the losses of both as one line of JSON. */
 import { nn, numpy as np } from "@jax-js/jax";
+import "../../src/graph/jax-now.js";
 import { input, lower } from "../../src/graph/compile.js";
 import type { Backend } from "../../src/graph/session.js";
 import { type Arr, conv2d } from "../../src/model/operators.js";

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { numpy as np } from "@jax-js/jax";
+import "../../src/graph/jax-now.js";
 import { expect, it } from "vitest";
 import { openHdf5 } from "../../src/formats/hdf5.js";
 import { type NdArray, toFloat32 } from "../../src/formats/ndarray.js";

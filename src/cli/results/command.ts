@@ -51,6 +51,11 @@ function addMatchFeatures(program: Command, context: Context, done: Done): void 
       "--no-mutual",
       "every keypoint of the first image with its nearest, also one that has a nearer itself (with --ratio: Lowe's test alone)",
     )
+    .option(
+      "--threads <n>",
+      "threads (default: one per core)",
+      numberOf("--threads", { min: 1, max: 256, integer: true }),
+    )
     .optionsGroup("Input and output:")
     .option("--images <folder>", "the images, for features that do not say how large theirs are")
     .addOption(descriptorKind())

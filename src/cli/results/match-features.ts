@@ -62,6 +62,7 @@ export async function matchFeaturesCommand(
       mutual,
       ratio,
       minSimilarity,
+      threads: flags.threads,
       existing: resume ? "resume" : force ? "overwrite" : "refuse",
       signal: interrupt.signal,
       onProgress(now) {

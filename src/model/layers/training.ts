@@ -1,5 +1,6 @@
 /** Layers whose numbers are learnt: named parameters, and running statistics that are carried along. */
 import { lax, numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import { type Arr, type Conv, type ConvOptions, conv2d, convolve, decode1x1 } from "../operators.js";
 import type { Kernel, Layers, Norm } from "./layers.js";
 

@@ -1,5 +1,6 @@
 /** The loss of a batch: maps of both images, keypoints in them, and what each loss makes of them. */
 import { lax, numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import type { Network } from "../../model/layers/layers.js";
 import { trainingLayers } from "../../model/layers/training.js";
 import { type Arr, sigmoid } from "../../model/operators.js";

@@ -3,6 +3,7 @@
  * image" of m is m ± N. Positions are x, y in pixels, pixel centres on integers. Shapes never depend on the data.
  */
 import { lax, nn, numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import { overTemperature, windowOffsets } from "../../extract/score-graph.js";
 import type { Arr } from "../../model/operators.js";
 import { cellsOf, pixelRows } from "../../model/sampling.js";

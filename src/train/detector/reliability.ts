@@ -3,6 +3,7 @@
  * (Gleize et al. 2023). A score that means something can be multiplied, compared between images, and cut.
  */
 import { lax, numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import { type Arr, softplus } from "../../model/operators.js";
 import { meanWhere } from "./contrast.js";
 

@@ -3,6 +3,7 @@
  * 2019): the cosine of small patches, one map warped onto the other. That they are not flat is up to peakyLoss.
  */
 import { numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import type { Arr } from "../../model/operators.js";
 import { inside, sampleRows } from "../../model/sampling.js";
 import { meanWhere } from "./contrast.js";

@@ -7,6 +7,7 @@
  * gradient, and its distance computed again: the backward pass never sees a P × P matrix.
  */
 import { lax, numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import type { Arr } from "../../model/operators.js";
 import { cellsOf } from "../../model/sampling.js";
 import { type CellPositions, cellIndex, type Grid, gridCells, nearCells, takeRows, targetCells } from "./cells.js";

@@ -1,5 +1,6 @@
 /** What networks and losses are made of: indexing, sorting, normalisation, softmax; with gradients, vmap, jit. */
 import { grad, jit, jvp, lax, nn, numpy as np, valueAndGrad, vmap } from "@jax-js/jax";
+import "../../../src/graph/jax-now.js";
 import { pixelShuffle2, sigmoid, softmaxLast, softplus, upsample } from "../../../src/model/operators.js";
 import { sampleLinear, sampleWindows, topCells } from "../../../src/model/sampling.js";
 import { bools, type Case, EDGES, GPU_EDGES, integers, twoWays, uniform, values, weigh } from "./case.js";

@@ -1,5 +1,6 @@
 /** Operators that a caller defines: definition and lowering in one place, and neither is taken for another's. */
 import { grad, numpy as np } from "@jax-js/jax";
+import "../../../src/graph/jax-now.js";
 import { describe, expect, it } from "vitest";
 import { StateError } from "../../../src/errors.js";
 import { input, lower } from "../../../src/graph/compile.js";

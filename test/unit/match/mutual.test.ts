@@ -1,8 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { OptionError, ShapeError } from "../../../src/errors.js";
 import { emptyFeatures, type Features } from "../../../src/features.js";
+import { OnnxBuilder } from "../../../src/graph/onnx.js";
 import { setDefaultRuntime } from "../../../src/graph/session.js";
 import { disposeMatching, type MatchOptions, matchFeatures } from "../../../src/match/index.js";
+import { PRODUCT_MODEL } from "../../../src/match/product.js";
 import { Random } from "../../../src/random.js";
 import { countingRuntime } from "./adapter.js";
 
@@ -232,5 +234,39 @@ describe("matchFeatures", () => {
       await expect(failed).rejects.toThrow(OptionError);
       await expect(failed).rejects.toThrow(`"${word}"`);
     }
+  });
+});
+
+describe("the runtime's product", () => {
+  it("is the file that OnnxBuilder writes", () => {
+    const graph = new OnnxBuilder();
+    const a = graph.input("a", "float32", ["rows", "dim"]);
+    const b = graph.input("b", "float32", ["columns", "dim"]);
+    graph.output("s", graph.node("Gemm", [a, b], { transB: 1 }), "float32", ["rows", "columns"]);
+    expect(PRODUCT_MODEL).toBe(Buffer.from(graph.toBytes("similarity")).toString("base64"));
+  });
+
+  it("has a session for each number of threads, which it passes on", async () => {
+    await disposeMatching();
+    const asked: (number | undefined)[] = [];
+    const counting = countingRuntime();
+    const runtime: typeof counting = {
+      ...counting,
+      open: (model, options) => {
+        asked.push(options?.threads);
+        return counting.open(model, options);
+      },
+    };
+    const own = features([
+      [1, 0],
+      [0, 1],
+    ]);
+    for (const threads of [1, 2, 1, undefined]) {
+      expect((await matchFeatures(own, own, { runtime, threads })).count).toBe(2);
+    }
+    expect(asked).toEqual([1, 2, undefined]);
+    await expect(matchFeatures(own, own, { threads: 0 })).rejects.toThrow(OptionError);
+    await disposeMatching();
+    expect(counting.disposed).toBe(3);
   });
 });

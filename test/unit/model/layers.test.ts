@@ -1,5 +1,6 @@
 /** The ways a network can be given its layers, held against each other, and batch norm against its definition. */
 import type { numpy as np } from "@jax-js/jax";
+import "../../../src/graph/jax-now.js";
 import { describe, expect, it } from "vitest";
 import { FormatError, StateError } from "../../../src/errors.js";
 import { denseMaps } from "../../../src/extract/score-graph.js";

@@ -1,4 +1,5 @@
 import { numpy as np } from "@jax-js/jax";
+import "../../../src/graph/jax-now.js";
 import { describe, expect, it } from "vitest";
 import {
   type Alignment,

@@ -1,4 +1,5 @@
 import type { numpy as np } from "@jax-js/jax";
+import "../../../src/graph/jax-now.js";
 import { describe, expect, it } from "vitest";
 import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.js";
 import { openReference } from "../../../src/extract/models.js";

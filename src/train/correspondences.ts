@@ -12,6 +12,7 @@ import {
   checkPair,
   type DepthWarp,
   type HomographyWarp,
+  type PlanesWarp,
   type TrainingPair,
 } from "./types.js";
 
@@ -54,7 +55,9 @@ export function correspond(pair: TrainingPair, grid: CellGrid): Correspondences 
 /** Where any point of image 1 is found in image 2. */
 export function carryOf(pair: TrainingPair): Carry {
   checkPair("carryOf", pair);
-  return pair.warp.kind === "depth" ? byDepth(pair, pair.warp) : byHomography(pair, pair.warp);
+  const { warp } = pair;
+  if (warp.kind === "depth") return byDepth(pair, warp);
+  return warp.kind === "planes" ? byPlanes(pair, warp) : byHomography(pair, warp);
 }
 
 function checkGrid(grid: CellGrid): CellGrid {
@@ -80,6 +83,24 @@ function byHomography({ id, images }: TrainingPair, { matrix: m }: HomographyWar
     out[0] = (m[0] * x + m[1] * y + m[2]) / w;
     out[1] = (m[3] * x + m[4] * y + m[5]) / w;
     return out[0] >= 0 && out[1] >= 0 && out[0] <= to.width - 1 && out[1] <= to.height - 1;
+  };
+}
+
+/** By the plane that is seen at the point, where image 2 shows the same one. */
+function byPlanes(pair: TrainingPair, { matrices, labels }: PlanesWarp): Carry {
+  const { id, images } = pair;
+  for (const [i, { width, height }] of images.entries()) {
+    if (!(labels[i]?.length === width * height) || labels[i].some((label) => label >= matrices.length)) {
+      throw new ShapeError(
+        `pair "${id}": image ${i + 1} needs a label below ${matrices.length} for each of its ${width}×${height} pixels`,
+      );
+    }
+  }
+  const carries = matrices.map((matrix) => byHomography(pair, { kind: "homography", matrix }));
+  const labelAt = (i: 0 | 1, x: number, y: number) => labels[i][Math.round(y) * images[i].width + Math.round(x)];
+  return (x, y, out) => {
+    const label = labelAt(0, x, y);
+    return label !== undefined && carries[label](x, y, out) && labelAt(1, out[0], out[1]) === label;
   };
 }
 

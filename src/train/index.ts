@@ -40,5 +40,6 @@ export type {
   PairBatch,
   PairSource,
   PairWarp,
+  PlanesWarp,
   TrainingPair,
 } from "./types.js";

@@ -1,6 +1,6 @@
 /**
- * What training works on: pairs of images whose points are known to correspond, whether by depth (MegaDepth) or by a
- * homography (a folder of photographs). Every loss sees the same batch, so every loss works on both.
+ * What training works on: pairs of images whose points are known to correspond, whether by depth (MegaDepth) or by
+ * homographies (a folder of photographs). Every loss sees the same batch, so every loss works on both.
  */
 
 import { checkList, checkNumbers, checkObject, checkText, wrong } from "../check.js";
@@ -8,13 +8,22 @@ import type { Image } from "../image/image.js";
 import { checkChoice, checkNumber } from "../options.js";
 
 /** Where points of image 1 are found in image 2. Pixel centres on integers. */
-export type PairWarp = HomographyWarp | DepthWarp;
+export type PairWarp = HomographyWarp | PlanesWarp | DepthWarp;
 
 /** Two views of one photograph, by homographies. */
 export interface HomographyWarp {
   kind: "homography";
   /** Row-major 3×3, pixels of image 1 to pixels of image 2. */
   matrix: Float64Array;
+}
+
+/** Two views of planes, one in front of the other. */
+export interface PlanesWarp {
+  kind: "planes";
+  /** Row-major 3×3 per plane, the one behind all others first; pixels of image 1 to pixels of image 2. */
+  matrices: Float64Array[];
+  /** Per image: which plane each of its pixels shows, row-major. */
+  labels: [Uint8Array, Uint8Array];
 }
 
 /** Two views of a scene with depth, cut to crops. reference.md §3. */
@@ -96,9 +105,14 @@ export function checkPair(where: string, pair: TrainingPair): TrainingPair {
   // Only their sizes count for where points go: pixels need not be there.
   for (const image of images) checkObject(where, "one of pair.images", image);
   checkObject(where, "pair.warp", warp);
-  checkChoice(where, "pair.warp.kind", warp.kind, ["homography", "depth"]);
+  checkChoice(where, "pair.warp.kind", warp.kind, ["homography", "planes", "depth"]);
   if (warp.kind === "homography") checkNumbers(where, "pair.warp.matrix", warp.matrix);
-  else
+  else if (warp.kind === "planes") {
+    for (const [i, matrix] of checkList(where, "pair.warp.matrices", warp.matrices).entries()) {
+      checkNumbers(where, `pair.warp.matrices[${i}]`, matrix);
+    }
+    checkList(where, "pair.warp.labels", warp.labels);
+  } else
     for (const name of ["depths", "intrinsics", "poses", "boxes"] as const)
       checkList(where, `pair.warp.${name}`, warp[name]);
   return pair;

@@ -51,6 +51,7 @@ function answer(message: PairAnswer, transfer: ArrayBuffer[] = []): void {
 function buffersOf({ images, warp }: TrainingPair): ArrayBuffer[] {
   const arrays: (Uint8Array | Float32Array)[] = images.map(({ data }) => data);
   if (warp.kind === "depth") arrays.push(...warp.depths);
+  if (warp.kind === "planes") arrays.push(...warp.labels);
   const whole = arrays.filter(({ byteLength, buffer }) => byteLength === buffer.byteLength);
   return [...new Set(whole.map(({ buffer }) => buffer))].filter((buffer) => buffer instanceof ArrayBuffer);
 }

@@ -15,6 +15,7 @@ import { type HomographyOptions, homographyOptions } from "../../train/data/homo
 import { SPLITS, type Split } from "../../train/data/megadepth-plan.js";
 import { type PhotometricOptions, photometricOptions } from "../../train/data/photometric.js";
 import { epochOrder, type PhotoPairOptions, photoPair, splitPhotos } from "../../train/data/photos.js";
+import { type PlanesOptions, planesOptions } from "../../train/data/planes.js";
 import { REFERENCE_SEED } from "../../train/options.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { ioError } from "../atomic.js";
@@ -42,6 +43,8 @@ export interface PhotoOptions {
   homography: Partial<HomographyOptions>;
   /** Light; defaults: PHOTOMETRIC_DEFAULTS. */
   photometric: Partial<PhotometricOptions>;
+  /** Planes in front of the photograph; defaults: PLANES_DEFAULTS, none. */
+  planes: Partial<PlanesOptions>;
   /** Default 42. */
   seed: number;
   /** Memory for decoded photographs that may be needed again, in bytes; default 256 MiB. */
@@ -59,6 +62,7 @@ export const PHOTO_DEFAULTS: PhotoOptions = {
   shortEdge: null,
   homography: {},
   photometric: {},
+  planes: {},
   seed: REFERENCE_SEED,
   cache: 2 ** 28,
 };
@@ -116,10 +120,13 @@ export class PhotoSource implements PairSource {
     const options = withDefaults<PhotoOptions>(WHERE, PHOTO_DEFAULTS, given);
     checkOptions(options);
     const { cropSize, seed } = options;
+    const planes = planesOptions(options.planes);
     const pairOptions: PhotoPairOptions = {
       cropSize,
       homography: homographyOptions(options.homography),
       photometric: photometricOptions(options.photometric),
+      // Without planes the digest is what it was before there were any.
+      ...(planes.most > 0 && { planes }),
       seed,
     };
     return new PhotoSource(options, pairOptions, found ?? (await findPhotos(options, pairOptions)));

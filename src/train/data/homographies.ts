@@ -46,7 +46,7 @@ export const HOMOGRAPHY_DEFAULTS: HomographyOptions = {
 /** Draws of perspective, shear and shift, from full strength to none. */
 const ATTEMPTS = 12;
 /** Least by largest depth in a view: what is foreshortened more is drawn again. */
-const LEAST_DEPTH = 1 / 8;
+export const LEAST_DEPTH = 1 / 8;
 /** What overlap is left of 1 / zoom² when a square is turned over a square (least at zoom 1 and 45°: 0.83). */
 const TURNED = 0.8;
 
@@ -160,7 +160,7 @@ function drawWarp(turn: number, zoom: number, size: number, strengths: Strengths
 }
 
 /** A stretch along a direction, squeezing as much across it, then a rotation and a zoom: row-major 2×2. */
-function linear(turn: number, zoom: number, along: number, stretch: number): [number, number, number, number] {
+export function linear(turn: number, zoom: number, along: number, stretch: number): [number, number, number, number] {
   const [c, s] = [Math.cos(along), Math.sin(along)];
   // Written so that no stretch is exactly none.
   const across = 1 / stretch;
@@ -172,9 +172,12 @@ function linear(turn: number, zoom: number, along: number, stretch: number): [nu
 }
 
 /** Least by largest depth at the corners; not above 0 where the map's horizon crosses the view. */
-function depthRatio(map: Matrix3, corners: Float64Array): number {
+export function depthRatio(map: Matrix3, corners: Float64Array): number {
   const side = Math.sign(map[6] * corners[0] + map[7] * corners[1] + map[8]);
-  const depths = [0, 2, 4, 6].map((i) => side * (map[6] * corners[i] + map[7] * corners[i + 1] + map[8]));
+  const depths: number[] = [];
+  for (let i = 0; i < corners.length; i += 2) {
+    depths.push(side * (map[6] * corners[i] + map[7] * corners[i + 1] + map[8]));
+  }
   return Math.min(...depths) / Math.max(...depths);
 }
 

@@ -2,13 +2,15 @@
  * Training pairs from photographs without depth: two views of one photograph by random homographies, each in its own
  * light. Which photograph and which numbers make a pair depends on the seed, the epoch and the pair's place in it.
  */
+import { compose, projectPoints } from "../../geometry/matrix3.js";
 import type { Image } from "../../image/image.js";
 import { warpImage } from "../../image/warp.js";
 import { Random } from "../../random.js";
-import type { TrainingPair } from "../types.js";
+import type { PairWarp, TrainingPair } from "../types.js";
 import { drawViews, type HomographyOptions } from "./homographies.js";
 import { randomFor, type Split, shuffled } from "./megadepth-plan.js";
 import { changeLight, drawChange, type PhotometricOptions } from "./photometric.js";
+import { coverageOf, drawPlanes, layOver, type Plane, type PlanesOptions, pieceOf } from "./planes.js";
 
 /** Encodes the image as JPEG of that quality and decodes it again. */
 export type Recompress = (image: Image, quality: number) => Promise<Image>;
@@ -18,11 +20,13 @@ export interface PhotoPairOptions {
   cropSize: number;
   homography: HomographyOptions;
   photometric: PhotometricOptions;
+  /** Planes in front of the photograph; none where it is left out. */
+  planes?: PlanesOptions;
   seed: number;
 }
 
-/** Tell what is drawn for a pair apart, so that other light does not mean other views. */
-const [VIEWS_DRAW, LIGHT_DRAW] = [1, 2];
+/** Tell what is drawn for a pair apart, so that other light or planes do not mean other views. */
+const [VIEWS_DRAW, LIGHT_DRAW, PLANES_DRAW] = [1, 2, 3];
 /** Tells the draw of an epoch's order from those of its pairs. */
 const ORDER_DRAW = 0xffffffff;
 
@@ -43,15 +47,44 @@ export async function photoPair(
   const { cropSize: size, homography, photometric, seed } = options;
   const randomOf = (...use: number[]) => randomFor(seed, place.epoch, place.index, ...use);
   const { views, matrix } = drawViews([photo.width, photo.height], size, homography, randomOf(VIEWS_DRAW));
+  const planes = options.planes ? drawPlanes(size, matrix, options.planes, randomOf(PLANES_DRAW)) : [];
   const light = randomOf(LIGHT_DRAW);
-  const make = async (view: Float64Array, seedOfLight: number): Promise<Image> => {
+  const make = async (side: 0 | 1, seedOfLight: number) => {
+    const { image: view, labels } = composeView(photo, views[0], side, size, matrix, planes);
     const change = drawChange(size, size, photometric, new Random(seedOfLight));
-    const image = changeLight(warpImage(photo, view, { width: size, height: size }), change);
-    return recompress !== null && change.jpeg !== null ? recompress(image, change.jpeg) : image;
+    const image = changeLight(view, change);
+    const final = recompress !== null && change.jpeg !== null ? await recompress(image, change.jpeg) : image;
+    return { image: final, labels };
   };
-  const first = await make(views[0], light.uint32());
-  const second = await make(views[1], light.uint32());
-  return { id, images: [first, second], warp: { kind: "homography", matrix } };
+  const first = await make(0, light.uint32());
+  const second = await make(1, light.uint32());
+  const matrices = [matrix, ...planes.map((plane) => plane.matrix)];
+  const warp: PairWarp =
+    planes.length === 0
+      ? { kind: "homography", matrix }
+      : { kind: "planes", matrices, labels: [first.labels, second.labels] };
+  return { id, images: [first.image, second.image], warp };
+}
+
+/** A view before its light: the photograph, and the planes before it, farthest first; and which of them is seen where. */
+function composeView(
+  photo: Image,
+  first: Float64Array,
+  side: 0 | 1,
+  size: number,
+  matrix: Float64Array,
+  planes: readonly Plane[],
+): { image: Image; labels: Uint8Array } {
+  const canvas = { width: size, height: size };
+  const seen = (map: Float64Array, own: Float64Array) => (side === 0 ? map : compose(own, map));
+  const image = warpImage(photo, seen(first, matrix), canvas);
+  const labels = new Uint8Array(size * size);
+  for (const [k, { outline, matrix: own }] of planes.entries()) {
+    const piece = compose(first, pieceOf([photo.width, photo.height], k));
+    const corners = side === 0 ? outline : projectPoints(own, outline);
+    layOver(image, labels, warpImage(photo, seen(piece, own), canvas), coverageOf(corners, size), k + 1);
+  }
+  return { image, labels };
 }
 
 /**

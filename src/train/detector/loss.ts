@@ -12,7 +12,7 @@ import type { LossInputs, LossOutputs } from "../task.js";
 import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./contrast.js";
 import { keypointLoss, procrustesLoss, projectedLoss } from "./distillation.js";
 import { matchingAccuracy } from "./matching.js";
-import { bestPixels, project, softPositions, squaredDistances, swapHalves } from "./points.js";
+import { bestPixels, matricesAt, project, samePlane, softPositions, squaredDistances, swapHalves } from "./points.js";
 import type { DetectorRecipe, DetectorTeacher } from "./recipe.js";
 import { outcomeLoss, shareOf } from "./reliability.js";
 import { reprojectionLoss } from "./reprojection.js";
@@ -33,7 +33,8 @@ const ACCURACY_AT = [1, 3];
 
 /**
  * Inputs of a batch of N pairs: `images` [2N, 3, S, S], normalised, the first images before the second ones; `matrices`
- * [2N, 9], homographies from each image to the other of its pair; with a teacher, `teacherScore` and
+ * [2N, 9], homographies from each image to the other of its pair, or [2N, L, 9] of L planes with `labels` [2N, 1, S, S],
+ * which say what is seen of them; with a teacher, `teacherScore` and
  * `teacherDescriptors` (teacher.ts).
  */
 export function detectorLoss(
@@ -42,7 +43,7 @@ export function detectorLoss(
   { parameters, state, inputs }: LossInputs,
   training: boolean,
 ): LossOutputs {
-  const { images, matrices } = inputs;
+  const { images, matrices, labels } = inputs as Record<"images" | "matrices", Arr> & { labels?: Arr };
   const [, , height, width] = images.shape;
   const statistics = training ? losses.statistics : "running";
   const { layers, state: next } = trainingLayers({ parameters, state, statistics });
@@ -57,8 +58,10 @@ export function detectorLoss(
     sum.add("teacher-keypoints", keypointLoss(score.ref, inputs.teacherScore), teacher.keypoints);
   }
   const keypoints = bestPixels(score.ref, losses.cell);
-  const places = lax.stopGradient(project(keypoints.ref, matrices.ref));
-  const valid = inside(places.ref, width, height, losses.border);
+  const carriers = matricesAt(keypoints.ref, { matrices: matrices.ref, labels: labels?.ref });
+  const places = lax.stopGradient(project(keypoints.ref, carriers.ref));
+  const within = inside(places.ref, width, height, losses.border);
+  const valid = labels ? within.mul(samePlane(keypoints.ref, places.ref, labels.ref, swapHalves(labels.ref))) : within;
   const distances = lax.stopGradient(squaredDistances(places.ref, swapHalves(keypoints.ref)));
 
   // One reading of the maps for both: an image's keypoints, and the true places of the other image's.
@@ -86,7 +89,7 @@ export function detectorLoss(
 
   const positions = softPositions(score, keypoints, config.detection.nmsRadius);
   const { loss, repeated } = reprojectionLoss(
-    { positions: positions.ref, carried: project(positions, matrices.ref), distances, valid: valid.ref },
+    { positions: positions.ref, carried: project(positions, carriers), distances, valid: valid.ref },
     losses.reach,
   );
   sum.add("reprojection", loss, losses.reprojection);
@@ -95,7 +98,9 @@ export function detectorLoss(
   const [first, second] = halves(repeatability.ref);
   const [there, back] = halves(matrices);
   back.dispose();
-  sum.add("similarity", similarityLoss(first, second, there, losses.patch), losses.similarity);
+  const [seenFirst, seenSecond] = labels ? halves(labels) : [];
+  const carrying = { matrices: there, labels: seenFirst };
+  sum.add("similarity", similarityLoss(first, second, carrying, losses.patch, seenSecond), losses.similarity);
   sum.add("peaky", peakyLoss(repeatability, np.ones([images.shape[0]]), losses.peakWindow), losses.peaky);
   return { ...sum.finish(), state: next() };
 }

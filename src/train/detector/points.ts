@@ -16,9 +16,39 @@ export function swapHalves(x: Arr): Arr {
   return np.concatenate([second, x.slice([0, n])], 0);
 }
 
-/** Points [M, P, 2] by homographies [M, 9], row-major. */
+/** How points of an image are carried into the other one: by its homography, or by that of the plane they show. */
+export interface Carrying {
+  /** Row-major, [M, 9], or [M, L, 9] for L planes. */
+  matrices: Arr;
+  /** Of several planes: which one each pixel shows, [M, 1, H, W]; none where there is one. */
+  labels?: Arr;
+}
+
+/** The homography of each of points [M, P, 2], that of the pixel they fall on: [M, P, 9]; of one plane [M, 9]. */
+export function matricesAt(points: Arr, { matrices, labels }: Carrying): Arr {
+  if (!labels) {
+    points.dispose();
+    return matrices;
+  }
+  const [, planes] = matrices.shape;
+  const every = np.array(Float32Array.from({ length: planes }, (_, i) => i)).reshape([1, 1, planes]);
+  const chosen = np.equal(pixelRows(labels, nearestPixel(points)), every).astype(np.float32);
+  return np.matmul(chosen, matrices);
+}
+
+/** 1 where points [M, P, 2] of the images and their places [M, P, 2] in the others show the same plane, [M, P]. */
+export function samePlane(points: Arr, places: Arr, labels: Arr, others: Arr): Arr {
+  const [m, p] = points.shape;
+  const [own, there] = [pixelRows(labels, nearestPixel(points)), pixelRows(others, nearestPixel(places))];
+  return np.equal(own, there).astype(np.float32).reshape([m, p]);
+}
+
+const nearestPixel = (points: Arr): Arr => np.floor(lax.stopGradient(points).add(0.5));
+
+/** Points [M, P, 2] by homographies, row-major: one for each image [M, 9], or for each point [M, P, 9]. */
 export function project(points: Arr, matrices: Arr): Arr {
-  const entry = (i: number) => matrices.ref.slice([], [i, i + 1]);
+  const each = matrices.shape.length === 3;
+  const entry = (i: number) => (each ? matrices.ref.slice([], [], i) : matrices.ref.slice([], [i, i + 1]));
   const [x, y] = [0, 1].map((i) => points.ref.slice([], [], i));
   const row = (i: number) =>
     entry(i)

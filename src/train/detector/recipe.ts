@@ -10,6 +10,7 @@ import { MOST_SCALES, type ScoreConfig } from "../../model/score-config.js";
 import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { type HomographyOptions, homographyOptions } from "../data/homographies.js";
 import { type PhotometricOptions, photometricOptions } from "../data/photometric.js";
+import { type PlanesOptions, planesOptions } from "../data/planes.js";
 import { TRAIN_DEFAULTS, type TrainOptions, trainOptions } from "../options.js";
 import { MAX_TEMPERATURE } from "./contrast.js";
 
@@ -77,6 +78,7 @@ export interface DetectorData {
   small: "skip" | "enlarge";
   homography: HomographyOptions;
   photometric: PhotometricOptions;
+  planes: PlanesOptions;
 }
 
 /** The configuration of a training, parsed. */
@@ -202,12 +204,16 @@ const STRIDE = 16;
 const MOST_KEYPOINTS = 4096;
 
 function dataOf(where: string, given: Record<string, unknown>, losses: DetectorLosses): DetectorData {
-  const defaults = { cropSize: 192, pairsPerPhoto: 1, shortEdge: null, small: "skip", homography: {}, photometric: {} };
-  const { homography, photometric, ...rest } = withDefaults(where, defaults, given);
+  const defaults = {
+    ...{ cropSize: 192, pairsPerPhoto: 1, shortEdge: null, small: "skip" },
+    ...{ homography: {}, photometric: {}, planes: {} },
+  };
+  const { homography, photometric, planes, ...rest } = withDefaults(where, defaults, given);
   const data = {
     ...rest,
     homography: within(where, "homography", () => homographyOptions(homography)),
     photometric: within(where, "photometric", () => photometricOptions(photometric)),
+    planes: within(where, "planes", () => planesOptions(planes)),
   };
   const { cropSize } = data;
   checkNumber(where, "cropSize", cropSize, { min: STRIDE, max: 4096, integer: true });

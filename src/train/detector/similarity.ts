@@ -7,19 +7,23 @@ import "../../graph/jax-now.js";
 import type { Arr } from "../../model/operators.js";
 import { inside, sampleRows } from "../../model/sampling.js";
 import { meanWhere } from "./contrast.js";
-import { project } from "./points.js";
+import { type Carrying, matricesAt, project, samePlane } from "./points.js";
 
 /** Share of a patch that both images must see. */
 const SEEN = 0.5;
 
 /**
  * 1 − mean cosine of patch × patch windows (side by side) of the first images' maps [N, 1, H, W] and the second ones'
- * [N, 1, H, W] carried over by `matrices` [N, 9], first to second. A scalar.
+ * [N, 1, H, W] carried over, first to second; of several planes with the labels of the second ones [N, 1, H, W]. A scalar.
  */
-export function similarityLoss(first: Arr, second: Arr, matrices: Arr, patch: number): Arr {
+export function similarityLoss(first: Arr, second: Arr, carrying: Carrying, patch: number, secondLabels?: Arr): Arr {
   const [n, , height, width] = first.shape;
-  const places = project(pixelGrid(n, width, height), matrices);
-  const seen = inside(places.ref, width, height, 0);
+  const grid = pixelGrid(n, width, height);
+  const { labels } = carrying;
+  const places = project(grid.ref, matricesAt(grid.ref, { ...carrying, labels: labels?.ref }));
+  const within = inside(places.ref, width, height, 0);
+  const seen = labels && secondLabels ? within.mul(samePlane(grid.ref, places.ref, labels, secondLabels)) : within;
+  grid.dispose();
   const { rows, coverage } = sampleRows(second, places);
   coverage.dispose();
   const own = first.reshape([n, height * width]).mul(seen.ref);

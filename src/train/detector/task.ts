@@ -9,7 +9,7 @@ import { fromUnit, imageToPlanes } from "../../extract/preprocess.js";
 import { scoreFamilyOf } from "../../families.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
-import { input } from "../../graph/compile.js";
+import { type FedSpec, input } from "../../graph/compile.js";
 import { type Asked, record } from "../../model/layers/record.js";
 import type { ScoreConfig } from "../../model/score-config.js";
 import { checkNumber } from "../../options.js";
@@ -61,6 +61,8 @@ export function detectorTask(
       teacher ? `${where}: the recipe ${name} has no teacher` : `${where}: the recipe ${name} needs its teacher`,
     );
   }
+  // Those that may stand in front, and the one behind.
+  const planes = 1 + (data.planes?.most ?? 0);
   const side = data.cropSize / losses.cell;
   const family = scoreFamilyOf(name, network);
   const build = family.network(network);
@@ -88,11 +90,11 @@ export function detectorTask(
     state: () => start(initialStatistics(layers)),
     inputs: (pairs) => ({
       images: input([2 * pairs, 3, data.cropSize, data.cropSize]),
-      matrices: input([2 * pairs, 9]),
+      ...carryingInputs(pairs, planes, data.cropSize),
       ...(recipe.teacher && lessonInputs(pairs, recipe.teacher, data.cropSize)),
     }),
     async feeds(batch) {
-      const feeds = feedsOf(batch, data.cropSize, network);
+      const feeds = feedsOf(batch, data.cropSize, network, planes);
       if (!teacher) return feeds;
       const { score, descriptors } = await teacher.run(feeds.images);
       return {
@@ -135,17 +137,22 @@ const normedFirst = (layers: readonly Asked[]): Asked[] => [
   ...layers.filter(({ kind }) => kind !== "convNorm"),
 ];
 
-function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig) {
+/** Homographies and, of several planes, what is seen of them. */
+const carryingInputs = (pairs: number, planes: number, size: number): Record<string, FedSpec> =>
+  planes === 1
+    ? { matrices: input([2 * pairs, 9]) }
+    : { matrices: input([2 * pairs, planes, 9]), labels: input([2 * pairs, 1, size, size]) };
+
+function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig, planes: number) {
   const preprocessing = fromUnit(mean, std);
   const count = pairs.length;
-  const pixels = 3 * size * size;
-  const images = new Float32Array(2 * count * pixels);
-  const matrices = new Float32Array(2 * count * 9);
+  const area = size * size;
+  const images = new Float32Array(2 * count * 3 * area);
+  const matrices = new Float32Array(2 * count * planes * 9);
+  const labels = new Float32Array(planes === 1 ? 0 : 2 * count * area);
   for (const [i, pair] of pairs.entries()) {
-    const matrix = matrixOf(pair);
-    const back = inverse3x3(matrix);
-    if (!back) throw new OptionError(`pair "${pair.id}": the homography has no inverse`);
-    for (const [k, map] of [matrix, back].entries()) {
+    const own = planesOf(pair, planes);
+    for (const k of [0, 1]) {
       const m = k * count + i;
       const { width, height } = pair.images[k];
       if (width !== size || height !== size) {
@@ -153,19 +160,41 @@ function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: S
           `pair "${pair.id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`,
         );
       }
-      imageToPlanes(pair.images[k], preprocessing, images.subarray(m * pixels, (m + 1) * pixels));
-      matrices.set(
-        map.map((value) => value / map[8]),
-        9 * m,
-      );
+      imageToPlanes(pair.images[k], preprocessing, images.subarray(m * 3 * area, (m + 1) * 3 * area));
+      for (let l = 0; l < planes; l++) {
+        // No pixel shows the planes that a pair does not have.
+        const map = (own[l] ?? own[0])[k];
+        matrices.set(
+          map.map((value) => value / map[8]),
+          9 * (m * planes + l),
+        );
+      }
+      if (planes > 1 && pair.warp.kind === "planes") labels.set(pair.warp.labels[k], m * area);
     }
   }
-  return { images, matrices };
+  return { images, matrices, ...(planes > 1 && { labels }) };
 }
 
-function matrixOf({ id, warp }: TrainingPair): Float64Array {
-  if (warp.kind === "homography") return warp.matrix;
-  throw new OptionError(
-    `pair "${id}": the detector learns from homographies (--photos), not from depth: it carries any point, with a fraction of a pixel`,
-  );
+/** Both ways by each plane of a pair, at most `most`. */
+function planesOf({ id, images, warp }: TrainingPair, most: number): [Float64Array, Float64Array][] {
+  if (warp.kind === "depth") {
+    throw new OptionError(
+      `pair "${id}": the detector learns from homographies (--photos), not from depth: it carries any point, with a fraction of a pixel`,
+    );
+  }
+  const matrices = warp.kind === "planes" ? warp.matrices : [warp.matrix];
+  if (matrices.length > most) {
+    throw new OptionError(`pair "${id}" has ${matrices.length} planes, the recipe's "data.planes" allows ${most}`);
+  }
+  if (warp.kind === "planes") {
+    for (const [k, { width, height }] of images.entries()) {
+      if (warp.labels[k].length === width * height) continue;
+      throw new ShapeError(`pair "${id}": ${warp.labels[k].length} labels for a view of ${width}×${height} pixels`);
+    }
+  }
+  return matrices.map((matrix) => {
+    const back = inverse3x3(matrix);
+    if (!back) throw new OptionError(`pair "${id}": the homography has no inverse`);
+    return [matrix, back];
+  });
 }

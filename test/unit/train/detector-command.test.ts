@@ -158,12 +158,14 @@ describe("strata train detector", () => {
     expect(teacher).toMatchObject({ model: "strata-s", descriptorDim: student.descriptorDim });
   });
 
-  it.each(["recipes/strata-s", ...[1, 2, 3, 4, 5, 6].map((stage) => `strata-s/stages/${stage}`)])(
-    "the configuration models/%s.json is one",
-    async (name) => {
-      const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");
-      const file = new URL(`../../../models/${name}.json`, import.meta.url);
-      expect(parseDetectorRecipe(name, JSON.parse(readFileSync(file, "utf8"))).name).toBe("strata-s");
-    },
-  );
+  it.each([
+    "recipes/strata-s",
+    "recipes/strata-s-planes",
+    "recipes/strata-s-large",
+    ...[1, 2, 3, 4, 5, 6].map((stage) => `strata-s/stages/${stage}`),
+  ])("the configuration models/%s.json is one", async (name) => {
+    const { parseDetectorRecipe } = await import("../../../src/train/detector/recipe.js");
+    const file = new URL(`../../../models/${name}.json`, import.meta.url);
+    expect(parseDetectorRecipe(name, JSON.parse(readFileSync(file, "utf8"))).name).toBe("strata-s");
+  });
 });

@@ -231,7 +231,7 @@ describe("similarity", () => {
     const map = uniform([1, 1, H, W], 31);
     const loss = async (second: Values, matrix = identity) =>
       (
-        await outputs((x) => ({ out: similarityLoss(x.first, x.second, x.matrix, PATCH) }), {
+        await outputs((x) => ({ out: similarityLoss(x.first, x.second, { matrices: x.matrix }, PATCH) }), {
           first: map,
           second,
           matrix,
@@ -240,7 +240,7 @@ describe("similarity", () => {
     expect(await loss(map)).toBeCloseTo(0, 5);
     expect(await loss({ ...map, data: map.data.map((v) => 0.3 * v) })).toBeCloseTo(0, 4);
     const chess = (odd: number) => values([1, 1, H, W], (i) => ((i + Math.floor(i / W)) % 2 === odd ? 1 : 0));
-    const apart = await outputs((x) => ({ out: similarityLoss(x.first, x.second, x.matrix, PATCH) }), {
+    const apart = await outputs((x) => ({ out: similarityLoss(x.first, x.second, { matrices: x.matrix }, PATCH) }), {
       first: chess(0),
       second: chess(1),
       matrix: identity,
@@ -275,7 +275,7 @@ describe("similarity", () => {
     expect(cosines).toHaveLength(6);
     const mean = cosines.reduce((a, b) => a + b, 0) / cosines.length;
     const loss = await checkGradients(
-      (v, k) => similarityLoss(v.first, v.second, k.matrices, PATCH),
+      (v, k) => similarityLoss(v.first, v.second, { matrices: k.matrices }, PATCH),
       { first, second },
       {
         matrices,

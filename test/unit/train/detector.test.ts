@@ -6,17 +6,19 @@ import { DenseExtractor } from "../../../src/extract/dense.js";
 import { extractOptions } from "../../../src/extract/options.js";
 import { openStrata } from "../../../src/families.js";
 import { type NdArray, ndarray } from "../../../src/formats/ndarray.js";
+import { projectPoints } from "../../../src/geometry/matrix3.js";
 import { type Compiled, compile, input } from "../../../src/graph/compile.js";
 import { setDefaultRuntime } from "../../../src/graph/session.js";
 import type { Image } from "../../../src/image/image.js";
 import { warpImage } from "../../../src/image/warp.js";
 import type { StrataConfig } from "../../../src/model/config.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
+import { coverageOf } from "../../../src/train/data/planes.js";
 import { type DetectorRecipe, parseDetectorRecipe } from "../../../src/train/detector/recipe.js";
 import { type DetectorTask, detectorTask } from "../../../src/train/detector/task.js";
 import type { Parameter } from "../../../src/train/parameters.js";
 import type { LossInputs } from "../../../src/train/task.js";
-import type { PairBatch, TrainingPair } from "../../../src/train/types.js";
+import type { HomographyWarp, PairBatch, PlanesWarp, TrainingPair } from "../../../src/train/types.js";
 import { noiseImage, SLIM, strataTensors, TINY } from "../../models.js";
 
 const SIZE = 32;
@@ -42,6 +44,18 @@ function pair(seed: number, far = false): TrainingPair {
   const matrix = Float64Array.of(c, -s, far ? 500 : 4, s, c, -2, 0, 0, 1);
   const second = warpImage(image, matrix, { width: SIZE, height: SIZE });
   return { id: `pair ${seed}`, images: [image, second], warp: { kind: "homography", matrix } };
+}
+
+/** Views whose middle is a plane of its own, which moves further than what is behind it. */
+function planes(seed: number): TrainingPair {
+  const { id, images, warp } = pair(seed);
+  const matrix = (warp as HomographyWarp).matrix;
+  const near = matrix.map((value, i) => (i === 2 ? value + 5 : value));
+  const outline = Float64Array.of(9, 9, 9, 22, 22, 22, 22, 9);
+  const labels = [outline, projectPoints(near, outline)].map((corners) =>
+    Uint8Array.from(coverageOf(corners, SIZE), (share) => (share >= 0.5 ? 1 : 0)),
+  ) as [Uint8Array, Uint8Array];
+  return { id, images, warp: { kind: "planes", matrices: [matrix, near], labels } };
 }
 
 const batchOf = (pairs: TrainingPair[], { grid }: DetectorTask): PairBatch => ({ pairs, grid, correspondences: [] });
@@ -105,17 +119,18 @@ async function slopeError(
 }
 
 describe("loss", () => {
-  it.each<[string, StrataConfig]>([
+  it.each<[string, StrataConfig, boolean?]>([
     ["batch", TINY],
     ["running", TINY],
     ["batch", SLIM],
-    ["batch", { ...SLIM, stem: "early" }],
-  ])("its gradient is its slope for every tensor (statistics: %s), %#", async (statistics, config) => {
-    const own = recipe({ statistics, peaky: 1 }, {}, config);
+    ["batch", TINY, true],
+  ])("its gradient is its slope for every tensor (statistics: %s), %#", async (statistics, config, several = false) => {
+    const own = recipe({ statistics, peaky: 1 }, several ? { planes: { most: 1 } } : {}, config);
+    const pairs = several ? [planes(1), pair(2)] : [pair(1), pair(2)];
     // Where a keypoint is about to move to another pixel the loss jumps; elsewhere, with other first values, it does not.
     const missed = new Map<string, number>();
     for (const seed of [3, 4, 5]) {
-      const { compiled, parameters, feeds } = await training(own, [pair(1), pair(2)], true, seed);
+      const { compiled, parameters, feeds } = await training(own, pairs, true, seed);
       try {
         const at = await compiled.run(feeds);
         for (const { name } of parameters) {
@@ -192,6 +207,38 @@ describe("task", () => {
     expect(point(0, 9, 14)[0]).toBeCloseTo(9 * Math.cos(0.2) - 14 * Math.sin(0.2) + 4, 4);
   });
 
+  it("feeds the planes of each pair, their homographies both ways, and what is seen of them", async () => {
+    const task = detectorTask(recipe({}, { planes: { most: 2 } }));
+    const pairs = [planes(1), pair(2)];
+    const feeds = (await task.feeds(batchOf(pairs, task))) as Record<string, Float32Array>;
+    const area = SIZE * SIZE;
+    const [first, single] = [pairs[0].warp as PlanesWarp, pairs[1].warp as HomographyWarp];
+    expect([...feeds.labels.subarray(0, area)]).toEqual([...first.labels[0]]);
+    expect([...feeds.labels.subarray(2 * area, 3 * area)]).toEqual([...first.labels[1]]);
+    for (const m of [1, 3]) expect(feeds.labels.subarray(m * area, (m + 1) * area).every((l) => l === 0)).toBe(true);
+    const matrix = (m: number, l: number) => [...feeds.matrices.subarray(9 * (3 * m + l), 9 * (3 * m + l + 1))];
+    const float = (values: ArrayLike<number>) => [...Float32Array.from(values)];
+    expect(matrix(0, 0)).toEqual(float(first.matrices[0]));
+    expect(matrix(0, 1)).toEqual(float(first.matrices[1]));
+    expect(matrix(1, 1)).toEqual(float(single.matrix));
+    const there = projectPoints(matrix(0, 1), [7, 9]);
+    expect(projectPoints(matrix(2, 1), there)[0]).toBeCloseTo(7, 4);
+    for (const [name, { shape }] of Object.entries(task.inputs(2))) {
+      expect(feeds[name].length, name).toBe(shape.reduce<number>((a, b) => a * Number(b), 1));
+    }
+  });
+
+  it("refuses planes that the recipe does not have, and labels of another size", async () => {
+    const task = detectorTask(recipe());
+    await expect(task.feeds(batchOf([planes(1)], task))).rejects.toThrow(
+      /has 2 planes, the recipe's "data.planes" allows 1/,
+    );
+    const many = detectorTask(recipe({}, { planes: { most: 1 } }));
+    const short = planes(1);
+    (short.warp as PlanesWarp).labels[1] = new Uint8Array(5);
+    await expect(many.feeds(batchOf([short], many))).rejects.toThrow(/5 labels for a view of 32×32/);
+  });
+
   it("refuses pairs it cannot learn from", async () => {
     const task = detectorTask(recipe());
     const small: Image = noiseImage(SIZE, SIZE - 2, 1);
@@ -204,11 +251,15 @@ describe("task", () => {
     await expect(task.feeds(batchOf([flat], task))).rejects.toThrow(/has no inverse/);
   });
 
-  it("what it learnt opens as a model and extracts; the temperature is no part of it", async () => {
+  it.each<[string, StrataConfig]>([
+    ["full", TINY],
+    ["early", { ...SLIM, stem: "early" }],
+  ])("what it learnt opens as a model and extracts; the temperature is no part of it (stem: %s)", async (_, config) => {
     setDefaultRuntime(nodeRuntime);
-    const task = detectorTask(recipe());
+    const task = detectorTask(recipe({}, {}, config));
     const tensors = task.checkpoint(task.parameters(1), task.state());
-    expect([...tensors.keys()].sort()).toEqual([...strataTensors().keys()].sort());
+    const shapes = (of: Map<string, NdArray>) => [...of].map(([name, { shape }]) => `${name} ${shape}`).sort();
+    expect(shapes(tensors)).toEqual(shapes(strataTensors(config)));
     const opened = openStrata("test", tensors, JSON.parse(JSON.stringify(task.config)), "");
     const extractor = new DenseExtractor(opened.model, extractOptions({ maxFeatures: 20 }, opened.defaults));
     const features = await extractor.extract(noiseImage(64, 48, 3));
@@ -346,6 +397,8 @@ describe("recipe", () => {
       { ...good, data: { cropSize: SIZE, homography: { rotation: 200 } } },
       /"rotation"/,
     ],
+    ["more planes than there are", { ...good, data: { cropSize: SIZE, planes: { most: 4 } } }, /planes: .*"most"/],
+    ["planes of another kind", { ...good, data: { cropSize: SIZE, planes: { depth: 1 } } }, /planes: .*"depth"/],
     ["light that is not known", { ...good, data: { cropSize: SIZE, photometric: { fog: 1 } } }, /"fog"/],
     ["a wrong way with small ones", { ...good, data: { cropSize: SIZE, small: "drop" } }, /"small" must be one of/],
     ["a short edge below the crop", { ...good, data: { cropSize: SIZE, shortEdge: 16 } }, /"shortEdge"/],

@@ -2,7 +2,8 @@
 import { OptionError } from "./errors.js";
 import type { Extractor } from "./extract/extractor.js";
 import type { FloatFeatures, Homography, Matches } from "./features.js";
-import { type HomographyOptions, verifyMatches } from "./geometry/homography.js";
+import type { HomographyOptions } from "./geometry/homography.js";
+import { verifyMatches } from "./geometry/two-view.js";
 import { judgeHomography, parseVerdictModel, type Verdict } from "./geometry/verdict.js";
 import { checkImage, type Image } from "./image/image.js";
 import { type MatchOptions, matchFeatures } from "./match/index.js";

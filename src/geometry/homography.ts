@@ -2,9 +2,7 @@
  * The homography between two images from matches that may be mostly wrong, by the robust estimator of `robust/`, or by
  * least squares where all are right. Measured against OpenCV's USAC on the same matches: docs/benchmark.md.
  */
-import { checkObject } from "../check.js";
-import type { Features, Homography, Matches } from "../features.js";
-import { matchedPoints } from "../match/points.js";
+import type { Homography } from "../features.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { normalized } from "./matrix3.js";
 import { spanPlane } from "./robust/breadth.js";
@@ -81,18 +79,6 @@ export async function estimateHomography(
   // Inliers on a line agree with the matrix and yet say nothing about it.
   if (inliers.length < settings.minInliers || !spanPlane(points, errors, limit)) return noHomography();
   return { matrix, inliers };
-}
-
-/** `estimateHomography` on the keypoints of matches; `inliers` are indices into `matches`. */
-export async function verifyMatches(
-  a: Features,
-  b: Features,
-  matches: Matches,
-  options: HomographyOptions = {},
-): Promise<Homography> {
-  const [pointsA, pointsB] = matchedPoints("verifyMatches", a, b, matches);
-  checkObject("verifyMatches", "options", options);
-  return estimateHomography(pointsA, pointsB, { scores: matches.scores, ...options });
 }
 
 function noHomography(): Homography {

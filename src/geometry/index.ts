@@ -11,7 +11,15 @@ export {
   toColmap,
 } from "./coordinates.js";
 export { cornerError } from "./corner-error.js";
-export { estimateHomography, HOMOGRAPHY_METHODS, type HomographyOptions, verifyMatches } from "./homography.js";
+export {
+  type EssentialOptions,
+  estimateEssential,
+  estimateFundamental,
+  type FundamentalOptions,
+  TWO_VIEW_MODELS,
+  type TwoViewGeometry,
+} from "./epipolar.js";
+export { estimateHomography, HOMOGRAPHY_METHODS, type HomographyOptions } from "./homography.js";
 export type { Intrinsics, IntrinsicsLike } from "./intrinsics.js";
 export { compose, imageCorners, inverse3x3, type Matrix3, projectPoints } from "./matrix3.js";
 export {
@@ -22,4 +30,5 @@ export {
   recoverPose,
   triangulatePoints,
 } from "./pose.js";
+export { VERIFY_MODELS, type VerifyOptions, verifyMatches } from "./two-view.js";
 export { judgeHomography, parseVerdictModel, type Verdict, type VerdictModel } from "./verdict.js";

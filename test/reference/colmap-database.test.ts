@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import type { Features } from "../../src/features.js";
 import { databaseFeatures, toColmapDatabase, type VerifiedPair } from "../../src/formats/colmap-results.js";
 import { cornerError } from "../../src/geometry/corner-error.js";
-import { verifyMatches } from "../../src/geometry/homography.js";
+import { verifyMatches } from "../../src/geometry/two-view.js";
 import { setDefaultRuntime } from "../../src/graph/session.js";
 import { matchFeatures } from "../../src/match/index.js";
 import { loadColmapDatabase, saveColmapDatabase } from "../../src/node/colmap-database.js";

@@ -87,9 +87,13 @@ const pixels = new Float64Array(9);
 const equations = new Float64Array(81);
 const row = new Float64Array(9);
 
+/** Rays of two cameras as conditioned coordinates. */
+export function conditioningOf(a: Intrinsics, b: Intrinsics): Conditioning {
+  return Float64Array.of(a.cx, a.cy, 1 / a.fx, 1 / a.fy, b.cx, b.cy, 1 / b.fx, 1 / b.fy);
+}
+
 /** The essential matrix of two cameras: x₂ᵀ E x₁ = 0 for x = K⁻¹p, of norm 1. Points and errors are in pixels. */
-export function essentialModel(a: Intrinsics, b: Intrinsics): RobustModel {
-  const c = Float64Array.of(a.cx, a.cy, 1 / a.fx, 1 / a.fy, b.cx, b.cy, 1 / b.fx, 1 / b.fy);
+export function essentialModel(c: Conditioning): RobustModel {
   return {
     name: "essential",
     sampleSize: 5,

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { OptionError, ShapeError } from "../../../src/errors.js";
 import type { Features } from "../../../src/features.js";
 import { cornerError } from "../../../src/geometry/corner-error.js";
-import { estimateHomography, type HomographyOptions, verifyMatches } from "../../../src/geometry/homography.js";
+import { estimateHomography, type HomographyOptions } from "../../../src/geometry/homography.js";
 import { type Matrix3, projectPoints } from "../../../src/geometry/matrix3.js";
+import { verifyMatches } from "../../../src/geometry/two-view.js";
 import { Random } from "../../../src/random.js";
 
 const size: [number, number] = [640, 480];
@@ -287,7 +288,11 @@ describe("verifyMatches", () => {
   it("answers no matches with null and refuses matches of other features", async () => {
     const some = features(new Float32Array(8));
     const none = { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
-    expect(await verifyMatches(some, some, none)).toEqual({ matrix: null, inliers: new Uint32Array(0) });
+    expect(await verifyMatches(some, some, none)).toEqual({
+      model: "homography",
+      matrix: null,
+      inliers: new Uint32Array(0),
+    });
     const foreign = { count: 1, pairs: Uint32Array.of(0, 4), scores: new Float32Array(1) };
     await expect(verifyMatches(some, some, foreign)).rejects.toThrow(/0 and 4 of 4 and 4/);
     await expect(verifyMatches(some, some, { ...none, count: 2 })).rejects.toThrow(ShapeError);

@@ -126,6 +126,15 @@ export const CORE: Table = {
     args: [points(), points(), { method: "dlt", threshold: 3, seed: 0 }],
     optional: 2,
   }),
+  estimateFundamental: () => ({
+    args: [points(), points(), { threshold: 3, seed: 0, minInliers: 8, scores: Float32Array.of(1, 2, 3, 4, 5) }],
+    optional: 2,
+    also: { "2.scores": "null array Float64Array Uint8Array Uint32Array" },
+  }),
+  estimateEssential: () => ({
+    args: [points(), points(), { threshold: 3, seed: 0, intrinsicsA: camera, intrinsicsB: camera }],
+    also: { "2.threshold": "undefined", "2.seed": "undefined" },
+  }),
   verifyMatches: () => ({
     args: [features, features, matches, { method: "dlt" }],
     optional: 3,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compose, transposed } from "../../../../src/geometry/matrix3.js";
 import { essentialOf } from "../../../../src/geometry/pose.js";
-import { essentialModel } from "../../../../src/geometry/robust/essential.js";
+import { conditioningOf, essentialModel } from "../../../../src/geometry/robust/essential.js";
 import { fundamentalModel } from "../../../../src/geometry/robust/fundamental.js";
 import { Random } from "../../../../src/random.js";
 import {
@@ -16,7 +16,7 @@ import {
 } from "./scenes.js";
 
 const SAMPLE = Int32Array.of(0, 1, 2, 3, 4);
-const model = essentialModel(CAMERA_A, CAMERA_B);
+const model = essentialModel(conditioningOf(CAMERA_A, CAMERA_B));
 const solutions = new Float64Array(90);
 const errorsOf = (matrix: Float64Array, pairs: Float64Array, at = 0) => {
   const errors = new Float64Array(pairs.length / 4);

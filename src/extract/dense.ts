@@ -16,6 +16,7 @@ import { fitSize, resizeImage } from "../image/resize.js";
 import { shrinkImage } from "../image/shrink.js";
 import { withinLimits } from "../limits.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
+import { withoutFlat } from "./flat.js";
 import type { Covered, DenseMap, MapViews } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
@@ -64,6 +65,8 @@ export interface DenseModel<F extends ModelFamily = ModelFamily> {
   readonly sampleSizes: { H: readonly [number, number]; W: readonly [number, number] };
   /** Throws an OptionError for options that this model has no use for. */
   checkOptions?(options: ExtractOptions): void;
+  /** Whether keypoints in flat places are left out (flat.ts). Not where a reference's points are to be met. */
+  readonly leavesFlatOut?: boolean;
   /** The image as the network wants it: grown to the right and down where it must be. */
   fit(image: Image): Image;
   /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
@@ -178,10 +181,9 @@ export class DenseExtractor implements Extractor {
     const limits = scaleLimits(scales, maxFeatures);
     for (const [s, scale] of scales.entries()) {
       const shrunk = batch.map(({ reduced }) => shrinkImage(reduced, scale));
-      const features = await this.atOneScale(
-        shrunk.map(({ image }) => image),
-        limits[s],
-      );
+      const images = shrunk.map(({ image }) => image);
+      let features = await this.atOneScale(images, limits[s]);
+      if (this.model.leavesFlatOut) features = features.map((one, i) => withoutFlat(one, images[i]));
       for (const [i, { image, reduced }] of batch.entries()) {
         const [stepX, stepY] = shrunk[i].step;
         const step = [(stepX * image.width) / reduced.width, (stepY * image.height) / reduced.height] as const;

@@ -54,6 +54,7 @@ export function scoreModel(
     fit: (image) => padImage(image, config.input.padMultiple),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
     reading: (options) => readInGraph(options, config, build),
+    leavesFlatOut: true,
     views: scoreViews,
   };
 }

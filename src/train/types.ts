@@ -45,6 +45,8 @@ export interface TrainingPair {
   id: string;
   images: [Image, Image];
   warp: PairWarp;
+  /** The same views before their light was changed, where the source was asked for them. */
+  before?: [Image, Image];
 }
 
 /** Positions of a map's cells in pixels: cell·scale + shift. Three steps of p ← 2p + 0.5 are scale 8, shift 3.5. */

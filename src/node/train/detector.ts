@@ -61,7 +61,8 @@ export function detectorSources(recipe: DetectorRecipe, sources: DetectorSources
   checkObject(where, "recipe.data", checkObject(where, "recipe", recipe).data);
   checkPath(`${where}: photos`, checkObject(where, "sources", sources).photos);
   const { data } = recipe;
+  const before = recipe.teacher?.clean ?? false;
   const { photos, validation = true, seed } = sources;
   if (typeof validation !== "boolean") checkPath(`${where}: validation`, validation);
-  return splitSources({ kind: "photos", options: { ...data, folder: photos, split: "all", seed } }, validation);
+  return splitSources({ kind: "photos", options: { ...data, before, folder: photos, split: "all", seed } }, validation);
 }

@@ -48,8 +48,8 @@ function answer(message: PairAnswer, transfer: ArrayBuffer[] = []): void {
 }
 
 /** Memory that belongs to this pair alone: whole buffers, each once. */
-function buffersOf({ images, warp }: TrainingPair): ArrayBuffer[] {
-  const arrays: (Uint8Array | Float32Array)[] = images.map(({ data }) => data);
+function buffersOf({ images, warp, before = [images[0], images[1]] }: TrainingPair): ArrayBuffer[] {
+  const arrays: (Uint8Array | Float32Array)[] = [...images, ...before].map(({ data }) => data);
   if (warp.kind === "depth") arrays.push(...warp.depths);
   if (warp.kind === "planes") arrays.push(...warp.labels);
   const whole = arrays.filter(({ byteLength, buffer }) => byteLength === buffer.byteLength);

@@ -45,6 +45,8 @@ export interface PhotoOptions {
   photometric: Partial<PhotometricOptions>;
   /** Planes in front of the photograph; defaults: PLANES_DEFAULTS, none. */
   planes: Partial<PlanesOptions>;
+  /** Whether pairs come with their views before the change of light; default false. */
+  before: boolean;
   /** Default 42. */
   seed: number;
   /** Memory for decoded photographs that may be needed again, in bytes; default 256 MiB. */
@@ -63,6 +65,7 @@ export const PHOTO_DEFAULTS: PhotoOptions = {
   homography: {},
   photometric: {},
   planes: {},
+  before: false,
   seed: REFERENCE_SEED,
   cache: 2 ** 28,
 };
@@ -159,7 +162,9 @@ export class PhotoSource implements PairSource {
     const name = this.found.names[this.orderOf(epoch)[index]];
     const photo = await this.photo(name);
     if (typeof photo === "string") return { skipped: photo };
-    return photoPair(`${name}, epoch ${epoch}, pair ${index}`, photo, { epoch, index }, this.pairOptions, recompress);
+    // What comes along beside the views changes none of them, and so is no part of the digest.
+    const options = { ...this.pairOptions, before: this.options.before };
+    return photoPair(`${name}, epoch ${epoch}, pair ${index}`, photo, { epoch, index }, options, recompress);
   }
 
   async dispose(): Promise<void> {

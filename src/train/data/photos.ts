@@ -23,6 +23,8 @@ export interface PhotoPairOptions {
   /** Planes in front of the photograph; none where it is left out. */
   planes?: PlanesOptions;
   seed: number;
+  /** Whether pairs come with their views before the change of light; default no. */
+  before?: boolean;
 }
 
 /** Tell what is drawn for a pair apart, so that other light or planes do not mean other views. */
@@ -54,7 +56,7 @@ export async function photoPair(
     const change = drawChange(size, size, photometric, new Random(seedOfLight));
     const image = changeLight(view, change);
     const final = recompress !== null && change.jpeg !== null ? await recompress(image, change.jpeg) : image;
-    return { image: final, labels };
+    return { image: final, labels, view };
   };
   const first = await make(0, light.uint32());
   const second = await make(1, light.uint32());
@@ -63,7 +65,8 @@ export async function photoPair(
     planes.length === 0
       ? { kind: "homography", matrix }
       : { kind: "planes", matrices, labels: [first.labels, second.labels] };
-  return { id, images: [first.image, second.image], warp };
+  const before: Pick<TrainingPair, "before"> = options.before ? { before: [first.view, second.view] } : {};
+  return { id, images: [first.image, second.image], warp, ...before };
 }
 
 /** A view before its light: the photograph, and the planes before it, farthest first; and which of them is seen where. */

@@ -63,6 +63,8 @@ export interface DetectorTeacher {
   /** Scales of the views whose scores are merged; of these, those whose descriptors are averaged, default the first. */
   scales: number[];
   descriptorScales: number[];
+  /** Whether it sees the views before their light is changed, noise and blur left out; default false. */
+  clean: boolean;
   /** Weights of the losses; see distillation.ts. */
   similarity: number;
   procrustes: number;
@@ -158,7 +160,14 @@ function teacherOf(
   const { scales = [1] } = part(where, "teacher", given);
   const least = Math.min(1, STRIDE / cropSize);
   checkScales(own, "scales", scales, least);
-  const defaults = { model: "", kind: "strata", descriptorDim, scales, descriptorScales: scales.slice(0, 1) };
+  const defaults = {
+    model: "",
+    kind: "strata",
+    descriptorDim,
+    scales,
+    descriptorScales: scales.slice(0, 1),
+    clean: false,
+  };
   const teacher = withDefaults<DetectorTeacher>(
     own,
     { ...defaults, similarity: 1, procrustes: 1, keypoints: 1 },

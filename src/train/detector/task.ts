@@ -10,6 +10,7 @@ import { scoreFamilyOf } from "../../families.js";
 import { type NdArray, ndarray } from "../../formats/ndarray.js";
 import { inverse3x3 } from "../../geometry/matrix3.js";
 import { type FedSpec, input } from "../../graph/compile.js";
+import type { Image } from "../../image/image.js";
 import { type Asked, record } from "../../model/layers/record.js";
 import type { ScoreConfig } from "../../model/score-config.js";
 import { checkNumber } from "../../options.js";
@@ -80,8 +81,7 @@ export function detectorTask(
     recipe: {
       ...{ network: config, losses: { ...losses } },
       ...(begin ? { begin: begin.digest } : {}),
-      // By what it is, not by where it lies.
-      ...(teacher ? { teacher: { ...teacher.recipe, model: teacher.digest } } : {}),
+      ...(teacher ? { teacher: identityOf(teacher) } : {}),
     },
     config,
     grid: { width: side, height: side, scale: losses.cell, shift: (losses.cell - 1) / 2 },
@@ -96,7 +96,9 @@ export function detectorTask(
     async feeds(batch) {
       const feeds = feedsOf(batch, data.cropSize, network, planes);
       if (!teacher) return feeds;
-      const { score, descriptors } = await teacher.run(feeds.images);
+      const { score, descriptors } = await teacher.run(
+        teacher.recipe.clean ? cleanViews(batch, data.cropSize, network) : feeds.images,
+      );
       return {
         ...feeds,
         ...(teacher.recipe.keypoints > 0 && { teacherScore: score }),
@@ -113,6 +115,11 @@ export function detectorTask(
     },
     dispose: async () => teacher?.dispose(),
   };
+}
+
+/** A teacher by what it is, not by where it lies. */
+function identityOf({ recipe: { clean, ...recipe }, digest }: Teacher): Record<string, unknown> {
+  return { ...recipe, model: digest, ...(clean && { clean }) };
 }
 
 /** What the similarity to a teacher learns beside the model: at first descriptors are compared as they are. */
@@ -143,24 +150,49 @@ const carryingInputs = (pairs: number, planes: number, size: number): Record<str
     ? { matrices: input([2 * pairs, 9]) }
     : { matrices: input([2 * pairs, planes, 9]), labels: input([2 * pairs, 1, size, size]) };
 
-function feedsOf({ pairs }: PairBatch, size: number, { input: { mean, std } }: ScoreConfig, planes: number) {
+/** Views of M pairs of images, normalised, the first images before the second ones: [2M, 3, size, size]. */
+function planesOfViews(
+  views: readonly { id: string; images: readonly [Image, Image] }[],
+  size: number,
+  { input: { mean, std } }: ScoreConfig,
+): Float32Array {
   const preprocessing = fromUnit(mean, std);
+  const each = 3 * size * size;
+  const planes = new Float32Array(2 * views.length * each);
+  for (const [i, { id, images }] of views.entries()) {
+    for (const [k, image] of images.entries()) {
+      const { width, height } = image;
+      if (width !== size || height !== size) {
+        throw new ShapeError(`pair "${id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`);
+      }
+      const m = k * views.length + i;
+      imageToPlanes(image, preprocessing, planes.subarray(m * each, (m + 1) * each));
+    }
+  }
+  return planes;
+}
+
+/** The views before their light was changed, which the source has to give. */
+function cleanViews({ pairs }: PairBatch, size: number, network: ScoreConfig): Float32Array {
+  const views = pairs.map(({ id, before }) => {
+    if (before) return { id, images: before };
+    throw new OptionError(
+      `pair "${id}" has no views from before its change of light, which "teacher.clean" asks for; open the source with "before"`,
+    );
+  });
+  return planesOfViews(views, size, network);
+}
+
+function feedsOf({ pairs }: PairBatch, size: number, network: ScoreConfig, planes: number) {
+  const images = planesOfViews(pairs, size, network);
   const count = pairs.length;
   const area = size * size;
-  const images = new Float32Array(2 * count * 3 * area);
   const matrices = new Float32Array(2 * count * planes * 9);
   const labels = new Float32Array(planes === 1 ? 0 : 2 * count * area);
   for (const [i, pair] of pairs.entries()) {
     const own = planesOf(pair, planes);
     for (const k of [0, 1]) {
       const m = k * count + i;
-      const { width, height } = pair.images[k];
-      if (width !== size || height !== size) {
-        throw new ShapeError(
-          `pair "${pair.id}": a view has ${width}×${height} pixels, the training wants ${size}×${size}`,
-        );
-      }
-      imageToPlanes(pair.images[k], preprocessing, images.subarray(m * 3 * area, (m + 1) * 3 * area));
       for (let l = 0; l < planes; l++) {
         // No pixel shows the planes that a pair does not have.
         const map = (own[l] ?? own[0])[k];

@@ -134,6 +134,10 @@ describe("strata train detector", () => {
       const longer = await detector(...flags, "--out", at("longer"));
       expect(longer.err).toMatch(/descriptors of 8, the recipe's "teacher.descriptorDim" is 16/);
       expect(longer.code).toBe(2);
+      taught(at("run", "model"), { clean: true });
+      // By a thread too, which hands over what comes along.
+      expect((await detector(...flags, "--out", at("clean"), "--workers", "1")).code).toBe(0);
+      expect(weights("clean")).not.toBe(weights("taught"));
       taught(at("nowhere"));
       expect((await detector(...flags, "--out", at("longer"))).err).toMatch(/nowhere/);
     } finally {

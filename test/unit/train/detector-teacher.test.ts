@@ -5,6 +5,7 @@ import { FormatError, OptionError } from "../../../src/errors.js";
 import { DenseExtractor } from "../../../src/extract/dense.js";
 import { extractOptions } from "../../../src/extract/options.js";
 import { openStrata } from "../../../src/families.js";
+import type { Image } from "../../../src/image/image.js";
 import { shrinkImage } from "../../../src/image/shrink.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import {
@@ -288,7 +289,7 @@ describe("recipe", () => {
   it("fills in what a teacher is", () => {
     expect(recipe().teacher).toEqual({
       ...{ model: "tiny", kind: "strata", descriptorDim: 8, scales: [1], descriptorScales: [1] },
-      ...{ similarity: 1, procrustes: 1, keypoints: 1 },
+      ...{ clean: false, similarity: 1, procrustes: 1, keypoints: 1 },
     });
     expect(parseDetectorRecipe("f", { name: "a", network, data: { cropSize: SIZE } })).not.toHaveProperty("teacher");
   });
@@ -307,6 +308,7 @@ describe("recipe", () => {
       /has 0.5, which is none of "scales" \(1\)/,
     ],
     ["a negative weight", { model: "a", procrustes: -1 }, /"procrustes" must be a number ≥ 0/],
+    ["clean as a word", { model: "a", clean: "yes" }, /"clean" must be true or false/],
     ["a length that is none", { model: "a", descriptorDim: 0 }, /"descriptorDim"/],
   ])("refuses %s", (_what, teacher, message) => {
     const parse = () => recipe({}, { teacher });
@@ -340,9 +342,30 @@ describe("task", () => {
     }
   });
 
+  it("shows the teacher the views before their light where it is to see clean ones", async () => {
+    const teacher = teacherOf({ clean: true });
+    const task = detectorTask(recipe({ clean: true }), null, { teacher });
+    const given = batch(task);
+    await expect(task.feeds(given)).rejects.toThrow(/pair "p" has no views from before .*"teacher.clean"/);
+    const before: [Image, Image] = [noiseImage(SIZE, SIZE, 8), noiseImage(SIZE, SIZE, 9)];
+    const feeds = (await task.feeds({ ...given, pairs: [{ ...given.pairs[0], before }] })) as Record<
+      string,
+      Float32Array
+    >;
+    const lessons = await teacher.run(Float32Array.of(...planes(before[0]), ...planes(before[1])));
+    expect([...feeds.teacherScore]).toEqual([...lessons.score]);
+    expect([...feeds.images.subarray(0, 9)]).toEqual([...planes(given.pairs[0].images[0]).subarray(0, 9)]);
+    const small: [Image, Image] = [noiseImage(32, 32, 8), before[1]];
+    await expect(task.feeds({ ...given, pairs: [{ ...given.pairs[0], before: small }] })).rejects.toThrow(/32×32/);
+  });
+
   it("is told apart by the teacher's digest, and its projection is no part of the model", () => {
     const task = detectorTask(recipe(), null, { teacher: teacherOf() });
     expect(task.recipe.teacher).toMatchObject({ model: "digest 1", scales: [1] });
+    // What no teacher was before there were clean views: runs from then go on.
+    expect(task.recipe.teacher).not.toHaveProperty("clean");
+    const clean = detectorTask(recipe({ clean: true }), null, { teacher: teacherOf({ clean: true }) });
+    expect(clean.recipe.teacher).toMatchObject({ clean: true });
     const parameters = task.parameters(1);
     expect(parameters.find(({ name }) => name === "projection")?.data.slice(0, 10)).toEqual(
       Float32Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 1),

@@ -6,7 +6,7 @@ import type { Image } from "../../../src/image/image.js";
 import { Random } from "../../../src/random.js";
 import { carryOf, correspond } from "../../../src/train/correspondences.js";
 import { depthRatio, homographyOptions } from "../../../src/train/data/homographies.js";
-import { NO_PHOTOMETRIC } from "../../../src/train/data/photometric.js";
+import { NO_PHOTOMETRIC, photometricOptions } from "../../../src/train/data/photometric.js";
 import { photoPair } from "../../../src/train/data/photos.js";
 import { coverageOf, drawPlanes, layOver, pieceOf, planesOptions } from "../../../src/train/data/planes.js";
 import { matricesAt, project, samePlane } from "../../../src/train/detector/points.js";
@@ -110,6 +110,17 @@ describe("pairs", () => {
       }
     }
     expect(pair.warp.labels[0].some((label) => label > 0)).toBe(true);
+  });
+
+  it("come with their views before the light, where these are asked for", async () => {
+    const lit = { ...options(2), photometric: photometricOptions() };
+    const make = (more: object) => photoPair("p", photo, { epoch: 0, index: 3 }, { ...lit, ...more }, null);
+    const [plain, both] = [await make({}), await make({ before: true })];
+    const { before, ...rest } = both;
+    expect(rest).toEqual(plain);
+    const unlit = await photoPair("p", photo, { epoch: 0, index: 3 }, options(2), null);
+    expect(before).toEqual(unlit.images);
+    expect(before?.[0].data).not.toEqual(plain.images[0].data);
   });
 
   it("labels that do not fit are refused", async () => {

@@ -10,7 +10,7 @@ const HANGS = 30 * 60_000;
 const ONE_CORE = new URL("test/one-core.mjs", import.meta.url).href;
 
 /** The kinds of proof, those with long files first: the short ones fill what is left at the end. */
-const PROJECTS = ["browser", "contract", "reference", "unit"];
+const PROJECTS = ["package", "browser", "contract", "reference", "unit"];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -57,3 +57,4 @@ export type OutputName<O> = IsOpen<O> extends true ? string : Lone<Paths<O, np.A
 
 /** What `run` is fed: every input, and nothing else. */
 export type Feeds<I> = Record<InputName<I>, Feed>;
+export type { JaxGlobals } from "./globals.js";

@@ -3,6 +3,7 @@
  * frozen session beside the training, view by view, so that no bit depends on what else is in a batch.
  */
 import { numpy as np } from "@jax-js/jax";
+import "../../graph/jax-now.js";
 import { FormatError, OptionError } from "../../errors.js";
 import { scoreFamilyOf } from "../../families.js";
 import { type Compiled, type CompileOptions, compile, input } from "../../graph/compile.js";

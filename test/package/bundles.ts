@@ -1,0 +1,123 @@
+/** The web door in bundles of three bundlers, none of them configured for it, and a server of what came out. */
+
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join, normalize } from "node:path";
+import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { build } from "vite";
+import webpack from "webpack";
+
+/** What a page of two photographs needs. `bundled`: with the model by `?url`, as Vite and others have it. */
+const PAGE = (bundled: boolean) => `
+import { loadImage, matchFeatures, openExtractor, setWasmPaths, verifyMatches } from "strata-features/web";
+${
+  bundled
+    ? `import weights from "strata-features/models/strata-xs/model.safetensors?url";
+import config from "strata-features/models/strata-xs/config.json?url";
+import graph from "strata-features/models/strata-xs/graph.onnx?url";
+const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
+const model = async () => ({ weights: await bytes(weights), config: await bytes(config), graph: await bytes(graph) });`
+    : `const model = async () => "/node_modules/strata-features/models/strata-xs/";`
+}
+globalThis.matchPair = async (a, b, wasm) => {
+  if (wasm) setWasmPaths(wasm);
+  const extractor = await openExtractor({ model: await model(), maxFeatures: 500 });
+  const [first, second] = [await extractor.extract(await loadImage(a)), await extractor.extract(await loadImage(b))];
+  const matches = await matchFeatures(first, second);
+  const { matrix, inliers } = await verifyMatches(first, second, matches);
+  const { graph, session } = extractor.info;
+  await extractor.dispose();
+  return { counts: [first.count, second.count], matches: matches.count, inliers: inliers.length, matrix: matrix && Array.from(matrix), graph, backend: session.backend };
+};
+`;
+
+const HTML = (script: string) =>
+  `<!doctype html><title>strata</title><link rel=icon href=data:,><script type=module src="${script}"></script>`;
+
+export interface Bundle {
+  /** The page's address on the server of the folder. */
+  page: string;
+  /** Where the runtime's WASM lies, for a bundler that leaves it where it was. */
+  wasm?: string;
+}
+
+/** Bundles the page in the folder; errors and warnings of the bundler, but those it always has, are failures. */
+export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
+  async Vite(folder) {
+    writeFileSync(join(folder, "vite-entry.js"), PAGE(true));
+    writeFileSync(join(folder, "vite.html"), HTML("./vite-entry.js"));
+    const outDir = join(folder, "out-vite");
+    await build({
+      ...{ root: folder, configFile: false, logLevel: "error", base: "/out-vite/" },
+      build: { outDir, rollupOptions: { input: join(folder, "vite.html") } },
+    });
+    return { page: "/out-vite/vite.html" };
+  },
+  async "webpack 5"(folder) {
+    writeFileSync(join(folder, "webpack-entry.mjs"), PAGE(false));
+    const path = join(folder, "out-webpack");
+    await new Promise<void>((resolve, reject) => {
+      webpack(
+        { mode: "production", context: folder, entry: "./webpack-entry.mjs", output: { path } },
+        (error, stats) => {
+          if (error) reject(error);
+          else if (stats?.hasErrors()) reject(new Error(stats.toString({ preset: "errors-only" })));
+          else resolve();
+        },
+      );
+    });
+    writeFileSync(join(folder, "out-webpack/index.html"), HTML("./main.js"));
+    return { page: "/out-webpack/index.html" };
+  },
+  async esbuild(folder) {
+    writeFileSync(join(folder, "esbuild-entry.mjs"), PAGE(false));
+    const options = { bundle: true, format: "esm", splitting: true, minify: true, logLevel: "silent" } as const;
+    const outdir = join(folder, "out-esbuild");
+    await esbuild.build({ ...options, absWorkingDir: folder, entryPoints: ["esbuild-entry.mjs"], outdir });
+    writeFileSync(join(folder, "out-esbuild/index.html"), HTML("./esbuild-entry.js"));
+    return { page: "/out-esbuild/index.html", wasm: "/node_modules/onnxruntime-web/dist/" };
+  },
+};
+
+const TYPES: Record<string, string> = {
+  html: "text/html",
+  js: "text/javascript",
+  mjs: "text/javascript",
+  wasm: "application/wasm",
+  json: "application/json",
+};
+
+export interface Files {
+  address: string;
+  /** Bytes of the scripts that were asked for since the last call, as gzip has them. */
+  scripts(): number;
+  close(): Promise<void>;
+}
+
+/** Serves a folder on loopback. */
+export async function serveFolder(folder: string): Promise<Files> {
+  let scripts = 0;
+  const server: Server = createServer((request, response) => {
+    const path = join(folder, normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname)));
+    if (!path.startsWith(folder) || !existsSync(path) || !statSync(path).isFile()) {
+      response.writeHead(404).end();
+      return;
+    }
+    const bytes = readFileSync(path);
+    const ending = path.slice(path.lastIndexOf(".") + 1);
+    if (TYPES[ending] === "text/javascript") scripts += gzipSync(bytes).length;
+    response.writeHead(200, { "Content-Type": TYPES[ending] ?? "application/octet-stream" }).end(bytes);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    scripts() {
+      const sum = scripts;
+      scripts = 0;
+      return sum;
+    },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

@@ -1,8 +1,10 @@
 /** The main job: two images in; features, matches, a verified geometry and a verdict out. */
+import { checkObject } from "./check.js";
 import { OptionError } from "./errors.js";
 import type { Extractor } from "./extract/extractor.js";
 import type { FloatFeatures, Homography, Matches } from "./features.js";
 import type { HomographyOptions } from "./geometry/homography.js";
+import { rematchGuided } from "./geometry/second-pass.js";
 import { verifyMatches } from "./geometry/two-view.js";
 import { judgeHomography, parseVerdictModel, type Verdict } from "./geometry/verdict.js";
 import { checkImage, type Image } from "./image/image.js";
@@ -21,6 +23,12 @@ export interface MatchImagesOptions {
   match?: MatchOptions;
   /** How the homography is estimated (see HomographyOptions). */
   homography?: HomographyOptions;
+  /**
+   * Search matches again among the neighbours that the homography allows, and estimate it anew (see `rematchGuided`). The
+   * verdict stays that of the first pass, on which it is calibrated. Default false: it helps where many first matches are
+   * wrong, and with the models shipped here most are right.
+   */
+  guided?: boolean;
   /** Stops between two steps with the signal's reason. */
   signal?: AbortSignal;
   /** Called when a step begins. */
@@ -56,11 +64,12 @@ export async function matchImages(
   }
   checkImage(`${where}: a`, a);
   checkImage(`${where}: b`, b);
-  const { match, homography, signal, onStep } = withDefaults<MatchImagesOptions>(
+  const { match, homography, guided, signal, onStep } = withDefaults<MatchImagesOptions>(
     where,
-    { match: {}, homography: {}, signal: undefined, onStep: undefined },
+    { match: {}, homography: {}, guided: false, signal: undefined, onStep: undefined },
     options,
   );
+  checkObject(where, '"match"', match);
   const { model, verdict } = extractor.info;
   const judge = verdict ? parseVerdictModel(`${model}, its configuration`, verdict) : null;
   const seconds: Seconds = {};
@@ -73,11 +82,15 @@ export async function matchImages(
   const second = await step("extract2", () => extractor.extract(b));
   const { threads } = extractor.info.session ?? {};
   const matches = await step("match", () => matchFeatures(first, second, { threads, ...match }));
-  const found = await step("verify", () => verifyMatches(first, second, matches, homography));
+  const [found, final] = await step("verify", async () => {
+    const geometry = await verifyMatches(first, second, matches, homography);
+    const once = { matches, geometry };
+    return [geometry, guided ? await rematchGuided(first, second, matches, geometry, homography) : once];
+  });
   return {
     features: [first, second],
-    matches,
-    homography: found,
+    matches: final.matches,
+    homography: final.geometry,
     verdict: judge && judgeHomography(judge, first, second, matches, found),
     seconds,
   };

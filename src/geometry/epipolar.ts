@@ -2,7 +2,9 @@
  * The fundamental and the essential matrix between two images, from matches that may be mostly wrong, by the robust
  * estimator of `robust/`. They hold for scenes of any depth; a homography only for planes and turning cameras.
  */
-import { checkNumber, withDefaults } from "../options.js";
+import { ShapeError } from "../errors.js";
+import { checkHomography, checkMatches, type Matches } from "../features.js";
+import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { checkIntrinsics, type IntrinsicsLike } from "./intrinsics.js";
 import { essentialOf, recoverPose } from "./pose.js";
 import { type Correspondences, correspondences } from "./robust/correspondences.js";
@@ -149,4 +151,14 @@ function checkOptions<T extends Settings>(where: string, defaults: T, options: P
   checkNumber(where, "seed", settings.seed, { min: 0, max: 2 ** 32 - 1, integer: true });
   checkNumber(where, "minInliers", settings.minInliers, { min: least, integer: true });
   return settings;
+}
+
+/** A ShapeError or OptionError for what is no geometry of these matches. */
+export function checkTwoViewGeometry(where: string, geometry: TwoViewGeometry, matches: Matches): TwoViewGeometry {
+  checkMatches(where, matches);
+  checkHomography(where, geometry);
+  checkChoice(where, "model", geometry.model, TWO_VIEW_MODELS);
+  const beyond = geometry.inliers.find((m) => m >= matches.count);
+  if (beyond !== undefined) throw new ShapeError(`${where}: inlier ${beyond} is none of ${matches.count} matches`);
+  return geometry;
 }

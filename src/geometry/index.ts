@@ -30,5 +30,6 @@ export {
   recoverPose,
   triangulatePoints,
 } from "./pose.js";
+export { type GuidedMatches, rematchGuided } from "./second-pass.js";
 export { VERIFY_MODELS, type VerifyOptions, verifyMatches } from "./two-view.js";
 export { judgeHomography, parseVerdictModel, type Verdict, type VerdictModel } from "./verdict.js";

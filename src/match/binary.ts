@@ -58,7 +58,7 @@ function wordProduct(b: Uint8Array, columns: number, bytes: number): Product<Uin
 }
 
 /** Rows of bytes as rows of words; what fills the last word is 0 on both sides, and so differs in nothing. */
-function toWords(rows: Uint8Array, count: number, bytes: number): Uint32Array {
+export function toWords(rows: Uint8Array, count: number, bytes: number): Uint32Array {
   const stride = 4 * Math.ceil(bytes / 4);
   const padded = new Uint8Array(count * stride);
   if (stride === bytes) padded.set(rows.subarray(0, count * bytes));
@@ -70,7 +70,7 @@ function toWords(rows: Uint8Array, count: number, bytes: number): Uint32Array {
 const GROUP = 30;
 
 /** The bits in which `words` words of a and b differ. */
-function differing(a: Uint32Array, ai: number, b: Uint32Array, bi: number, words: number): number {
+export function differing(a: Uint32Array, ai: number, b: Uint32Array, bi: number, words: number): number {
   let count = 0;
   for (let from = 0; from < words; from += GROUP) {
     const end = Math.min(words, from + GROUP);

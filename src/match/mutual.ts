@@ -9,7 +9,7 @@ import { checkFeatures, describeDescriptors, type Features, type Matches } from 
 import type { Runtime } from "../graph/session.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { openHamming } from "./binary.js";
-import { emptyNearest, scanTile } from "./nearest.js";
+import { emptyNearest, type Nearest, scanTile } from "./nearest.js";
 import { openProduct, runtimeIfSet } from "./product.js";
 
 /** How descriptors are matched. */
@@ -59,7 +59,7 @@ export async function matchFeatures(a: Features, b: Features, options: MatchOpti
   checkFeatures("matchFeatures: a", a);
   checkFeatures("matchFeatures: b", b);
   if (a.count === 0 || b.count === 0) return { count: 0, pairs: new Uint32Array(0), scores: new Float32Array(0) };
-  const { multiply, distance, similarity } = await openMeasure(a, b, runtime, threads);
+  const { multiply, ...scale } = await openMeasure(a, b, runtime, threads);
 
   const nearest = emptyNearest(a.count, b.count);
   const rows = Math.max(1, Math.min(tileRows, Math.floor(TILE_SIZE / b.count)));
@@ -67,12 +67,19 @@ export async function matchFeatures(a: Features, b: Features, options: MatchOpti
     const count = Math.min(rows, a.count - first);
     scanTile(nearest, await multiply(first, count), first, count);
   }
+  return selectPairs(nearest, { mutual, ratio, minSimilarity }, scale);
+}
 
-  const { rowIndex, rowBest, rowSecond, columnIndex } = nearest;
-  const pairs = new Uint32Array(2 * a.count);
-  const scores = new Float32Array(a.count);
+/** The pairs of nearest neighbours that pass the tests. */
+export function selectPairs(
+  { rowIndex, rowBest, rowSecond, columnIndex }: Nearest,
+  { mutual, ratio, minSimilarity }: Required<Pick<MatchOptions, "mutual" | "ratio" | "minSimilarity">>,
+  { distance, similarity }: ValueScale,
+): Matches {
+  const pairs = new Uint32Array(2 * rowIndex.length);
+  const scores = new Float32Array(rowIndex.length);
   let count = 0;
-  for (let i = 0; i < a.count; i++) {
+  for (let i = 0; i < rowIndex.length; i++) {
     const j = rowIndex[i];
     if (j < 0 || (mutual && columnIndex[j] !== i)) continue;
     const score = similarity(rowBest[i]);
@@ -85,14 +92,46 @@ export async function matchFeatures(a: Features, b: Features, options: MatchOpti
   return { count, pairs: pairs.slice(0, 2 * count), scores: scores.slice(0, count) };
 }
 
-/** How two sets of descriptors are compared: by values of which the largest is the nearest. */
-interface Measure {
-  /** The values of `count` descriptors of a, from `first` on, with all of b. */
-  multiply(first: number, count: number): Promise<Float32Array>;
+/** What values of which the largest is the nearest stand for. */
+export interface ValueScale {
   /** What the ratio test compares; infinite for -Infinity, no neighbour. */
   distance(value: number): number;
   /** The cosine similarity that a value stands for. */
   similarity(value: number): number;
+}
+
+/** Of unit vectors: a value is their cosine similarity. */
+export const COSINE: ValueScale = {
+  distance: (value) => Math.sqrt(Math.max(0, 2 - 2 * value)),
+  similarity: (value) => value,
+};
+
+/** Of so many bits: a value is bits less twice the Hamming distance. */
+export const hammingScale = (bits: number): ValueScale => ({
+  distance: (value) => (bits - value) / 2,
+  similarity: (value) => value / bits,
+});
+
+/** A ShapeError unless both have descriptors of one kind and length; whether those are bits. */
+export function checkComparable(where: string, a: Features, b: Features): boolean {
+  if (a.dim === 0 || b.dim === 0) {
+    throw new ShapeError(
+      `${where}: ${a.dim === 0 ? "a" : "b"} has no descriptors; matching needs those of both images`,
+    );
+  }
+  if ((a.kind === "binary") !== (b.kind === "binary") || a.dim !== b.dim) {
+    throw new ShapeError(
+      `${where}: descriptors of a are ${describeDescriptors(a)}, those of b ${describeDescriptors(b)}; ` +
+        "extract both with the same model",
+    );
+  }
+  return a.kind === "binary";
+}
+
+/** How two sets of descriptors are compared. */
+interface Measure extends ValueScale {
+  /** The values of `count` descriptors of a, from `first` on, with all of b. */
+  multiply(first: number, count: number): Promise<Float32Array>;
 }
 
 async function openMeasure(
@@ -101,34 +140,21 @@ async function openMeasure(
   runtime: Runtime | null,
   threads: number | undefined,
 ): Promise<Measure> {
+  checkComparable("matchFeatures", a, b);
   const { dim } = a;
-  if (dim === 0 || b.dim === 0) {
-    throw new ShapeError(
-      `matchFeatures: ${dim === 0 ? "a" : "b"} has no descriptors; matching needs those of both images`,
-    );
-  }
-  if (a.kind === "binary" && b.kind === "binary" && dim === b.dim) {
-    const bits = 8 * dim;
-    const product = await openHamming(runtime, b.descriptors, b.count, dim, threads);
+  if (a.kind === "binary" || b.kind === "binary") {
+    const [left, right] = [a.descriptors as Uint8Array, b.descriptors as Uint8Array];
+    const product = await openHamming(runtime, right, b.count, dim, threads);
     return {
-      multiply: (first, count) => product.multiply(a.descriptors.subarray(first * dim, (first + count) * dim), count),
-      distance: (value) => (bits - value) / 2,
-      similarity: (value) => value / bits,
+      multiply: (first, count) => product.multiply(left.subarray(first * dim, (first + count) * dim), count),
+      ...hammingScale(8 * dim),
     };
-  }
-  if (a.kind === "binary" || b.kind === "binary" || dim !== b.dim) {
-    throw new ShapeError(
-      `matchFeatures: descriptors of a are ${describeDescriptors(a)}, those of b ${describeDescriptors(b)}; ` +
-        "extract both with the same model",
-    );
   }
   const descriptors = unitRows(a.descriptors, dim);
   const product = await openProduct(runtime, unitRows(b.descriptors, dim), b.count, dim, threads);
   return {
     multiply: (first, count) => product.multiply(descriptors.subarray(first * dim, (first + count) * dim), count),
-    // Of unit vectors of that cosine similarity.
-    distance: (value) => Math.sqrt(Math.max(0, 2 - 2 * value)),
-    similarity: (value) => value,
+    ...COSINE,
   };
 }
 

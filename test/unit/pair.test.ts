@@ -70,6 +70,16 @@ describe("matchImages", () => {
     expect(Object.keys(result.seconds)).toEqual(steps);
   });
 
+  it("guided: searches again, without a word in the verdict", async () => {
+    const plain = await matchImages(patternExtractor(VERDICT), image(10), image(14));
+    const guided = await matchImages(patternExtractor(VERDICT), image(10), image(14), { guided: true });
+    expect(guided.homography.inliers).toHaveLength(COUNT);
+    expect(guided.verdict).toEqual(plain.verdict);
+    await expect(matchImages(patternExtractor(), image(1), image(2), { guided: 1 as never })).rejects.toThrow(
+      '"guided"',
+    );
+  });
+
   it("zero keypoints are an answer; without weights there is no verdict", async () => {
     const result = await matchImages(patternExtractor(), image(0), image(14));
     expect(result).toMatchObject({ matches: { count: 0 }, homography: { matrix: null }, verdict: null });

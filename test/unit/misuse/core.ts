@@ -126,6 +126,17 @@ export const CORE: Table = {
     args: [points(), points(), { method: "dlt", threshold: 3, seed: 0 }],
     optional: 2,
   }),
+  matchGuided: () => ({
+    args: [features, features, { model: "homography", matrix: IDENTITY }, { radius: 3, mutual: true }],
+    optional: 3,
+    also: { ...of("0"), ...of("1"), "2.matrix": `${matrix} Uint8Array Uint32Array` },
+  }),
+  rematchGuided: () => ({
+    args: [features, features, matches, { model: "homography", ...homography }, { threshold: 3 }],
+    optional: 4,
+    opaque: ["4"],
+    also: { ...of("0"), ...of("1"), "3.matrix": `${matrix} null Uint8Array Uint32Array` },
+  }),
   estimateFundamental: () => ({
     args: [points(), points(), { threshold: 3, seed: 0, minInliers: 8, scores: Float32Array.of(1, 2, 3, 4, 5) }],
     optional: 2,

@@ -13,14 +13,16 @@ import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
 import { fitSize, resizeImage } from "../image/resize.js";
-import { shrinkImage } from "../image/shrink.js";
+import { type Shrinking, shrinking } from "../image/shrink.js";
 import { withinLimits } from "../limits.js";
+import { checkNumber } from "../options.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
-import { withoutFlat } from "./flat.js";
+import { withoutFlat, withoutFlatParts } from "./flat.js";
 import type { Covered, DenseMap, MapViews } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes, type Preprocessing } from "./preprocess.js";
 import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
+import { bestOf, type Extent, type ImageSize, inImage, planTiles, type TileNeeds, tileImage } from "./tiles.js";
 
 /**
  * A network that reads its own maps: features come out of the graph, and the maps, many times as large, never leave it.
@@ -34,14 +36,9 @@ export interface GraphReading {
   /** Sample sizes of the named dimensions of `inputs`, beside the model's own. */
   readonly dims: Record<string, readonly [number, number]>;
   /** What is fed beside the image, for at most `maxFeatures` keypoints; `size` is the image before `fit`. */
-  feeds(size: ImageSize, fitted: ImageSize, options: Pick<ExtractOptions, "maxFeatures">): Record<string, Feed>;
+  feeds(size: Extent, fitted: ImageSize, options: Pick<ExtractOptions, "maxFeatures">): Record<string, Feed>;
   /** The features of the i-th image of a batch. */
   read(outputs: Record<string, Tensor>, i: number, size: ImageSize): FloatFeatures;
-}
-
-export interface ImageSize {
-  width: number;
-  height: number;
 }
 
 /** A row of families.ts, with what an exported graph has to know of the model. */
@@ -69,8 +66,10 @@ export interface DenseModel<F extends ModelFamily = ModelFamily> {
   readonly leavesFlatOut?: boolean;
   /** The image as the network wants it: grown to the right and down where it must be. */
   fit(image: Image): Image;
+  /** How large images can be cut so that keypoints stay the same; absent where they cannot. */
+  readonly tiles?: TileNeeds;
   /** Features of one image from its maps ([C, h, w] each); `size` is the image before `fit`. */
-  read(maps: Record<string, DenseMap>, size: ImageSize, options: ExtractOptions): FloatFeatures;
+  read(maps: Record<string, DenseMap>, size: Extent, options: ExtractOptions): FloatFeatures;
   /** The same inside the graph, for options that it can serve; null: read the maps. */
   reading?(options: ExtractOptions): GraphReading | null;
   /** What there is to see in the maps, for pictures. */
@@ -103,13 +102,18 @@ export interface PreparedModel {
   key: GraphKey;
 }
 
-/** Where an extractor runs, and its prepared graph if there is one. */
-export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend" | "threads"> {
-  prepared?: PreparedModel | null;
-}
-
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
+
+/** Pixels of a tile where nothing else is said: with the default model some 220 bytes of memory for each of them. */
+export const TILE_PIXELS = 2 ** 21;
+
+/** Where an extractor runs, its prepared graph if there is one, and how much it looks at at once. */
+export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend" | "threads"> {
+  prepared?: PreparedModel | null;
+  /** An image with more pixels than this is extracted in tiles of at most as many. Default 2²¹. */
+  tilePixels?: number;
+}
 
 /** The extractor of every family: a network over an image, and features read off its maps. */
 export class DenseExtractor implements Extractor {
@@ -121,12 +125,16 @@ export class DenseExtractor implements Extractor {
   /** The dense pass before the next one: they share `planes`, so calls that overlap wait for each other. */
   private last: Promise<void> = Promise.resolve();
   readonly info: ExtractorInfo;
+  private readonly tilePixels: number;
+  private readonly runtime: Omit<DenseRuntime, "tilePixels">;
 
   constructor(
     private readonly model: DenseModel,
     readonly options: ExtractOptions,
-    private readonly runtime: DenseRuntime = {},
+    { tilePixels = TILE_PIXELS, ...runtime }: DenseRuntime = {},
   ) {
+    this.tilePixels = checkNumber("extract", "tilePixels", tilePixels, { min: 1, integer: true });
+    this.runtime = runtime;
     model.checkOptions?.(options);
     this.reading = model.reading?.(options) ?? null;
     const { name, sha256, dim, verdict } = model;
@@ -144,10 +152,10 @@ export class DenseExtractor implements Extractor {
     const results: FloatFeatures[] = [];
     while (results.length < prepared.length) {
       const first = prepared[results.length].reduced;
-      const same = prepared
-        .slice(results.length, results.length + BATCH)
-        .findIndex(({ reduced }) => reduced.width !== first.width || reduced.height !== first.height);
-      const count = same < 0 ? Math.min(BATCH, prepared.length - results.length) : same;
+      const most = this.model.tiles ? Math.floor(this.tilePixels / (first.width * first.height)) : BATCH;
+      const next = prepared.slice(results.length, results.length + Math.min(BATCH, Math.max(1, most)));
+      const other = next.findIndex(({ reduced }) => reduced.width !== first.width || reduced.height !== first.height);
+      const count = other < 0 ? next.length : other;
       results.push(...(await this.features(prepared.slice(results.length, results.length + count))));
     }
     return results;
@@ -180,10 +188,8 @@ export class DenseExtractor implements Extractor {
     const { scales, maxFeatures } = this.options;
     const limits = scaleLimits(scales, maxFeatures);
     for (const [s, scale] of scales.entries()) {
-      const shrunk = batch.map(({ reduced }) => shrinkImage(reduced, scale));
-      const images = shrunk.map(({ image }) => image);
-      let features = await this.atOneScale(images, limits[s]);
-      if (this.model.leavesFlatOut) features = features.map((one, i) => withoutFlat(one, images[i]));
+      const shrunk = batch.map(({ reduced }) => shrinking(reduced, scale));
+      const features = await this.atOneScale(shrunk, limits[s]);
       for (const [i, { image, reduced }] of batch.entries()) {
         const [stepX, stepY] = shrunk[i].step;
         const step = [(stepX * image.width) / reduced.width, (stepY * image.height) / reduced.height] as const;
@@ -193,18 +199,42 @@ export class DenseExtractor implements Extractor {
     return batch.map(({ image }, i) => mergeScales(found[i], [image.width, image.height], maxFeatures));
   }
 
-  /** At most `limit` features (null: all) of images of one size, in their pixels. */
-  private async atOneScale(images: readonly Image[], limit: number | null): Promise<FloatFeatures[]> {
+  /** At most `limit` features (null: all) of images of one size, in their pixels; large ones tile by tile. */
+  private async atOneScale(images: readonly Shrinking[], limit: number | null): Promise<FloatFeatures[]> {
+    const { width, height } = images[0];
+    const { tiles: needs, leavesFlatOut } = this.model;
+    const tiles = needs && planTiles(images[0], needs, this.tilePixels);
+    if (!tiles) {
+      const whole = images.map((image) => image.part(0, 0, width, height));
+      const features = await this.inOnePass(whole, limit, { width, height });
+      return leavesFlatOut ? features.map((one, i) => withoutFlat(one, whole[i])) : features;
+    }
+    const results: FloatFeatures[] = [];
+    for (const image of images) {
+      let found: FloatFeatures[] = [];
+      for (const tile of tiles) {
+        const [features] = await this.inOnePass([tileImage(image, tile)], limit, tile.extent);
+        found.push(inImage(features, tile));
+        // What can no longer be among the best is let go.
+        if (limit !== null) found = [bestOf(found, limit, [width, height])];
+      }
+      const best = bestOf(found, limit, [width, height]);
+      results.push(leavesFlatOut ? withoutFlatParts(best, image) : best);
+    }
+    return results;
+  }
+
+  private async inOnePass(images: readonly Image[], limit: number | null, extent: Extent): Promise<FloatFeatures[]> {
     const options = { ...this.options, maxFeatures: limit };
     const fitted = images.map((image) => this.model.fit(image));
     const { reading } = this;
     if (!reading) {
       const outputs = await this.dense(fitted);
-      return images.map((image, i) => this.model.read(sharesOf(outputs, i), image, options));
+      return images.map((_, i) => this.model.read(sharesOf(outputs, i), extent, options));
     }
-    const feeds = reading.feeds(images[0], fitted[0], options);
+    const feeds = reading.feeds(extent, fitted[0], options);
     const outputs = await this.pass(fitted, () => this.openReading(reading), feeds);
-    return images.map((image, i) => reading.read(outputs, i, image));
+    return images.map((_, i) => reading.read(outputs, i, extent));
   }
 
   /** The maps themselves, for tests and pictures: outputs of the network for images of one size. */

@@ -48,6 +48,14 @@ export function allCells(scores: Float32Array, threshold: number): Candidates {
   return found.take(false);
 }
 
+/** Cells from left to right − 1 and from top to bottom − 1. */
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
 /** What a window is compared in: rows are `stride` apart, of which `width` × `height` count. */
 export interface MapArea {
   width: number;
@@ -56,16 +64,29 @@ export interface MapArea {
   stride?: number;
   /** Cells at the edge that are never candidates; they still count as neighbours. Default 0. */
   border?: number;
+  /** Only cells in here are candidates; the others still count as neighbours. Default: all. */
+  core?: Box;
+}
+
+/** Cells that can be candidates: those of the core away from the border. */
+export function candidateBox({ width, height, border = 0, core }: MapArea): Box {
+  return {
+    left: Math.max(border, core?.left ?? 0),
+    top: Math.max(border, core?.top ?? 0),
+    right: Math.min(width - border, core?.right ?? width),
+    bottom: Math.min(height - border, core?.bottom ?? height),
+  };
 }
 
 /** Cells that are the maximum of their (2·radius + 1)² window (equal neighbours do not matter) and reach `threshold`. */
 export function windowMaxima(scores: Float32Array, area: MapArea, radius: number, threshold: number): Candidates {
-  const { width, height, stride = width, border = 0 } = area;
+  const { width, height, stride = width } = area;
+  const box = candidateBox(area);
   const found = new Collector();
-  for (let y = border; y < height - border; y++) {
+  for (let y = box.top; y < box.bottom; y++) {
     const top = Math.max(y - radius, 0);
     const bottom = Math.min(y + radius, height - 1);
-    for (let x = border; x < width - border; x++) {
+    for (let x = box.left; x < box.right; x++) {
       const score = scores[y * stride + x];
       if (score === 0 || !(score >= threshold)) continue;
       if (x > 0 && scores[y * stride + x - 1] > score) continue;

@@ -5,6 +5,7 @@
  */
 import { type FloatFeatures, takeFeatures } from "../features.js";
 import type { Image } from "../image/image.js";
+import type { Shrinking } from "../image/shrink.js";
 
 /** Pixels from a keypoint, along each axis, that are looked at. */
 const RADIUS = 16;
@@ -16,22 +17,40 @@ const TOLERANCE = 2;
 
 /** The features without those around which `image` is flat; their keypoints are in its pixels. */
 export function withoutFlat(features: FloatFeatures, image: Image): FloatFeatures {
+  return without(features, (x, y) => isFlat(image, windowAt(image, x, y)));
+}
+
+/** The same for an image that is not there as a whole. */
+export function withoutFlatParts(features: FloatFeatures, image: Shrinking): FloatFeatures {
+  return without(features, (x, y) => {
+    const { left, top, right, bottom } = windowAt(image, x, y);
+    const [width, height] = [right - left + 1, bottom - top + 1];
+    return isFlat(image.part(left, top, width, height), { left: 0, top: 0, right: width - 1, bottom: height - 1 });
+  });
+}
+
+function without(features: FloatFeatures, flatAt: (x: number, y: number) => boolean): FloatFeatures {
   const { count, keypoints } = features;
   const kept = new Uint32Array(count);
   let n = 0;
   for (let i = 0; i < count; i++) {
-    if (!isFlat(image, Math.round(keypoints[2 * i]), Math.round(keypoints[2 * i + 1]))) kept[n++] = i;
+    if (!flatAt(Math.round(keypoints[2 * i]), Math.round(keypoints[2 * i + 1]))) kept[n++] = i;
   }
   return n === count ? features : (takeFeatures(features, kept.slice(0, n)) as FloatFeatures);
 }
 
-/** Whether the pixels around (x, y) that the image has are one plane in each channel. */
-function isFlat(image: Image, x: number, y: number): boolean {
-  const { width, height } = image;
-  const left = Math.max(0, x - RADIUS);
-  const right = Math.min(width - 1, x + RADIUS);
-  const top = Math.max(0, y - RADIUS);
-  const bottom = Math.min(height - 1, y + RADIUS);
+/** The pixels around (x, y) that the image has, the last ones included. */
+function windowAt({ width, height }: Pick<Image, "width" | "height">, x: number, y: number) {
+  return {
+    left: Math.max(0, x - RADIUS),
+    right: Math.min(width - 1, x + RADIUS),
+    top: Math.max(0, y - RADIUS),
+    bottom: Math.min(height - 1, y + RADIUS),
+  };
+}
+
+/** Whether the pixels of a window are one plane in each channel. */
+function isFlat(image: Image, { left, right, top, bottom }: ReturnType<typeof windowAt>): boolean {
   for (let channel = 0; channel < 3; channel++) {
     if (!isPlane(image, channel, left, right, top, bottom)) return false;
   }

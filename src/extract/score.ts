@@ -4,18 +4,20 @@ import { emptyFeatures, type FloatFeatures } from "../features.js";
 import { padImage } from "../image/pad.js";
 import { fold } from "../model/layers/folded.js";
 import type { Network } from "../model/layers/layers.js";
+import { outline } from "../model/layers/record.js";
 import type { ScoreConfig } from "../model/score-config.js";
 import type { ScoreNetwork } from "../model/score-network.js";
 import type { WeightReader } from "../model/weights.js";
 import type { DenseModel, GraphReading } from "./dense.js";
 import { normalizeRows, Sampler } from "./describe.js";
-import { allCells, windowMaxima } from "./detect.js";
+import { allCells, candidateBox, type MapArea, windowMaxima } from "./detect.js";
 import { softArgmax } from "./localize.js";
 import { type Covered, channelOf, type DenseMap, type MapViews, normsOf, withTop } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { fromUnit } from "./preprocess.js";
 import { denseMaps, scoreKeypoints } from "./score-graph.js";
 import { bestFirst } from "./select.js";
+import type { Extent } from "./tiles.js";
 
 /** Options that such a model comes with. */
 export function scoreDefaults({ detection }: ScoreConfig): Partial<ExtractOptions> {
@@ -52,11 +54,18 @@ export function scoreModel(
     sampleSizes: { H: [128, 160], W: [160, 208] },
     checkOptions: (options) => checkOptions(config.name, options),
     fit: (image) => padImage(image, config.input.padMultiple),
+    tiles: tilesOf(build, config),
     read: (maps, size, options) => readFeatures(maps, size, options, config),
     reading: (options) => readInGraph(options, config, build),
     leavesFlatOut: true,
     views: scoreViews,
   };
+}
+
+/** What a keypoint depends on: its window's scores, and the descriptor at a position anywhere in the window. */
+function tilesOf(build: Network<ScoreNetwork>, { input, detection }: ScoreConfig): DenseModel["tiles"] {
+  const { reach } = outline(build).network;
+  return reach === undefined ? undefined : { margin: reach + detection.nmsRadius, multiple: input.padMultiple };
 }
 
 /** Repeatability, reliability, their product, and each level's share of the descriptor. */
@@ -96,8 +105,14 @@ function readInGraph(
     inputs: { columns: { shape: [2, "W"] }, rows: { shape: [2, "H"] }, slots: { shape: ["K"] } },
     dims: { K: [50, 60] },
     feeds: (size, fitted, asked) => ({
-      columns: { data: frame(size.width, fitted.width, border), shape: [2, fitted.width] },
-      rows: { data: frame(size.height, fitted.height, border), shape: [2, fitted.height] },
+      columns: {
+        data: frame(size.width, fitted.width, border, size.core?.left, size.core?.right),
+        shape: [2, fitted.width],
+      },
+      rows: {
+        data: frame(size.height, fitted.height, border, size.core?.top, size.core?.bottom),
+        shape: [2, fitted.height],
+      },
       slots: slots(Math.min(asked.maxFeatures ?? maxFeatures, fitted.width * fitted.height)),
     }),
     read(outputs, i, { width, height }) {
@@ -123,10 +138,11 @@ function readInGraph(
   return reading;
 }
 
-/** [2, padded]: ones where the image is; ones where it may hold keypoints. */
-function frame(length: number, padded: number, border: number): Float32Array {
+/** [2, padded]: ones where the image is; ones where it may hold keypoints, from `from` to `to` − 1 and not at its border. */
+function frame(length: number, padded: number, border: number, from = 0, to = length): Float32Array {
   const rows = new Float32Array(2 * padded).fill(1, 0, length);
-  return rows.fill(1, padded + border, padded + Math.max(border, length - border));
+  const first = Math.max(border, from);
+  return rows.fill(1, padded + first, padded + Math.max(first, Math.min(length - border, to)));
 }
 
 const slots = (count: number) => ({ data: new Float32Array(count), shape: [count] });
@@ -142,13 +158,13 @@ function checkOptions(name: string, { detection, sumDescriptors }: ExtractOption
 
 function readFeatures(
   maps: Record<string, DenseMap>,
-  { width, height }: { width: number; height: number },
+  { width, height, core }: Extent,
   options: ExtractOptions,
   config: ScoreConfig,
 ): FloatFeatures {
   const { nmsRadius: radius, border } = config.detection;
   const { data: score, width: stride } = maps.score;
-  const area = { width, height, stride, border };
+  const area = { width, height, stride, border, core };
   const found = options.nms
     ? windowMaxima(score, area, radius, options.threshold)
     : insideCells(score, area, options.threshold);
@@ -181,17 +197,14 @@ function readFeatures(
   return { count, dim, imageSize: [width, height], keypoints, scores, descriptors: normalizeRows(descriptors, dim) };
 }
 
-/** Without suppression: every cell of the unpadded image away from its border. */
-function insideCells(
-  score: Float32Array,
-  area: { width: number; height: number; stride: number; border: number },
-  threshold: number,
-) {
-  const { width, height, stride, border } = area;
+/** Without suppression: every cell of the unpadded image, or of its core, away from its border. */
+function insideCells(score: Float32Array, area: MapArea, threshold: number) {
+  const { width, height, stride = width } = area;
+  const { left, top, right, bottom } = candidateBox(area);
   const cut = new Float32Array(width * height);
-  for (let y = border; y < height - border; y++) {
+  for (let y = top; y < bottom; y++) {
     const from = y * stride;
-    cut.set(score.subarray(from + border, from + Math.max(border, width - border)), y * width + border);
+    cut.set(score.subarray(from + left, from + Math.max(left, right)), y * width + left);
   }
   return allCells(cut, threshold);
 }

@@ -4,6 +4,7 @@
  * runtime has, so that an exported graph can do it too.
  */
 import { OptionError } from "../errors.js";
+import { cropImage } from "./crop.js";
 import type { Image } from "./image.js";
 
 export interface Shrunk {
@@ -12,8 +13,24 @@ export interface Shrunk {
   step: [number, number];
 }
 
+/** An image at a coarser scale, of which parts can be had without the whole. */
+export interface Shrinking {
+  width: number;
+  height: number;
+  /** As in Shrunk. */
+  step: [number, number];
+  /** Its pixels from (left, top) on, width × height of them; the whole is not copied where nothing shrinks. */
+  part(left: number, top: number, width: number, height: number): Image;
+}
+
 /** The image at a scale in (0, 1]; each edge keeps one pixel at least. Scale 1 is the image itself, not a copy. */
 export function shrinkImage(image: Image, scale: number): Shrunk {
+  const { width, height, step, part } = shrinking(image, scale);
+  return { image: part(0, 0, width, height), step };
+}
+
+/** What `shrinkImage` gives, part by part, to the last bit: memory is needed for the halved image alone. */
+export function shrinking(image: Image, scale: number): Shrinking {
   if (!(scale > 0 && scale <= 1)) {
     throw new OptionError(`shrinkImage: the scale must be above 0 and at most 1, got ${scale}`);
   }
@@ -27,8 +44,12 @@ export function shrinkImage(image: Image, scale: number): Shrunk {
   const width = Math.max(1, Math.floor(halved.width * left + 0.5));
   const height = Math.max(1, Math.floor(halved.height * left + 0.5));
   const step: [number, number] = [(2 ** halvings * halved.width) / width, (2 ** halvings * halved.height) / height];
-  const same = width === halved.width && height === halved.height;
-  return { image: same ? halved : bilinear(halved, width, height), step };
+  if (width === halved.width && height === halved.height) {
+    return { width, height, step, part: (x, y, w, h) => cropImage(halved, x, y, w, h) };
+  }
+  const across = placesOf(halved.width, width);
+  const down = placesOf(halved.height, height);
+  return { width, height, step, part: (x, y, w, h) => bilinear(halved, across, down, x, y, w, h) };
 }
 
 /** Means of 2×2 pixels; an odd last row or column counts twice. */
@@ -50,18 +71,24 @@ function halve({ width, height, data }: Image): Image {
   return { width: w, height: h, data: out };
 }
 
-/** Linear interpolation between the four nearest pixel centres, to a size not below half of the image's. */
-function bilinear({ width, height, data }: Image, w: number, h: number): Image {
+/** Linear interpolation between the four nearest pixel centres: w × h pixels of the result, from (x0, y0) on. */
+function bilinear(
+  { width, data }: Image,
+  across: Places,
+  down: Places,
+  x0: number,
+  y0: number,
+  w: number,
+  h: number,
+): Image {
   const out = new Uint8Array(3 * w * h);
-  const across = placesOf(width, w);
-  const down = placesOf(height, h);
   const left = across.low.map((x) => 3 * x);
   const right = across.high.map((x) => 3 * x);
   for (let y = 0, to = 0; y < h; y++) {
-    const top = 3 * width * down.low[y];
-    const bottom = 3 * width * down.high[y];
-    const fy = down.fraction[y];
-    for (let x = 0; x < w; x++, to += 3) {
+    const top = 3 * width * down.low[y0 + y];
+    const bottom = 3 * width * down.high[y0 + y];
+    const fy = down.fraction[y0 + y];
+    for (let x = x0; x < x0 + w; x++, to += 3) {
       const fx = across.fraction[x];
       const tl = top + left[x];
       const tr = top + right[x];
@@ -82,8 +109,14 @@ function bilinear({ width, height, data }: Image, w: number, h: number): Image {
   return { width: w, height: h, data: out };
 }
 
+interface Places {
+  low: Uint32Array;
+  high: Uint32Array;
+  fraction: Float64Array;
+}
+
 /** For each new pixel: the old ones on both sides, and how far it lies from the first to the second. */
-function placesOf(from: number, to: number) {
+function placesOf(from: number, to: number): Places {
   const low = new Uint32Array(to);
   const high = new Uint32Array(to);
   const fraction = new Float64Array(to);

@@ -12,6 +12,11 @@ export interface ScoreNetwork {
   atPixels(values: Arr): Arr;
   /** Levels that the descriptor sees; a cell of level l is 2ˡ pixels wide. */
   levels: readonly number[];
+  /**
+   * How far from a position, in pixels, its score at a pixel and its descriptor between pixels depend on the image; large
+   * images are extracted in tiles that overlap by it. Absent: images stay whole.
+   */
+  reach?: number;
   /** For each of them the 1×1 convolution from its activations to its share of the descriptor. */
   encoders: ConvLayer[];
 }

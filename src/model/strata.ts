@@ -6,6 +6,7 @@
 import type { Stem, StrataConfig } from "./config.js";
 import type { Kernel, Layer, Layers, Norm } from "./layers/layers.js";
 import { type Arr, averagePool2, pixelShuffle2, relu, upsample } from "./operators.js";
+import { enlarged, farthest, PIXEL, type Reach, split, united, windowed } from "./reach.js";
 import type { ScoreNetwork } from "./score-network.js";
 
 /** What of a configuration is the network. */
@@ -78,6 +79,7 @@ export function strataNetwork(layers: Layers, shape: StrataShape): ScoreNetwork 
   const out = layers.conv(HEAD, [headOutputs(shape), width, 1, 1]);
   return {
     levels: descriptorLevels,
+    reach: strataReach(shape),
     encoders,
     atPixels: (values) => (half ? pixelShuffle2(values) : values),
     maps(image) {
@@ -98,10 +100,35 @@ export function strataNetwork(layers: Layers, shape: StrataShape): ScoreNetwork 
       const tapped = maps.map((map, l) => taps.get(l)?.(map.ref));
       const seen = descriptorLevels.map((l) => maps[l].ref);
       for (const map of maps) map.dispose();
-      const fused = relu(fuse(relu(joinTaps(tapped, join, half))));
+      const joined = joinTaps(tapped, join, half, {
+        add: (sum, tap) => tap.add(sum),
+        enlarge: (x, factor) => upsample(x, factor, "half_pixel"),
+      });
+      const fused = relu(fuse(relu(joined)));
       return { levels: seen, logits: out(fused) };
     },
   };
+}
+
+/** The farthest pixel on which a score or a sampled descriptor depends, from its position: the walk of `maps` above. */
+function strataReach(shape: StrataShape): number {
+  const { widths, join = "direct" } = shape;
+  const { descriptorLevels = [1, 2, 3, 4], scoreLevels = [0, 1, 2, 3, 4] } = shape;
+  const half = isHalved(shape);
+  const behind = (x: Reach, { kernel, stride }: LevelConv) => windowed(x, kernel[2], { stride, padding: 1 });
+  const maps: Reach[] = [];
+  let x = PIXEL;
+  for (const l of widths.keys()) {
+    const { a, b } = levelConvs(l, shape);
+    const pooled = l === 0 || (half && l === 1) ? x : windowed(x, 2, { stride: 2 });
+    const inner = behind(behind(pooled, a), b);
+    x = l === 0 ? inner : united(inner, pooled);
+    maps.push(x);
+  }
+  const tapped = maps.map((map, l) => (scoreLevels.includes(l) ? map : undefined));
+  const fused = windowed(joinTaps(tapped, join, half, { add: united, enlarge: enlarged }), 3, { padding: 1 });
+  const score = half ? split(fused, 2) : fused;
+  return Math.max(farthest(score), ...descriptorLevels.map((l) => farthest(maps[l])));
 }
 
 /**
@@ -109,19 +136,24 @@ export function strataNetwork(layers: Layers, shape: StrataShape): ScoreNetwork 
  * "cascade" begins with the deepest and enlarges the sum before each next one: nearly the same, with one map of level
  * 0's size instead of four.
  */
-function joinTaps(taps: readonly (Arr | undefined)[], join: StrataConfig["join"], half: boolean): Arr {
+function joinTaps<T>(
+  taps: readonly (T | undefined)[],
+  join: StrataConfig["join"],
+  half: boolean,
+  { add, enlarge }: { add(sum: T, tap: T): T; enlarge(x: T, factor: number): T },
+): T {
   /** Pixels per cell of a level, across and down. */
   const cellSize = (level: number): number => 2 ** (half ? Math.max(1, level) : level);
-  const enlarge = (x: Arr, from: number, to: number) => {
+  const enlargeTo = (x: T, from: number, to: number) => {
     const factor = cellSize(from) / cellSize(to);
-    return factor === 1 ? x : upsample(x, factor, "half_pixel");
+    return factor === 1 ? x : enlarge(x, factor);
   };
-  const plus = (sum: Arr | undefined, tap: Arr | undefined) => (sum && tap ? tap.add(sum) : (tap ?? sum));
-  let sum: Arr | undefined;
+  const plus = (sum: T | undefined, tap: T | undefined) => (sum && tap ? add(sum, tap) : (tap ?? sum));
+  let sum: T | undefined;
   for (let l = taps.length - 1; l >= 0; l--) {
     const tap = taps[l];
-    if (join === "direct") sum = plus(tap && enlarge(tap, l, 0), sum);
-    else sum = plus(sum && enlarge(sum, l + 1, l), tap);
+    if (join === "direct") sum = plus(tap && enlargeTo(tap, l, 0), sum);
+    else sum = plus(sum && enlargeTo(sum, l + 1, l), tap);
   }
   if (!sum) throw new RangeError("joinTaps: no level has a tap");
   return sum;

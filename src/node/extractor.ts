@@ -46,6 +46,11 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
   attentionCkpt?: string;
   /** Default: onnxruntime-node. */
   runtime?: Runtime;
+  /**
+   * Images of more pixels than this are extracted in tiles of at most as many, with the same keypoints; a default model
+   * takes some 220 bytes of memory for each. Networks of the reference see images whole. Default 2 097 152 (2²¹).
+   */
+  tilePixels?: number;
 }
 
 /**
@@ -54,10 +59,16 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
  */
 export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
   checkObject("openExtractor", "options", options);
-  const { runtime, backend, threads } = options;
+  const { runtime, backend, threads, tilePixels } = options;
   const { opened, path, options: extract } = await openModelFiles(options);
   const prepared = await readGraphBeside(path, opened);
-  return new DenseExtractor(opened.model, extract, { runtime: runtime ?? nodeRuntime, backend, threads, prepared });
+  return new DenseExtractor(opened.model, extract, {
+    runtime: runtime ?? nodeRuntime,
+    backend,
+    threads,
+    tilePixels,
+    prepared,
+  });
 }
 
 /** The graph that was prepared for a model in a folder; null where there is none. */
@@ -82,6 +93,7 @@ export async function openModelFiles(
     runtime,
     backend,
     threads,
+    tilePixels,
     ...extract
   } = options;
   for (const [name, value] of Object.entries({ model, attentionCkpt })) {
@@ -93,6 +105,7 @@ export async function openModelFiles(
   }
   if (backend !== undefined) checkChoice("extract", "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber("extract", "threads", threads, { min: 1, max: 256, integer: true });
+  if (tilePixels !== undefined) checkNumber("extract", "tilePixels", tilePixels, { min: 1, integer: true });
   const choices = { attentionModel, firstStride, replaceStrides, preprocessing };
   const { opened, path } = await openFiles(model, attentionCkpt, choices);
   return { opened, path, options: extractOptions(extract, opened.defaults) };

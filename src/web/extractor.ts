@@ -23,13 +23,21 @@ export interface OpenOptions extends Partial<ExtractOptions>, SessionOptions {
   model: string | URL | { weights: Uint8Array; config: Uint8Array; graph?: Uint8Array };
   /** Default: onnxruntime-web. */
   runtime?: Runtime;
+  /**
+   * Images of more pixels than this are extracted in tiles of at most as many, with the same keypoints; a default model
+   * takes some 220 bytes of memory for each. Networks of the reference see images whole. Default 786 432 (1024 × 768).
+   */
+  tilePixels?: number;
 }
+
+/** Fewer than in Node: a page has less memory. */
+const TILE_PIXELS = 1024 * 768;
 
 /** An extractor over a model of any family. Throws an IoError for an address that does not answer. */
 export async function openExtractor(options: OpenOptions): Promise<Extractor> {
   const where = "openExtractor";
   checkObject(where, "options", options);
-  const { model, runtime, backend, threads, ...extract } = options;
+  const { model, runtime, backend, threads, tilePixels = TILE_PIXELS, ...extract } = options;
   if (!model)
     throw new OptionError(
       "openExtractor: give the address of a model folder, e.g. new URL('./models/strata-s/', location.href)",
@@ -45,6 +53,7 @@ export async function openExtractor(options: OpenOptions): Promise<Extractor> {
   }
   if (backend !== undefined) checkChoice(where, "backend", backend, BACKENDS);
   if (threads !== undefined) checkNumber(where, "threads", threads, { min: 1, max: 256, integer: true });
+  checkNumber(where, "tilePixels", tilePixels, { min: 1, integer: true });
   const files: ModelBytes =
     typeof model === "string" || model instanceof URL ? await fetchModel(model) : { ...model, where: "model" };
   const { tensors } = readSafetensors(files.weights);
@@ -59,6 +68,7 @@ export async function openExtractor(options: OpenOptions): Promise<Extractor> {
     runtime: runtime ?? webRuntime,
     backend,
     threads,
+    tilePixels,
     prepared,
   });
 }

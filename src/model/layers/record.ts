@@ -17,7 +17,10 @@ export interface AskedNorm {
 }
 
 /** The layers of a network, in the order in which it asks for them. */
-export function record(network: Network<unknown>): Asked[] {
+export const record = (network: Network<unknown>): Asked[] => outline(network).asked;
+
+/** A network without numbers, for what it says of itself, and its layers in the order in which it asks for them. */
+export function outline<N>(build: Network<N>): { network: N; asked: Asked[] } {
   const asked: Asked[] = [];
   const noted = (layer: Asked): ConvLayer => {
     asked.push(layer);
@@ -31,8 +34,7 @@ export function record(network: Network<unknown>): Asked[] {
     convNorm: (conv, norm, kernel, style) => noted({ kind: "convNorm", conv, norm, kernel, style }),
     decoder: (name, from, to) => noted({ kind: "decoder", name, from, to }),
   };
-  network(layers);
-  return asked;
+  return { network: build(layers), asked };
 }
 
 /** A tensor of a layer. `role` says what it is to the layer; a bias before a norm may be missing from a file. */

@@ -1,8 +1,9 @@
 /** Keypoints where there is nothing to see. */
 import { describe, expect, it } from "vitest";
-import { withoutFlat } from "../../../src/extract/flat.js";
+import { withoutFlat, withoutFlatParts } from "../../../src/extract/flat.js";
 import type { FloatFeatures } from "../../../src/features.js";
 import type { Image } from "../../../src/image/image.js";
+import { shrinking } from "../../../src/image/shrink.js";
 import { Random } from "../../../src/random.js";
 
 type Paint = (x: number, y: number, channel: number) => number;
@@ -38,7 +39,10 @@ const PLACES: [number, number][] = [
 
 const kept = (paint: Paint, places = PLACES, size: [number, number] = [120, 90]) => {
   const image = painted(paint, ...size);
-  return [...withoutFlat(at(image, places), image).descriptors];
+  const whole = withoutFlat(at(image, places), image);
+  // Part by part it is the same.
+  expect(withoutFlatParts(at(image, places), shrinking(image, 1))).toEqual(whole);
+  return [...whole.descriptors];
 };
 
 describe("withoutFlat", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
+import { cropImage } from "../../../src/image/crop.js";
 import type { Image } from "../../../src/image/image.js";
-import { shrinkImage } from "../../../src/image/shrink.js";
+import { shrinkImage, shrinking } from "../../../src/image/shrink.js";
 import { Random } from "../../../src/random.js";
 
 function noise(width: number, height: number, seed: number): Image {
@@ -57,5 +58,30 @@ describe("shrinkImage", () => {
 
   it.each([0, -1, 1.5, Number.NaN])("refuses scale %f", (scale) => {
     expect(() => shrinkImage(noise(4, 4, 5), scale)).toThrow(OptionError);
+  });
+});
+
+describe("shrinking", () => {
+  it.each([1, 0.8, 0.5, 0.4, 0.3])("gives parts of what shrinkImage gives at scale %f, to the last bit", (scale) => {
+    const image = noise(101, 77, 4);
+    const whole = shrinkImage(image, scale).image;
+    const { width, height, part } = shrinking(image, scale);
+    expect([width, height]).toEqual([whole.width, whole.height]);
+    for (const [left, top, right, bottom] of [
+      [0, 0, width, height],
+      [0, 3, width, 9],
+      [5, 0, 6, height],
+      [7, 11, width, height],
+      [width - 1, height - 1, width, height],
+    ]) {
+      const [w, h] = [right - left, bottom - top];
+      const rows = Array.from({ length: h }, (_, y) => {
+        const from = 3 * ((top + y) * width + left);
+        return [...whole.data.subarray(from, from + 3 * w)];
+      });
+      for (const found of [part(left, top, w, h), cropImage(whole, left, top, w, h)]) {
+        expect(found).toEqual({ width: w, height: h, data: Uint8Array.from(rows.flat()) });
+      }
+    }
   });
 });

@@ -1,6 +1,7 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
- * figures under speed/results. Nothing is asserted: compare figures of one run with each other.
+ * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`
+ * is of another kind: it compares estimators, and keeps a file of its own.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -50,12 +51,25 @@ function runAll(names: readonly string[]): void {
     );
   }
   if (names.length) return; // Only a whole run is kept: figures of different runs do not compare.
-  const file = `${here}results/speed--${machineSlug(about)}.json`;
+  keep(`speed--${machineSlug(about)}`, { machine: about, results });
+}
+
+async function runGeometry(): Promise<void> {
+  const { compareGeometry, geometryTable } = await import("./geometry.js");
+  const about = machine();
+  const results = await compareGeometry();
+  console.log(geometryTable(results));
+  keep(`geometry--${machineSlug(about)}`, { machine: about, ...results });
+}
+
+function keep(name: string, what: object): void {
+  const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
-  writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), machine: about, results }, null, 2)}\n`);
-  console.log(`\nkept in ${file.slice(here.length - "bench/".length)}`);
+  writeFileSync(file, `${JSON.stringify({ date: new Date().toISOString(), ...what }, null, 2)}\n`);
+  console.log(`\nkept in speed/results/${name}.json`);
 }
 
 const [flag, name] = process.argv.slice(2);
 if (flag === CHILD) await runChild(name);
+else if (flag === "geometry") await runGeometry();
 else runAll(process.argv.slice(2));

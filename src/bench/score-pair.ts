@@ -48,7 +48,7 @@ type Estimation = Pick<HomographyOptions, "method" | "threshold" | "maxIteration
 const MATCHING = "mutual nearest neighbours";
 
 /** The reference's refinement, residual 4 px and 10 000 trials. */
-const REFINEMENT: Estimation = { method: "ransac", threshold: 4, maxIterations: 10_000 };
+const REFINEMENT: Estimation = { method: "magsac", threshold: 4, maxIterations: 10_000 };
 
 /** As this package offers them: scored as in MAGSAC++ and polished, RANSAC, and least squares on all matches. */
 const ESTIMATIONS: Record<Estimator, Estimation> = {

@@ -15,6 +15,7 @@ import {
 } from "../features.js";
 import { matchedPoints } from "../match/points.js";
 import { imageCorners, type Matrix3 } from "./matrix3.js";
+import { homographyModel } from "./robust/homography.js";
 import { squaredTransferErrors } from "./transfer-error.js";
 
 /** What speaks for a homography, in the order of the weights. */
@@ -37,7 +38,7 @@ export interface VerdictModel {
 /** Whether two images show the same. */
 export interface Verdict {
   verdict: (typeof VERDICTS)[number];
-  /** That the homography is right; 0 where none was found. */
+  /** That the homography is right; 0 where none was found, or where only as many matches agree as with any. */
   probability: number;
 }
 
@@ -46,13 +47,17 @@ export const INLIER_DISTANCE = 3;
 /** Areas beyond this factor, and its inverse, are no view of the same. */
 const LARGEST_ZOOM = 40;
 
+/** Matches that any homography agrees with: they prove nothing. */
+const SAMPLE = homographyModel.sampleSize;
+
 /**
- * What speaks for the homography of two images' matches:
- * inliers: ln(1 + n), n matches within 3 px · share: ln((n + 1) / (others + 1)) · spread: ln of the share of the image
- * that the inliers span, the lesser of both · tightness: their mean squared error over 9/2, which errors without a cause
- * have · form: 1 where image 1 stays convex, is not mirrored, and no more than 40 times as large or small, else 0.
+ * What speaks for the homography of two images' matches; null where no more of them agree with it than with any. n is the
+ * number of matches within 3 px beyond those four.
+ * inliers: ln(1 + n) · share: ln((n + 1) / (others + 1)) · spread: ln of the share of the image that the inliers span, the
+ * lesser of both · tightness: their mean squared error over 9/2, which errors without a cause have, the four being errors
+ * of that size · form: 1 where image 1 stays convex, is not mirrored, and no more than 40 times as large or small, else 0.
  */
-export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: Matrix3): Evidence {
+export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: Matrix3): Evidence | null {
   const [from, to] = matchedPoints("verdict", a, b, matches);
   const errors = squaredTransferErrors(matrix, from, to);
   const inliers: number[] = [];
@@ -62,13 +67,14 @@ export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: M
     inliers.push(m);
     sum += errors[m];
   }
-  const n = inliers.length;
+  const n = inliers.length - SAMPLE;
+  if (n <= 0) return null;
   const spread = Math.min(spanned(from, inliers, a.imageSize), spanned(to, inliers, b.imageSize));
   return {
     inliers: Math.log(1 + n),
-    share: Math.log((n + 1) / (matches.count - n + 1)),
+    share: Math.log((n + 1) / (matches.count - inliers.length + 1)),
     spread: Math.log(1e-3 + spread),
-    tightness: n === 0 ? 1 : sum / n / (INLIER_DISTANCE ** 2 / 2),
+    tightness: (sum / (INLIER_DISTANCE ** 2 / 2) + SAMPLE) / inliers.length,
     form: Number(isView(matrix, a.imageSize)),
   };
 }
@@ -86,7 +92,8 @@ export function judgeHomography(
   checkFeatures("judgeHomography: a", a);
   checkFeatures("judgeHomography: b", b);
   const { matrix } = checkHomography("judgeHomography", homography);
-  const probability = matrix === null ? 0 : probabilityOf(model, evidenceOf(a, b, matches, matrix));
+  const evidence = matrix && evidenceOf(a, b, matches, matrix);
+  const probability = evidence ? probabilityOf(model, evidence) : 0;
   const verdict = probability >= model.same ? VERDICTS[0] : probability < model.different ? VERDICTS[2] : VERDICTS[1];
   return { verdict, probability };
 }

@@ -64,8 +64,8 @@ describe("matchImages", () => {
     expect(result.matches.count).toBe(COUNT);
     expect(result.homography.inliers).toHaveLength(COUNT);
     expect([...result.homography.matrix!]).toEqual([1, 0, 4, 0, 1, 4, 0, 0, 1].map((v) => expect.closeTo(v, 3)));
-    // ln(1 + 60) as the only evidence: 61 / 62.
-    expect(result.verdict).toEqual({ verdict: "same", probability: expect.closeTo(61 / 62, 6) });
+    // ln(1 + 60 − 4) as the only evidence: 57 / 58.
+    expect(result.verdict).toEqual({ verdict: "same", probability: expect.closeTo(57 / 58, 6) });
     expect(steps).toEqual(["extract1", "extract2", "match", "verify"]);
     expect(Object.keys(result.seconds)).toEqual(steps);
   });

@@ -20,7 +20,7 @@ export interface CalibrationOptions {
   photos: string;
   /** Folder of other photographs, to say how good it is; default: none. */
   test?: string;
-  /** Pairs of views of one photograph; default 500. */
+  /** Pairs of views of one photograph, each judged by its best 15, 50, 200 and by all keypoints; default 500. */
   pairs?: number;
   /** Pairs of different photographs; default 1000. */
   different?: number;

@@ -3,6 +3,7 @@
  * own light, and views of different photographs. What a model finds between them is what its verdict is fitted on.
  */
 import type { JudgedPair } from "../../bench/calibration.js";
+import { topFeatures } from "../../bench/features.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { Features } from "../../features.js";
 import { cornerError } from "../../geometry/corner-error.js";
@@ -14,7 +15,7 @@ import { PhotoSource } from "../train/photos.js";
 
 export interface VerdictPairOptions {
   photos: string;
-  /** Pairs of views of one photograph, and of different ones. */
+  /** Pairs of views of one photograph, and of different ones; each is judged by KEYPOINT_COUNTS. */
   same: number;
   different: number;
   seed: number;
@@ -45,20 +46,26 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
   try {
     // Second views wait for views of other photographs: each is extracted once.
     let earlier: { name: string; features: Features }[] = [];
-    for (let index = 0; same.length < options.same || different.length < options.different; index++) {
+    const drawn = { same: 0, different: 0 };
+    for (let index = 0; drawn.same < options.same || drawn.different < options.different; index++) {
       const epoch = Math.floor(index / source.length);
       const pair = await source.pair(epoch, index % source.length);
       if ("skipped" in pair) continue;
       if (pair.warp.kind !== "homography") continue;
       const name = pair.id.split(", epoch")[0];
       const [a, b] = await extractor.extractBatch(pair.images);
-      if (same.length < options.same) same.push(await judge(a, b, pair.warp.matrix));
+      if (drawn.same < options.same) {
+        same.push(...(await judgeAll(a, b, pair.warp.matrix)));
+        drawn.same++;
+      }
       for (const other of earlier) {
-        if (different.length >= options.different) break;
-        if (other.name !== name) different.push(await judge(a, other.features, null));
+        if (drawn.different >= options.different) break;
+        if (other.name === name) continue;
+        different.push(...(await judgeAll(a, other.features, null)));
+        drawn.different++;
       }
       earlier = [{ name, features: b }, ...earlier].slice(0, KEPT);
-      onPair?.(same.length + different.length);
+      onPair?.(drawn.same + drawn.different);
     }
     return { same, different, digest: source.digest, leftOut: source.leftOut() };
   } finally {
@@ -69,11 +76,23 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
 /** Second views kept for pairs of different photographs. */
 const KEPT = 4;
 
+/**
+ * Keypoints of an image by which a pair is judged, the best ones: with few of them there are few matches, and what those
+ * prove has to be known as well. null: all.
+ */
+export const KEYPOINT_COUNTS: readonly (number | null)[] = [15, 50, 200, null];
+
+async function judgeAll(a: Features, b: Features, truth: Matrix3 | null): Promise<JudgedPair[]> {
+  const judged: JudgedPair[] = [];
+  for (const count of KEYPOINT_COUNTS) judged.push(await judge(topFeatures(a, count), topFeatures(b, count), truth));
+  return judged;
+}
+
 /** What was found between two images, and whether it is right; `truth` null: they show different things. */
 export async function judge(a: Features, b: Features, truth: Matrix3 | null): Promise<JudgedPair> {
   const matches = await matchFeatures(a, b);
   const { matrix } = await verifyMatches(a, b, matches);
-  if (!matrix) return { evidence: null, right: false };
-  const right = truth !== null && cornerError(matrix, truth, a.imageSize) <= RIGHT_WITHIN;
-  return { evidence: evidenceOf(a, b, matches, matrix), right };
+  const evidence = matrix && evidenceOf(a, b, matches, matrix);
+  if (!matrix || !evidence) return { evidence: null, right: false };
+  return { evidence, right: truth !== null && cornerError(matrix, truth, a.imageSize) <= RIGHT_WITHIN };
 }

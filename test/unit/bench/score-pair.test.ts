@@ -215,7 +215,7 @@ describe("scoringOf", () => {
     expect(scoringOf({ seed: 7 })).toMatchObject({
       seed: 7,
       repeatDistance: 3,
-      refinement: { method: "ransac", threshold: 4, maxIterations: 10_000 },
+      refinement: { method: "magsac", threshold: 4, maxIterations: 10_000 },
       estimators: { magsac: { threshold: 3 }, ransac: { threshold: 3 }, dlt: { method: "dlt" } },
     });
     expect(JSON.parse(JSON.stringify(scoringOf()))).toEqual(scoringOf());

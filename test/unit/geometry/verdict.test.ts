@@ -4,6 +4,7 @@ import type { Features, Matches } from "../../../src/features.js";
 import { projectPoints } from "../../../src/geometry/matrix3.js";
 import {
   EVIDENCE,
+  type Evidence,
   evidenceOf,
   judgeHomography,
   parseVerdictModel,
@@ -30,11 +31,11 @@ const features = (keypoints: Float32Array): Features => ({
   descriptors: new Float32Array(keypoints.length / 2).fill(1),
 });
 
-/** `right` points of a rectangle of image 1 carried over by H with some noise, `wrong` ones anywhere. */
-function pair(right: number, wrong: number, [width, height] = SIZE, noise = 0.5) {
+/** `right` points of a rectangle of image 1 carried over by `map` with some noise, `wrong` ones anywhere. */
+function pair(right: number, wrong: number, [width, height] = SIZE, noise = 0.5, map: ArrayLike<number> = H) {
   const random = new Random(4);
   const from = Float32Array.from({ length: 2 * (right + wrong) }, (_, i) => random.uniform(0, i % 2 ? height : width));
-  const to = Float32Array.from(projectPoints(H, from), (value) => value + noise * random.normal());
+  const to = Float32Array.from(projectPoints(map, from), (value) => value + noise * random.normal());
   for (let i = 2 * right; i < to.length; i++) to[i] = random.uniform(0, i % 2 ? SIZE[1] : SIZE[0]);
   const count = right + wrong;
   const pairs = Uint32Array.from({ length: 2 * count }, (_, i) => i >> 1);
@@ -42,12 +43,19 @@ function pair(right: number, wrong: number, [width, height] = SIZE, noise = 0.5)
   return [features(from), features(to), matches] as const;
 }
 
+/** Evidence that there is. */
+function evidence(...given: Parameters<typeof evidenceOf>): Evidence {
+  const found = evidenceOf(...given);
+  if (!found) throw new Error("no evidence");
+  return found;
+}
+
 describe("evidence", () => {
   it("counts inliers, their share, their spread and how near they are", () => {
-    const found = evidenceOf(...pair(200, 100), H);
-    // Noise of half a pixel along each axis hardly leaves 3 px; a few of the wrong ones fall inside.
-    expect(Math.exp(found.inliers) - 1).toBeGreaterThanOrEqual(199);
-    expect(Math.exp(found.inliers) - 1).toBeLessThan(205);
+    const found = evidence(...pair(200, 100), H);
+    // Noise of half a pixel along each axis hardly leaves 3 px; a few of the wrong ones fall inside. Four do not count.
+    expect(Math.exp(found.inliers) - 1).toBeGreaterThanOrEqual(195);
+    expect(Math.exp(found.inliers) - 1).toBeLessThan(201);
     expect(found.share).toBeCloseTo(Math.log(2), 0);
     expect(Math.exp(found.spread)).toBeGreaterThan(0.75);
     // Mean squared error 2 · 0.25 of 4.5.
@@ -57,9 +65,9 @@ describe("evidence", () => {
   });
 
   it("a corner of the image is little spread, errors without a cause are not tight", () => {
-    const corner = evidenceOf(...pair(200, 0, [64, 48]), H);
+    const corner = evidence(...pair(200, 0, [64, 48]), H);
     expect(Math.exp(corner.spread)).toBeLessThan(0.02);
-    const chance = evidenceOf(...pair(0, 20_000), H);
+    const chance = evidence(...pair(0, 200_000), H);
     expect(chance.tightness).toBeGreaterThan(0.7);
     expect(chance.share).toBeLessThan(-6);
   });
@@ -71,13 +79,17 @@ describe("evidence", () => {
     ["too large", [10, 0, 0, 0, 10, 0, 0, 0, 1]],
     ["behind the camera", [-1, 0, 0, 0, -1, 0, 0, 0, -1].map((v, i) => (i === 8 ? v : -v))],
   ])("%s is no view", (_, matrix) => {
-    expect(evidenceOf(...pair(50, 0), Float64Array.from(matrix)).form).toBe(0);
+    expect(evidence(...pair(50, 0, SIZE, 0.5, matrix), Float64Array.from(matrix)).form).toBe(0);
   });
 
-  it("no matches are evidence of nothing, without NaN", () => {
-    const found = evidenceOf(...pair(0, 0), H);
-    expect(EVIDENCE.every((name) => Number.isFinite(found[name]))).toBe(true);
-    expect(found.inliers).toBe(0);
+  it("as many matches as any homography agrees with are none, however few there are", () => {
+    for (const right of [0, 1, 4]) expect(evidenceOf(...pair(right, 0, SIZE, 0), H)).toBeNull();
+    const five = evidence(...pair(5, 0, SIZE, 0), H);
+    expect(EVIDENCE.every((name) => Number.isFinite(five[name]))).toBe(true);
+    expect(five.inliers).toBeCloseTo(Math.log(2), 12);
+    // Nothing else says how near they are: four of five count as errors without a cause.
+    expect(five.tightness).toBeCloseTo(0.8, 5);
+    expect(evidence(...pair(50, 0, SIZE, 0), H).tightness).toBeLessThan(0.1);
   });
 });
 
@@ -92,7 +104,7 @@ describe("judgeHomography", () => {
   });
 
   it("the probability is the logistic function of the weighted evidence", () => {
-    const found = evidenceOf(...pair(40, 150), H);
+    const found = evidence(...pair(40, 150), H);
     const sum = found.inliers + 2 * found.share + 0.5 * found.spread - found.tightness + 3 * found.form - 6;
     expect(verdict(40, 150).probability).toBeCloseTo(1 / (1 + Math.exp(-sum)), 12);
     expect(probabilityOf(MODEL, { inliers: 0, share: 0, spread: 0, tightness: 0, form: 2 })).toBe(0.5);
@@ -101,6 +113,7 @@ describe("judgeHomography", () => {
   it("without a homography they are different, probability 0", () => {
     const none = judgeHomography(MODEL, ...pair(3, 0), { matrix: null, inliers: new Uint32Array(0) });
     expect(none).toEqual({ verdict: "different", probability: 0 });
+    expect(verdict(4, 0)).toEqual({ verdict: "different", probability: 0 });
   });
 });
 

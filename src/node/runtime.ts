@@ -93,6 +93,8 @@ function openNative(ort: NativeModule, model: Uint8Array, options: SessionOption
       graphOptimizationLevel: "all",
       enableMemPattern: false,
       logSeverityLevel: 4,
+      // A thread that spins while it waits takes a core from whoever has work for it (docs/decisions.md).
+      extra: { session: { intra_op: { allow_spinning: "0" } } },
     },
     check: () => {
       const offered = ort.listSupportedBackends().map(({ name }) => name);

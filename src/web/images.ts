@@ -1,6 +1,6 @@
 /** Images in a browser: whatever it can decode, as 8-bit RGB with the orientation applied. */
 import { FormatError, IoError, OptionError, UnsupportedError } from "../errors.js";
-import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
+import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image, newPixels } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
 import { knownKind } from "../image/sniff.js";
 import { withDefaults } from "../options.js";
@@ -40,12 +40,7 @@ export async function loadImage(source: ImageSource, options: LoadImageOptions =
   try {
     const { width, height } = bitmap;
     checkPixelLimit("loadImage", width, height, pixelLimit);
-    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    if (!context) throw new FormatError("loadImage: this browser gives no 2-D canvas to read pixels from");
-    context.fillStyle = "white";
-    context.fillRect(0, 0, width, height);
-    context.drawImage(bitmap, 0, 0);
-    return rgbOf(context.getImageData(0, 0, width, height));
+    return rgbOf(bitmap);
   } finally {
     bitmap.close();
   }
@@ -95,13 +90,26 @@ async function decode(source: Drawable): Promise<ImageBitmap> {
   }
 }
 
-/** The colours of a canvas, without its alpha. */
-function rgbOf({ data, width, height }: ImageData): Image {
-  const rgb = new Uint8Array(3 * width * height);
-  for (let i = 0, p = 0; i < rgb.length; i += 3, p += 4) {
-    rgb[i] = data[p];
-    rgb[i + 1] = data[p + 1];
-    rgb[i + 2] = data[p + 2];
+/** Pixels that are on a canvas at once: its memory, and that of what is read from it, is four bytes for each. */
+const BAND_PIXELS = 2 ** 22;
+
+/** The colours of a bitmap, on white where it is transparent; band by band. */
+function rgbOf(bitmap: ImageBitmap): Image {
+  const { width, height } = bitmap;
+  const rows = Math.min(height, Math.max(1, Math.floor(BAND_PIXELS / width)));
+  const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new FormatError("loadImage: this browser gives no 2-D canvas to read pixels from");
+  context.fillStyle = "white";
+  const rgb = newPixels("loadImage", width, height);
+  for (let top = 0, i = 0; top < height; top += rows) {
+    context.fillRect(0, 0, width, rows);
+    context.drawImage(bitmap, 0, -top);
+    const { data } = context.getImageData(0, 0, width, Math.min(rows, height - top));
+    for (let p = 0; p < data.length; i += 3, p += 4) {
+      rgb[i] = data[p];
+      rgb[i + 1] = data[p + 1];
+      rgb[i + 2] = data[p + 2];
+    }
   }
   return { width, height, data: rgb };
 }

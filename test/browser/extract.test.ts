@@ -42,6 +42,25 @@ describeBrowser("extraction in Chromium", () => {
     expect(served.errors).toEqual([]);
   });
 
+  it("finds the same in tiles", async () => {
+    const found = await inPage<Awaited<ReturnType<typeof InPage.extractInTiles>>>("extractInTiles()");
+    const [whole, tiled] = found.map(({ count, ...lists }) => ({
+      count,
+      keypoints: Float32Array.from(lists.keypoints),
+      scores: Float32Array.from(lists.scores),
+      descriptors: Float32Array.from(lists.descriptors),
+    }));
+    expect(whole.count).toBe(500);
+    expect(tiled.count).toBe(500);
+    const same = agreement(tiled, whole, { position: 1e-3, score: 1e-5, descriptor: 1e-4 });
+    expect(same.share, JSON.stringify(same)).toBe(1);
+  });
+
+  it("decodes large images band by band", async () => {
+    const result = await inPage<Awaited<ReturnType<typeof InPage.decodeLarge>>>("decodeLarge()");
+    expect(result).toEqual({ size: [1500, 6001], wrong: 0 });
+  });
+
   it("decodes an image of the page and says plainly what it cannot decode", async () => {
     const result = await inPage<Awaited<ReturnType<typeof InPage.decodeImages>>>("decodeImages()");
     expect(result.size).toEqual([3, 2]);

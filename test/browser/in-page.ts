@@ -22,6 +22,42 @@ export async function extractPair(maxFeatures: number) {
   };
 }
 
+/** Features of the drawn pair's first image as a whole and in tiles. */
+export async function extractInTiles() {
+  const { a } = drawDemoPair(7);
+  const found = [];
+  for (const tilePixels of [10 ** 6, 100_000]) {
+    const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures: 500, tilePixels });
+    const { count, keypoints, scores, descriptors } = await extractor.extract(a);
+    found.push({ count, keypoints: [...keypoints], scores: [...scores], descriptors: [...descriptors] });
+    await extractor.dispose();
+  }
+  return found;
+}
+
+/** An image larger than what is read at once, with transparent stripes: its size, and pixels that are not as drawn. */
+export async function decodeLarge() {
+  const [width, height] = [1500, 6001];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d") as OffscreenCanvasRenderingContext2D;
+  const colour = (y: number): [number, number, number] =>
+    y % 7 === 0 ? [255, 255, 255] : [y % 256, y >> 8, (3 * y) % 256];
+  for (let y = 0; y < height; y++) {
+    if (y % 7 === 0) continue;
+    context.fillStyle = `rgb(${colour(y).join(", ")})`;
+    context.fillRect(0, y, width, 1);
+  }
+  const image = await loadImage(await canvas.convertToBlob({ type: "image/png" }));
+  let wrong = 0;
+  for (let y = 0, i = 0; y < height; y++) {
+    const [r, g, b] = colour(y);
+    for (let x = 0; x < width; x++, i += 3) {
+      if (image.data[i] !== r || image.data[i + 1] !== g || image.data[i + 2] !== b) wrong++;
+    }
+  }
+  return { size: [image.width, image.height], wrong };
+}
+
 /** A 3×2 image whose right column is transparent, decoded; and the errors for bytes that are no image or too large. */
 export async function decodeImages() {
   const canvas = new OffscreenCanvas(3, 2);

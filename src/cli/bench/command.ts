@@ -5,6 +5,7 @@ import type { Context } from "../context.js";
 import type { CompareFlags } from "./compare.js";
 import { addBenchDownload } from "./download.js";
 import type { HpatchesFlags } from "./hpatches.js";
+import type { PoseFlags } from "./pose.js";
 import type { PublishedFlags } from "./published.js";
 import type { VerdictFlags } from "./verdict.js";
 
@@ -23,11 +24,13 @@ Examples:
   strata bench download hpatches --out data/hpatches
   strata bench hpatches --data data/hpatches
   strata bench compare strata-s orb
+  strata bench pose --data scenes --method strata-s --method orb
   strata bench published
   strata bench verdict --photos photos/ --into runs/s/model`,
     );
   addHpatches(bench, context, done);
   addCompare(bench, context, done);
+  addPose(bench, context, done);
   addPublished(bench, context, done);
   addVerdict(bench, context, done);
   addBenchDownload(bench, context, done);
@@ -118,6 +121,54 @@ Examples:
     .action(async (a: string, b: string, flags: CompareFlags) => {
       const { compareCommand } = await import("./compare.js");
       done(await compareCommand(a, b, flags, context));
+    });
+}
+
+function addPose(bench: Command, context: Context, done: (code: number) => void): void {
+  const whole = (flag: string) => numberOf(flag, { min: 1, max: 1e6, integer: true });
+  const command = bench
+    .command("pose")
+    .description("Measure the pose between images of scenes with known cameras: SCENE/NAME.jpg and NAME.txt.")
+    .optionsGroup("What is measured:")
+    .requiredOption("--data <dir>", "folder of scenes, or one scene")
+    .option(
+      "--method <spec>",
+      "may be given several times: a model's name or path, orb, akaze, files:.EXT (npz beside the images), h5:FILE (hloc)",
+      collect,
+    )
+    .option("--max-features <k>", "the best K keypoints of an image count", whole("--max-features"), 2000)
+    .option("--steps <n>", "pair image i with i + 1 to i + N", whole("--steps"), 3)
+    .optionsGroup("How a pose is found:")
+    .option(
+      "--ratio <r>",
+      "Lowe's ratio test (default: mutual nearest neighbours alone)",
+      numberOf("--ratio", { min: 0, max: 1 }),
+    )
+    .option("--guided", "search matches a second time near the lines of the first geometry")
+    .option(
+      "--threshold-px <px>",
+      "largest Sampson error of an inlier (default: 1.5)",
+      numberOf("--threshold-px", { min: 1e-3 }),
+    )
+    .option("--seed <n>", "seed of the estimation", numberOf("--seed", SEEDS), 0)
+    .optionsGroup("Output:")
+    .option("--json", "print every pair as JSON");
+  addExtractionOptions(command, { limit: false })
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench pose --data scenes
+  strata bench pose --data scenes --method strata-s --method strata-xs --method orb --ratio 0.9
+  strata bench pose --data scenes/fountain-P11 --method files:.sift --json
+
+NAME.txt holds 21 numbers: 3×3 intrinsics for pixel centres on integers, then 3×4 world to camera. A pair's error is the
+larger of the angles of rotation and of the translation's direction; AUC@t is the mean of max(0, 1 − error / t).`,
+    )
+    .action(async (flags: PoseFlags) => {
+      const { poseCommand } = await import("./pose.js");
+      done(await poseCommand(flags, context));
     });
 }
 

@@ -17,6 +17,7 @@ export {
 export { type CompareResultsOptions, compareResults } from "./compare-results.js";
 export { type DownloadedHpatches, downloadHpatches, type HpatchesDownload } from "./download-hpatches.js";
 export { findRuns } from "./find-results.js";
+export { measurePose, type PoseFigures, type PosePair, type PoseRequest } from "./measure-pose.js";
 export { type MethodPlan, type MethodSpec, type Protocol, parseMethod } from "./methods.js";
 export { publishedCurves, savePublishedReport } from "./published.js";
 export { resultsName } from "./run.js";
@@ -28,6 +29,7 @@ export {
   runBenchmark,
   saveBenchmarkReport,
 } from "./run-benchmark.js";
+export { openScenes, type Scene } from "./scenes.js";
 export {
   type BadSequence,
   openSequences,

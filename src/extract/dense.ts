@@ -175,10 +175,12 @@ export class DenseExtractor implements Extractor {
   private features(batch: readonly Prepared[]): Promise<FloatFeatures[]> {
     const { width, height } = batch[0].reduced;
     const images = batch.length === 1 ? "an image" : `${batch.length} images at a time`;
+    // Of what goes in tiles only an image smaller than one takes less memory.
+    const share = this.model.tiles ? Math.min(1, Math.sqrt(this.tilePixels / (width * height))) : 1;
     return withinLimits(() => this.atAllScales(batch), {
       what: `${images} of ${width} × ${height} pixels`,
       remedy:
-        `give --max-edge (in code maxEdge) a number below ${Math.max(width, height)}, do less at a time (--jobs), or ` +
+        `give --max-edge (in code maxEdge) a number below ${Math.floor(Math.max(width, height) * share)}, do less at a time (--jobs), or ` +
         "allow more memory (ulimit -v, the container's limit)",
     });
   }

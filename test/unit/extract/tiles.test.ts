@@ -248,6 +248,18 @@ describe("features of an image in tiles", () => {
   });
 });
 
+describe("where not even a tile fits in memory", () => {
+  it("says how small the image has to be to take less", async () => {
+    const { model, defaults } = openStrata("tiny", strataTensors(), TINY, "");
+    const full: Runtime = { name: "full", open: () => Promise.reject(new Error("std::bad_alloc")) };
+    const own = new DenseExtractor(model, extractOptions({}, defaults), { runtime: full, tilePixels: 300 * 300 });
+    const extract = (width: number, height: number) => own.extract(drawImage(width, height, () => 0));
+    await expect(extract(600, 600)).rejects.toThrow(/^an image of 600 × 600 pixels: memory ran out.* below 300, /);
+    await expect(extract(250, 200)).rejects.toThrow(/ below 250, /);
+    await own.dispose();
+  });
+});
+
 describe("the best of several tiles", () => {
   const part = (points: [x: number, y: number, score: number][]): FloatFeatures => ({
     count: points.length,

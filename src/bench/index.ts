@@ -31,16 +31,7 @@ export {
   repeatability,
   shareWithin,
 } from "./metrics.js";
-export {
-  POSE_THRESHOLDS,
-  type PoseOptions,
-  poseAuc,
-  poseError,
-  relativePose,
-  type SceneCamera,
-  type ScoredPose,
-  scorePose,
-} from "./pose.js";
+export { POSE_THRESHOLDS, type PoseOptions, type SceneCamera, type ScoredPose } from "./pose.js";
 export { repeatedKeypoints } from "./repeat.js";
 export { type PairResult, type ScoringOptions, scorePair, scoringOf } from "./score-pair.js";
 export { summarize, summarizeByKind } from "./summary.js";

@@ -201,6 +201,8 @@ export const BENCH: Table = {
   fitVerdict: () => ({ args: [judged()], depth: 3, also: { "0.0.evidence": "null", "0.1.evidence": "null" } }),
   isFullHpatches: () => ({ args: [[], []] }),
   loadCachedCurve: () => ({ args: [join(folder, "none.npy")], refused: true }),
+  measurePose: () => ({ args: [{ data: join(folder, "none"), method: "orb", steps: 3 }], refused: true }),
+  openScenes: () => ({ args: [join(folder, "none")], refused: true }),
   openSequences: () => ({ args: [join(folder, "none"), { skipBad: false, only: null }], refused: true }),
   pairProbability: () => ({
     args: [verdict(), judged()[0]],

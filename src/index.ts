@@ -14,7 +14,8 @@ export { type ExportedModel, type ExportOptions, exportFeatures } from "./export
 export { exportMatcher } from "./export/matcher.js";
 export { compareFeatures, type Parity } from "./export/parity.js";
 export { runExported } from "./export/run.js";
-export { DenseExtractor, type DenseModel } from "./extract/dense.js";
+export { DenseExtractor } from "./extract/dense.js";
+export type { DenseModel } from "./extract/dense-model.js";
 export type { Extractor, ExtractorInfo } from "./extract/extractor.js";
 export { type OpenedModel, openReference, type ReferenceChoices } from "./extract/models.js";
 export { type ExtractOptions, extractOptions } from "./extract/options.js";

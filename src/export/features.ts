@@ -5,7 +5,7 @@
 
 import { checkObject, wrong } from "../check.js";
 import { OptionError, UnsupportedError } from "../errors.js";
-import { type DenseModel, sampleDims } from "../extract/dense.js";
+import { type DenseModel, sampleDims } from "../extract/dense-model.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { extractOptions } from "../extract/options.js";
 import { scaleLimits } from "../extract/scales.js";

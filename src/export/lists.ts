@@ -1,5 +1,5 @@
 /** Lists of keypoints inside the graph: the best of several, cut by score, brought to a fixed length. */
-import type { DenseModel } from "../extract/dense.js";
+import type { DenseModel } from "../extract/dense-model.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { Sample } from "../graph/samples.js";
 import type { Nodes, Size } from "./nodes.js";

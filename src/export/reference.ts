@@ -4,7 +4,7 @@
  * precision, as there: second differences of nearly equal scores lose most digits of a float.
  */
 import { UnsupportedError } from "../errors.js";
-import type { DenseModel } from "../extract/dense.js";
+import type { DenseModel } from "../extract/dense-model.js";
 import { LONGEST_STEP } from "../extract/localize.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { ReferenceFamily } from "../extract/reference.js";

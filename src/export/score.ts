@@ -1,6 +1,6 @@
 /** Networks of one score map in an exported graph: keypoints are read inside the network (extract/score-graph.ts). */
 import { OptionError } from "../errors.js";
-import type { DenseModel } from "../extract/dense.js";
+import type { DenseModel } from "../extract/dense-model.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { ScoreGeometry } from "../extract/score.js";
 import { inline } from "../graph/inline.js";

@@ -10,7 +10,7 @@ import { resnetDepth } from "../model/resnet.js";
 import { checkKeys, checkModelName } from "../model/score-config.js";
 import { WeightReader } from "../model/weights.js";
 import { checkChoice, checkNumber } from "../options.js";
-import type { DenseModel } from "./dense.js";
+import type { DenseModel } from "./dense-model.js";
 import { checkBoolean, type ExtractOptions } from "./options.js";
 import { PREPROCESSINGS, type PreprocessingName } from "./preprocess.js";
 import { REFERENCE_DEFAULTS, referenceModel } from "./reference.js";

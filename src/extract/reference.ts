@@ -8,7 +8,7 @@ import { fold, foldedPass } from "../model/layers/folded.js";
 import type { Layers } from "../model/layers/layers.js";
 import { LEVELS, type ReferenceOptions, type ReferenceShape, referenceNetwork } from "../model/reference.js";
 import type { WeightReader } from "../model/weights.js";
-import type { DenseModel } from "./dense.js";
+import type { DenseModel } from "./dense-model.js";
 import { cornersInside, normalizeRows, Sampler } from "./describe.js";
 import { allCells, type Candidates, hardDetection, windowMaxima } from "./detect.js";
 import { newtonStep } from "./localize.js";

@@ -8,7 +8,7 @@ import { outline } from "../model/layers/record.js";
 import type { ScoreConfig } from "../model/score-config.js";
 import type { ScoreNetwork } from "../model/score-network.js";
 import type { WeightReader } from "../model/weights.js";
-import type { DenseModel, GraphReading } from "./dense.js";
+import type { DenseModel, GraphReading } from "./dense-model.js";
 import { normalizeRows, Sampler } from "./describe.js";
 import { allCells, candidateBox, type MapArea, windowMaxima } from "./detect.js";
 import { softArgmax } from "./localize.js";

@@ -1,6 +1,6 @@
 /** Prepares the graphs of the models that ship: part of `npm run build`, and of no other code. */
 import { join } from "node:path";
-import { readingInputs, sampleDims } from "../extract/dense.js";
+import { readingInputs, sampleDims } from "../extract/dense-model.js";
 import { GRAPH_FILE, preparedKey } from "../extract/prepared.js";
 import { prepareGraph } from "../graph/prepare.js";
 import { checkPath, writeFileAtomic } from "./atomic.js";

@@ -95,7 +95,8 @@ async function verifyAll(
     }
     signal?.throwIfAborted();
     const [a, b] = [features.get(pair.name0) as Features, features.get(pair.name1) as Features];
-    const verified = await verifyMatches(a, b, pair.matches, homography);
+    const { matrix, inliers } = await verifyMatches(a, b, pair.matches, homography);
+    const verified = { matrix, inliers };
     places.set(keys[k], await log.append({ key: keys[k], body: bodyOf(verified) }));
     done.push({ ...pair, verified });
     progress.verified++;

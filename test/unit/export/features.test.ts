@@ -7,7 +7,8 @@ import { OptionError, UnsupportedError } from "../../../src/errors.js";
 import { type ExportOptions, exportFeatures } from "../../../src/export/features.js";
 import { compareFeatures } from "../../../src/export/parity.js";
 import { runExported } from "../../../src/export/run.js";
-import { DenseExtractor, type GraphReading } from "../../../src/extract/dense.js";
+import { DenseExtractor } from "../../../src/extract/dense.js";
+import type { GraphReading } from "../../../src/extract/dense-model.js";
 import { type OpenedModel, openReference, type ReferenceChoices } from "../../../src/extract/models.js";
 import { type ExtractOptions, extractOptions } from "../../../src/extract/options.js";
 import { openStrata } from "../../../src/families.js";
@@ -43,7 +44,8 @@ async function agree({ model, defaults }: OpenedModel, { extract = {}, options =
   const reading = extractOptions(extract, { ...defaults, maxFeatures: defaults.maxFeatures ?? 300 });
   const { bytes, slots, dim } = await exportFeatures(model, reading, options);
   const session = await nodeRuntime.open(bytes, { threads: 1 });
-  const library = new DenseExtractor(model, reading, { runtime: nodeRuntime, threads: 1 });
+  // An exported graph knows nothing of the rule for flat places: it works on the pixels beside the graph.
+  const library = new DenseExtractor({ ...model, leavesFlatOut: false }, reading, { runtime: nodeRuntime, threads: 1 });
   let points = 0;
   for (const [width, height] of sizes) {
     const image = noiseImage(width, height, width);

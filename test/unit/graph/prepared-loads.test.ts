@@ -1,6 +1,7 @@
 /** What a prepared graph does without: neither jax-js nor what writes ONNX files is loaded, and the features are the same. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { DenseExtractor, readingInputs, sampleDims } from "../../../src/extract/dense.js";
+import { DenseExtractor } from "../../../src/extract/dense.js";
+import { readingInputs, sampleDims } from "../../../src/extract/dense-model.js";
 import { extractOptions } from "../../../src/extract/options.js";
 import { openStrata } from "../../../src/families.js";
 import type { FloatFeatures } from "../../../src/features.js";

@@ -1,7 +1,8 @@
 /** Prepared graphs: the same numbers without tracing, and no graph that does not fit. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
-import { DenseExtractor, type PreparedModel, readingInputs, sampleDims } from "../../../src/extract/dense.js";
+import { DenseExtractor, type PreparedModel } from "../../../src/extract/dense.js";
+import { readingInputs, sampleDims } from "../../../src/extract/dense-model.js";
 import { extractOptions } from "../../../src/extract/options.js";
 import { preparedKey } from "../../../src/extract/prepared.js";
 import { openStrata } from "../../../src/families.js";

@@ -134,7 +134,7 @@ describe("parseStrataConfig", () => {
     ["widths", [4, 4, 1.5, 4, 4], "≥ 1, got 1.5"],
     ["innerWidths", [4, 4, 4, 4], "5 numbers"],
     ["innerWidths", [4, 4, 4, 4, 0], "≥ 1, got 0"],
-    ["stem", "quarter", '"full" or "half", got "quarter"'],
+    ["stem", "quarter", '"full" or "half" or "early", got "quarter"'],
     ["descriptorLevels", [0, 1], "rising levels from 1 to 4, got [0,1]"],
     ["descriptorLevels", [], "rising levels"],
     ["descriptorLevels", 3, "rising levels"],

@@ -5,11 +5,12 @@
  * among essential matrices.
  */
 import type { Intrinsics } from "../intrinsics.js";
+import { eightPoints, epipolarRow } from "./eight-point.js";
 import { isOriented, isWithoutRepeats, writeUnit } from "./fundamental.js";
-import { eliminate, nullSpace, smallestEigenvector } from "./linear.js";
+import { eliminate, nullSpace } from "./linear.js";
 import { type RobustModel, STRIDE } from "./model.js";
 import { realRoots } from "./polynomial.js";
-import { type Conditioning, type Manifold, projectTo, sampsonErrors, sampsonStep, unconditioned } from "./sampson.js";
+import { type Conditioning, type Manifold, sampsonErrors, sampsonStep, unconditioned } from "./sampson.js";
 
 /** Matrices with two equal singular values and one of 0. */
 export const ESSENTIAL: Manifold = {
@@ -27,9 +28,6 @@ export const ESSENTIAL: Manifold = {
     into[39] = -Math.SQRT1_2;
   },
 };
-
-/** Least ratio of the second smallest to the largest eigenvalue in the eight-point algorithm. */
-const LEAST_EIGENVALUE = 1e-9;
 
 /**
  * Monomials of degree 3 in x, y, z in the order of elimination: those with more than one power of x and y first. `AT[i][j][k]`
@@ -84,8 +82,6 @@ const hidden = new Float64Array(3 * 3 * 5);
 const evaluated = new Float64Array(9);
 const matrix = new Float64Array(9);
 const pixels = new Float64Array(9);
-const equations = new Float64Array(81);
-const row = new Float64Array(9);
 
 /** Rays of two cameras as conditioned coordinates. */
 export function conditioningOf(a: Intrinsics, b: Intrinsics): Conditioning {
@@ -116,7 +112,7 @@ export function essentialModel(c: Conditioning): RobustModel {
     },
     fit(points, weights, near, model) {
       if (near === null) {
-        if (!eightPoints(points, weights, c, matrix)) return false;
+        if (!eightPoints(points, weights, c, ESSENTIAL, matrix)) return false;
       } else {
         matrix.set(near);
         if (!sampsonStep(ESSENTIAL, matrix, c, points, weights)) return false;
@@ -130,23 +126,6 @@ export function essentialModel(c: Conditioning): RobustModel {
       sampsonErrors(pixels, 0, points, errors);
     },
   };
-}
-
-/** The coefficients of E's entries in x₂ᵀ E x₁ = 0. */
-function epipolarRow(points: Float64Array, at: number, c: Conditioning, into: Float64Array, offset: number): void {
-  const x = (points[at] - c[0]) * c[2];
-  const y = (points[at + 1] - c[1]) * c[3];
-  const u = (points[at + 2] - c[4]) * c[6];
-  const v = (points[at + 3] - c[5]) * c[7];
-  into[offset] = u * x;
-  into[offset + 1] = u * y;
-  into[offset + 2] = u;
-  into[offset + 3] = v * x;
-  into[offset + 4] = v * y;
-  into[offset + 5] = v;
-  into[offset + 6] = x;
-  into[offset + 7] = y;
-  into[offset + 8] = 1;
 }
 
 /** A direction like no other: what is special about a scene has no special place in a basis reflected along it. */
@@ -288,23 +267,5 @@ function solutionAt(z: number): boolean {
   for (let k = 0; k < 9; k++) {
     matrix[k] = (x / w) * basis[k] + (y / w) * basis[9 + k] + z * basis[18 + k] + basis[27 + k];
   }
-  return true;
-}
-
-/** The algebraic least-squares solution, made essential. */
-function eightPoints(points: Float64Array, weights: Float64Array, c: Conditioning, into: Float64Array): boolean {
-  equations.fill(0);
-  let count = 0;
-  for (let i = 0; i < weights.length; i++) {
-    if (!(weights[i] > 0)) continue;
-    count++;
-    epipolarRow(points, STRIDE * i, c, row, 0);
-    for (let p = 0; p < 9; p++) {
-      const factor = weights[i] * row[p];
-      for (let q = 0; q < 9; q++) equations[9 * p + q] += factor * row[q];
-    }
-  }
-  if (count < 8 || !smallestEigenvector(equations, LEAST_EIGENVALUE, into)) return false;
-  projectTo(ESSENTIAL, into, into);
   return true;
 }

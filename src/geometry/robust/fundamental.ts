@@ -3,10 +3,11 @@
  * real solutions (Hartley 1994; Hartley and Zisserman, 11.1.2); all pairs by the normalised eight-point algorithm (Hartley
  * 1997), then by steps that lessen Sampson's errors among matrices of rank 2.
  */
-import { nullSpace, smallestEigenvector } from "./linear.js";
+import { eightPoints, epipolarRow } from "./eight-point.js";
+import { nullSpace } from "./linear.js";
 import { type RobustModel, STRIDE } from "./model.js";
 import { realRoots } from "./polynomial.js";
-import { conditioned, type Manifold, projectTo, sampsonErrors, sampsonStep, unconditioned } from "./sampson.js";
+import { conditioned, type Manifold, sampsonErrors, sampsonStep, unconditioned } from "./sampson.js";
 
 /** Matrices of rank 2 up to scale. */
 export const RANK_TWO: Manifold = {
@@ -26,17 +27,12 @@ export const RANK_TWO: Manifold = {
   },
 };
 
-/** Least ratio of the second smallest to the largest eigenvalue of the equations: below it pairs lie on a plane, or repeat. */
-const LEAST_EIGENVALUE = 1e-9;
-
 const rows = new Float64Array(7 * 9);
 const basis = new Float64Array(2 * 9);
 const cubic = new Float64Array(4);
 const roots = new Float64Array(10);
 const conditioning = new Float64Array(8);
-const equations = new Float64Array(81);
 const matrix = new Float64Array(9);
-const row = new Float64Array(9);
 
 /** The fundamental matrix: x₂ᵀ F x₁ = 0 in pixels, of norm 1. */
 export const fundamentalModel: RobustModel = {
@@ -46,7 +42,7 @@ export const fundamentalModel: RobustModel = {
   isSampleGood: (points, sample) => isWithoutRepeats(points, sample, 7),
   solve(points, sample, models) {
     if (!condition(points, sample, null)) return 0;
-    for (let i = 0; i < 7; i++) epipolarRow(points, STRIDE * sample[i], rows, 9 * i);
+    for (let i = 0; i < 7; i++) epipolarRow(points, STRIDE * sample[i], conditioning, rows, 9 * i);
     if (!nullSpace(rows, 7, basis)) return 0;
     // det(F₀ + x·F₁): its ends are the determinants, the middle ones mix columns.
     cubic[0] = determinant(0, 0, 0);
@@ -67,7 +63,7 @@ export const fundamentalModel: RobustModel = {
   fit(points, weights, near, model) {
     if (!condition(points, null, weights)) return false;
     if (near === null) {
-      if (!eightPoints(points, weights, matrix)) return false;
+      if (!eightPoints(points, weights, conditioning, RANK_TWO, matrix)) return false;
     } else {
       conditioned(near, conditioning, matrix);
       if (!sampsonStep(RANK_TWO, matrix, conditioning, points, weights)) return false;
@@ -78,43 +74,6 @@ export const fundamentalModel: RobustModel = {
   },
   squaredErrors: sampsonErrors,
 };
-
-/** The algebraic least-squares solution of rank 2, in conditioned coordinates. */
-function eightPoints(points: Float64Array, weights: Float64Array, into: Float64Array): boolean {
-  equations.fill(0);
-  let count = 0;
-  for (let i = 0; i < weights.length; i++) {
-    if (!(weights[i] > 0)) continue;
-    count++;
-    epipolarRow(points, STRIDE * i, row, 0);
-    for (let p = 0; p < 9; p++) {
-      const factor = weights[i] * row[p];
-      for (let q = p; q < 9; q++) equations[9 * p + q] += factor * row[q];
-    }
-  }
-  for (let p = 0; p < 9; p++) for (let q = 0; q < p; q++) equations[9 * p + q] = equations[9 * q + p];
-  if (count < 8 || !smallestEigenvector(equations, LEAST_EIGENVALUE, into)) return false;
-  projectTo(RANK_TWO, into, into);
-  return true;
-}
-
-/** The coefficients of F's entries in x₂ᵀ F x₁ = 0, in conditioned coordinates. */
-function epipolarRow(points: Float64Array, at: number, into: Float64Array, offset: number): void {
-  const c = conditioning;
-  const x = (points[at] - c[0]) * c[2];
-  const y = (points[at + 1] - c[1]) * c[3];
-  const u = (points[at + 2] - c[4]) * c[6];
-  const v = (points[at + 3] - c[5]) * c[7];
-  into[offset] = u * x;
-  into[offset + 1] = u * y;
-  into[offset + 2] = u;
-  into[offset + 3] = v * x;
-  into[offset + 4] = v * y;
-  into[offset + 5] = v;
-  into[offset + 6] = x;
-  into[offset + 7] = y;
-  into[offset + 8] = 1;
-}
 
 /** Hartley's conditioning of a sample, or of all pairs by their weights; false where the points of an image are one. */
 function condition(points: Float64Array, sample: Int32Array | null, weights: Float64Array | null): boolean {

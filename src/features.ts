@@ -146,13 +146,18 @@ export function checkHomography(where: string, homography: Homography): Homograp
 export function emptyFeatures(imageSize: [number, number], dim: number): FloatFeatures {
   checkSize("emptyFeatures", "imageSize", imageSize);
   if (!Number.isSafeInteger(dim) || dim < 0) throw wrong("emptyFeatures", "dim", "a whole number ≥ 0", dim);
+  return roomForFeatures(0, dim, imageSize);
+}
+
+/** Features whose numbers are still to be written; all are 0. */
+export function roomForFeatures(count: number, dim: number, imageSize: [number, number]): FloatFeatures {
   return {
-    count: 0,
+    count,
     dim,
     imageSize,
-    keypoints: new Float32Array(0),
-    scores: new Float32Array(0),
-    descriptors: new Float32Array(0),
+    keypoints: new Float32Array(2 * count),
+    scores: new Float32Array(count),
+    descriptors: new Float32Array(dim * count),
   };
 }
 

@@ -1,5 +1,5 @@
 /** One image's features, found at several scales, as one list: the best of all by score. */
-import type { FloatFeatures } from "../features.js";
+import { type FloatFeatures, roomForFeatures } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
 
 /** No scale gives more of the keypoints than this times its share of all scales' pixels. */
@@ -39,12 +39,7 @@ export function mergeScales(
   const total = found.reduce((sum, { features }) => sum + features.count, 0);
   const count = limit === null ? total : Math.min(limit, total);
   const merged = {
-    count,
-    dim,
-    imageSize,
-    keypoints: new Float32Array(2 * count),
-    scores: new Float32Array(count),
-    descriptors: new Float32Array(dim * count),
+    ...roomForFeatures(count, dim, imageSize),
     ...(found.some(({ features }) => features.levels) && { levels: new Uint8Array(count) }),
   };
   // Every list is best first already.

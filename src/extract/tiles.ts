@@ -4,7 +4,7 @@
  * own edges, so the network's zeros at a tile's edge reach no core. Keypoints, scores and their order are those of the
  * whole image but for the last digits of sums (test/unit/extract/tiles.test.ts).
  */
-import { emptyFeatures, type FloatFeatures } from "../features.js";
+import { emptyFeatures, type FloatFeatures, roomForFeatures } from "../features.js";
 import type { Image } from "../image/image.js";
 import { padImageTo } from "../image/pad.js";
 import type { Shrinking } from "../image/shrink.js";
@@ -167,14 +167,7 @@ export function bestOf(
     (a, b) => scores[b] - scores[a] || places[2 * a + 1] - places[2 * b + 1] || places[2 * a] - places[2 * b] || a - b,
   );
   const count = limit === null ? total : Math.min(limit, total);
-  const best = {
-    count,
-    dim,
-    imageSize,
-    keypoints: new Float32Array(2 * count),
-    scores: new Float32Array(count),
-    descriptors: new Float32Array(dim * count),
-  };
+  const best = roomForFeatures(count, dim, imageSize);
   for (let k = 0; k < count; k++) {
     const { keypoints, descriptors } = parts[owners[order[k]]];
     const i = indices[order[k]];

@@ -5,7 +5,6 @@
  */
 import { checkObject, checkText, jsonText } from "./check.js";
 import { FormatError, OptionError } from "./errors.js";
-import type { ListReader } from "./export/lists.js";
 import {
   checkTensors,
   type OpenedModel,
@@ -43,9 +42,12 @@ export interface Family {
   readonly score?: ScoreFamily;
   /** Of what heads of the reference can be put on: what its configuration says. */
   trunk?(where: string, json: Json, sha256: string): TrunkFacts;
-  /** How an exported graph makes its list of keypoints; loaded when something is exported. */
-  exportList?(): Promise<ListReader>;
+  /** How an exported graph makes its list of keypoints (export/features.ts); absent: it is not exported. */
+  readonly exportList?: ExportList;
 }
+
+/** Ways in which exported graphs list keypoints. */
+export type ExportList = "score" | "reference";
 
 type Json = Record<string, unknown>;
 
@@ -97,7 +99,7 @@ export function scoreFamily<C extends ScoreConfig>(row: ScoreRow<C>): Family {
       return { kind, model, defaults: scoreDefaults(config), config: { ...config } };
     },
     check: (where, tensors, json) => void family.open(where, tensors, json, {}, ""),
-    exportList: async () => (await import("./export/score.js")).scoreList as ListReader,
+    exportList: "score",
   };
   return family;
 }
@@ -116,7 +118,7 @@ const reference: Family = {
   open: openTrained,
   check: (where, tensors, json) => void openTrained(where, tensors, json, {}, ""),
   trunk: trunkFacts,
-  exportList: async () => (await import("./export/reference.js")).referenceList as ListReader,
+  exportList: "reference",
 };
 
 /** ResNets that heads of the reference can be put on. */

@@ -9,7 +9,7 @@ import { type DenseModel, sampleDims } from "../extract/dense-model.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { extractOptions } from "../extract/options.js";
 import { scaleLimits } from "../extract/scales.js";
-import { familyNamed } from "../families.js";
+import { type ExportList, familyNamed } from "../families.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { buildForEverySize } from "../graph/same.js";
 import { type Sample, samplesOf } from "../graph/samples.js";
@@ -154,10 +154,16 @@ async function build(
   return builder;
 }
 
+/** Loaded when something is exported; named here and not in the table of families, which pages load. */
+const LISTS: Readonly<Record<ExportList, () => Promise<ListReader>>> = {
+  score: async () => (await import("./score.js")).scoreList as ListReader,
+  reference: async () => (await import("./reference.js")).referenceList as ListReader,
+};
+
 /** How the model's family makes its list; UnsupportedError where it makes none. */
 async function listReader({ name, family }: DenseModel): Promise<ListReader> {
-  const reader = await familyNamed(family.kind)?.exportList?.();
-  if (reader) return reader;
+  const list = familyNamed(family.kind)?.exportList;
+  if (list) return LISTS[list]();
   throw new UnsupportedError(`export: ${name} is of the family "${family.kind}", which is not exported`);
 }
 

@@ -1,8 +1,9 @@
 /** Prepared graphs: the same numbers without tracing, and no graph that does not fit. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { FormatError } from "../../../src/errors.js";
+import { FormatError, UnsupportedError } from "../../../src/errors.js";
 import { DenseExtractor, type PreparedModel } from "../../../src/extract/dense.js";
 import { readingInputs, sampleDims } from "../../../src/extract/dense-model.js";
+import { GraphExtractor } from "../../../src/extract/graph-extractor.js";
 import { extractOptions } from "../../../src/extract/options.js";
 import { preparedKey } from "../../../src/extract/prepared.js";
 import { openStrata } from "../../../src/families.js";
@@ -117,6 +118,33 @@ describe("an extractor whose prepared graph does not fit", () => {
     await own.extract(noiseImage(40, 40));
     expect(own.info.graph).toEqual({ prepared: false });
     await own.dispose();
+  });
+
+  it("says what to do where nothing may trace", async () => {
+    const { opened, options } = made;
+    const runtime = { runtime: nodeRuntime, threads: 1 };
+    const stale: PreparedModel = { where: "g", file, key: { ...KEY, weights: "other" } };
+    const grid = extractOptions({ refine: "grid" }, opened.defaults);
+    const cases: [GraphExtractor, RegExp][] = [
+      [
+        new GraphExtractor(opened.model, options, { ...runtime, prepared: stale }),
+        /the graph was made for another weights; give "compile"/,
+      ],
+      [
+        new GraphExtractor(opened.model, grid, { ...runtime, prepared: stale }),
+        /none was prepared for tiny with these options/,
+      ],
+    ];
+    for (const [extractor, message] of cases) {
+      const failed = extractor.extract(noiseImage(40, 40));
+      await expect(failed).rejects.toThrow(UnsupportedError);
+      await expect(failed).rejects.toThrow(message);
+      await extractor.dispose();
+    }
+    const traced = new GraphExtractor(opened.model, grid, { ...runtime, prepared: stale, compile });
+    await traced.extract(noiseImage(40, 40));
+    expect(traced.info.graph).toEqual({ prepared: false });
+    await traced.dispose();
   });
 
   it("has a key that changes with weights, configuration and code", () => {

@@ -10,6 +10,7 @@ const DOORS: Record<string, () => Promise<object>> = {
   ".": () => import("../../src/index.js"),
   "./node": () => import("../../src/node/index.js"),
   "./web": () => import("../../src/web/index.js"),
+  "./track": () => import("../../src/track/index.js"),
   "./train": () => import("../../src/train/index.js"),
   "./train in Node": () => import("../../src/node/train/index.js"),
   "./bench": () => import("../../src/bench/index.js"),

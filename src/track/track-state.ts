@@ -1,0 +1,154 @@
+/** What is known of one target from frame to frame: lost, found or tracked, where it is and where it goes. */
+
+import type { Intrinsics } from "../geometry/intrinsics.js";
+import { compose, imageCorners, inverse3x3 } from "../geometry/matrix3.js";
+import { CornerFilter } from "./filter.js";
+import { type Followed, seenShare } from "./follow.js";
+import type { PatchSource } from "./patches.js";
+import { homographyOfCorners, projectInto } from "./plane.js";
+import { planarPose } from "./pose.js";
+import type { Pyramid } from "./pyramid.js";
+import { patchSource, type Target } from "./target.js";
+import type { TargetState, TrackedTarget, TrackerOptions } from "./types.js";
+
+/** A predicted target of which the frame shows less than this share has left it. */
+const LEFT = 0.25;
+
+export class TrackState {
+  readonly source: PatchSource;
+  /** Of the picture that patches are taken from. */
+  readonly corners: Float64Array;
+  /** Image to picture, and its inverse. */
+  private readonly toPicture: Float64Array;
+  private readonly toImage: Float64Array;
+  private readonly imageCorners: Float64Array;
+  private readonly filter: CornerFilter;
+
+  /** Picture to frame, as it was last seen or predicted; null: lost. */
+  homography: Float64Array | null = null;
+  /** Its corners in the frame, and in the frame before where they were seen in both. */
+  private readonly now = new Float64Array(8);
+  private readonly before = new Float64Array(8);
+  private hasSpeed = false;
+  private confidence = 0;
+  private seenFrames = 0;
+  private missedFrames = 0;
+  private announced = false;
+  private pose: Float64Array | null = null;
+
+  constructor(
+    readonly target: Target,
+    private readonly settings: Required<
+      Pick<TrackerOptions, "warmupTolerance" | "missTolerance" | "filterMinCF" | "filterBeta">
+    >,
+  ) {
+    this.source = patchSource(target);
+    const { width, height } = target.picture;
+    this.corners = imageCorners([width, height]);
+    this.imageCorners = imageCorners(target.size);
+    const [sx, sy] = [width / target.size[0], height / target.size[1]];
+    this.toPicture = Float64Array.of(sx, 0, 0.5 * sx - 0.5, 0, sy, 0.5 * sy - 0.5, 0, 0, 1);
+    this.toImage = inverse3x3(this.toPicture) as Float64Array;
+    this.filter = new CornerFilter(settings.filterMinCF, settings.filterBeta);
+  }
+
+  /** Whether a place is known to follow it from. */
+  get isFollowed(): boolean {
+    return this.homography !== null;
+  }
+
+  /** Whether it is seen in this frame. */
+  get isSeen(): boolean {
+    return this.homography !== null && this.missedFrames === 0;
+  }
+
+  /** A homography of the target's image as one of the picture. */
+  fromImage(matrix: Float64Array): Float64Array {
+    return compose(matrix, this.toImage);
+  }
+
+  /** Where its motion leads in the next frame: the corners go on as they did. */
+  predicted(): Float64Array | null {
+    if (!this.homography || !this.hasSpeed) return this.homography;
+    const next = this.now.map((value, k) => 2 * value - this.before[k]);
+    return homographyOfCorners(this.corners, next);
+  }
+
+  /** It was found by a search: nothing is known of its motion. */
+  find(found: Followed): void {
+    // What was lost for a moment goes on; its filter need not begin anew.
+    this.hasSpeed = false;
+    this.place(found);
+  }
+
+  /** It was followed into this frame. */
+  see(found: Followed): void {
+    this.before.set(this.now);
+    this.hasSpeed = this.missedFrames === 0;
+    this.place(found);
+  }
+
+  private place({ homography, confidence }: Followed): void {
+    this.homography = homography;
+    projectInto(homography, this.corners, this.now);
+    this.confidence = confidence;
+    this.seenFrames++;
+    this.missedFrames = 0;
+  }
+
+  /** It is not seen in this frame. */
+  miss(): void {
+    this.seenFrames = 0;
+    this.confidence = 0;
+    if (++this.missedFrames > this.settings.missTolerance || !this.announced) {
+      this.lose();
+      return;
+    }
+    const next = this.predicted();
+    if (!next) return;
+    this.before.set(this.now);
+    projectInto(next, this.corners, this.now);
+    this.homography = next;
+  }
+
+  lose(): void {
+    this.homography = null;
+    this.hasSpeed = false;
+    this.announced = false;
+    this.confidence = 0;
+    this.seenFrames = 0;
+    this.missedFrames = 0;
+    this.pose = null;
+    this.filter.reset();
+  }
+
+  /** What is told of it in a frame taken at `time` (seconds). */
+  result(target: number, time: number, pyramid: Pyramid, camera: Intrinsics | null): TrackedTarget {
+    const { name } = this.target;
+    const lost = { target, name, predicted: false, homography: null, corners: null, pose: null, confidence: 0 };
+    if (this.homography && !this.isSeen && seenShare(this.corners, pyramid, this.homography) < LEFT) this.lose();
+    if (!this.homography) return { ...lost, state: "lost" };
+    if (!this.announced && this.seenFrames < this.settings.warmupTolerance) return { ...lost, state: "lost" };
+    const state: TargetState = this.announced ? "tracked" : "found";
+    this.announced = true;
+    const corners = projectInto(compose(this.homography, this.toPicture), this.imageCorners, new Float64Array(8));
+    this.filter.apply(corners, time);
+    const homography = homographyOfCorners(this.imageCorners, corners);
+    if (camera) {
+      const { size, physicalWidth } = this.target;
+      // Corners are centres of pixels: the printed picture is a pixel wider.
+      const scale = physicalWidth / size[0];
+      this.pose = planarPose(corners, [scale * (size[0] - 1), scale * (size[1] - 1)], camera, this.pose);
+    }
+    return {
+      target,
+      name,
+      state,
+      predicted: !this.isSeen,
+      homography,
+      corners,
+      pose: this.pose?.slice() ?? null,
+      confidence: this.confidence,
+    };
+  }
+}

@@ -13,7 +13,7 @@ export {
 export { type ExportedModel, type ExportOptions, exportFeatures } from "./export/features.js";
 export { exportMatcher } from "./export/matcher.js";
 export { compareFeatures, type Parity } from "./export/parity.js";
-export { runExported } from "./export/run.js";
+export { type ColmapAsks, runColmap, runExported } from "./export/run.js";
 export { DenseExtractor } from "./extract/dense.js";
 export type { DenseModel } from "./extract/dense-model.js";
 export type { Extractor, ExtractorInfo } from "./extract/extractor.js";

@@ -8,21 +8,27 @@ import { OptionError, UnsupportedError } from "../errors.js";
 import { type DenseModel, sampleDims } from "../extract/dense-model.js";
 import type { ExtractOptions } from "../extract/options.js";
 import { extractOptions } from "../extract/options.js";
-import { scaleLimits } from "../extract/scales.js";
-import { type ExportList, familyNamed } from "../families.js";
 import { OnnxBuilder } from "../graph/onnx.js";
 import { buildForEverySize } from "../graph/same.js";
 import { type Sample, samplesOf } from "../graph/samples.js";
 import { PACKINGS, type Packing } from "../model/pack.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
-import { PIXEL_TYPES, type PixelType } from "./choices.js";
-import { type FoundList, finishList, type ListReader, mergeLists, stretchKeypoints } from "./lists.js";
+import { listOfAllScales } from "./all-scales.js";
+import { EXPORT_FORMATS, type ExportFormat, PIXEL_TYPES, type PixelType } from "./choices.js";
+import { colmapInputs, colmapOutputs } from "./colmap.js";
+import { finishList } from "./lists.js";
 import { Nodes, type Size } from "./nodes.js";
-import { type Pixels, shrinkPixels } from "./pixels.js";
+import type { Pixels } from "./pixels.js";
 import { storeWeights } from "./weights.js";
 
 /** How a model becomes an ONNX file. */
 export interface ExportOptions {
+  /**
+   * "strata": 8-bit pixels in, a fixed number of rows out. "colmap": what COLMAP runs as an ALIKED model; images of any
+   * size, one at a time, and how many keypoints is said when it runs, so that `input`, `size`, `batch` and
+   * `maxFeatures` have no say. Default "strata".
+   */
+  format: ExportFormat;
   /** Element type of `image`: 8-bit pixels, or the same numbers 0…255 as floats. Default "uint8". */
   input: PixelType;
   /** [width, height] of every image; null: any. Default null. */
@@ -36,6 +42,7 @@ export interface ExportOptions {
 }
 
 export const EXPORT_DEFAULTS: ExportOptions = {
+  format: "strata",
   input: "uint8",
   size: null,
   batch: null,
@@ -50,8 +57,8 @@ export const DEFAULT_SLOTS = 10_000;
 export interface ExportedModel {
   /** The ONNX file. */
   bytes: Uint8Array;
-  /** Rows of its outputs. */
-  slots: number;
+  /** Rows of its outputs; null where whoever runs it says how many. */
+  slots: number | null;
   dim: number;
   nodes: number;
   /** Bytes of all stored tensors. */
@@ -65,7 +72,7 @@ const LARGEST = { edge: 65_535, batch: 1024, slots: 1_000_000 };
 /**
  * The ONNX file of a model under extraction options (those of an extractor over it). Inputs: `image` [N, H, W, 3].
  * Outputs: `keypoints` [N, K, 2] (x, y in pixels of the image), `scores` [N, K], `descriptors` [N, K, dim]; K is
- * `maxFeatures`, and where there are fewer keypoints the rest is 0.
+ * `maxFeatures`, and where there are fewer keypoints the rest is 0. Of the format "colmap": export/colmap.ts.
  */
 export async function exportFeatures(
   model: DenseModel,
@@ -86,17 +93,20 @@ export async function exportFeatures(
     builder: await build(model, reading, options, sample),
   }));
   storeWeights(builder, options.precision);
-  const { size, batch, input, precision, producerVersion } = options;
+  const { format, size, batch, input, precision, producerVersion } = options;
+  const colmap = format === "colmap";
+  const slots = colmap ? null : reading.maxFeatures;
   const metadata = {
     model: model.name,
     sha256: model.sha256,
     options: JSON.stringify({
       threshold: reading.threshold,
-      maxFeatures: reading.maxFeatures,
+      maxFeatures: slots,
       scales: reading.scales,
       nms: reading.nms,
       refine: reading.refine,
     }),
+    format,
     input,
     size: size ? size.join("x") : "any",
     batch: batch === null ? "any" : String(batch),
@@ -107,12 +117,14 @@ export async function exportFeatures(
   return {
     bytes: builder.toBytes(model.name, {
       producerVersion,
-      description:
-        "Local image features: image [N, H, W, 3] RGB 0..255 to keypoints [N, K, 2] (x, y in pixels, pixel centres on " +
-        "integers), scores [N, K] (0: no keypoint), descriptors [N, K, dim] of length 1.",
+      description: colmap
+        ? "Local image features as COLMAP reads ALIKED's: image [1, 3, H, W] RGB 0..1, max_keypoints, min_score to " +
+          "keypoints [1, K, 2] (-1 and 1 are the outermost pixels' centres), descriptors [1, K, dim], scores [1, K]."
+        : "Local image features: image [N, H, W, 3] RGB 0..255 to keypoints [N, K, 2] (x, y in pixels, pixel centres " +
+          "on integers), scores [N, K] (0: no keypoint), descriptors [N, K, dim] of length 1.",
       metadata,
     }),
-    slots: reading.maxFeatures,
+    slots,
     dim: model.dim,
     nodes: live.nodes.length,
     weightBytes: live.initializers.reduce((sum, { data }) => sum + data.byteLength, 0),
@@ -131,46 +143,44 @@ async function build(
 ): Promise<OnnxBuilder> {
   const builder = new OnnxBuilder();
   const nodes = new Nodes(builder);
+  if (options.format === "colmap") {
+    const inputs = colmapInputs(nodes);
+    const listing = { ...reading, maxFeatures: inputs.maxKeypoints };
+    const found = await listOfAllScales(nodes, inputs.pixels, model, listing, sample);
+    colmapOutputs(nodes, found, inputs, { dim: model.dim, threshold: reading.threshold });
+    return builder;
+  }
   const [width, height] = options.size ?? ["W", "H"];
   const batch = options.batch ?? "N";
   const image = builder.input("image", options.input, [batch, height, width, 3]);
   const sizeOf = (size: number | string, axis: number): Size =>
     typeof size === "number" ? size : nodes.length(image, axis);
   const pixels: Pixels = { name: image, type: options.input, width: sizeOf(width, 2), height: sizeOf(height, 1) };
-  const list = await listReader(model);
-  const lists: FoundList[] = [];
-  const limits = scaleLimits(reading.scales, reading.maxFeatures) as number[];
-  for (const [s, scale] of reading.scales.entries()) {
-    const { pixels: shrunk, step } = shrinkPixels(nodes, pixels, scale);
-    const own = { ...reading, maxFeatures: limits[s] };
-    lists.push(stretchKeypoints(nodes, await list(nodes, shrunk, model, own, sample), step));
-  }
-  const merged = mergeLists(nodes, lists, reading.maxFeatures);
-  const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, reading.maxFeatures);
   const slots = reading.maxFeatures;
+  const merged = await listOfAllScales(nodes, pixels, model, reading, sample);
+  const { keypoints, scores, descriptors } = finishList(nodes, merged, reading.threshold, slots);
   builder.output("keypoints", keypoints, "float32", [batch, slots, 2]);
   builder.output("scores", scores, "float32", [batch, slots]);
   builder.output("descriptors", descriptors, "float32", [batch, slots, model.dim]);
   return builder;
 }
 
-/** Loaded when something is exported; named here and not in the table of families, which pages load. */
-const LISTS: Readonly<Record<ExportList, () => Promise<ListReader>>> = {
-  score: async () => (await import("./score.js")).scoreList as ListReader,
-  reference: async () => (await import("./reference.js")).referenceList as ListReader,
-};
-
-/** How the model's family makes its list; UnsupportedError where it makes none. */
-async function listReader({ name, family }: DenseModel): Promise<ListReader> {
-  const list = familyNamed(family.kind)?.exportList;
-  if (list) return LISTS[list]();
-  throw new UnsupportedError(`export: ${name} is of the family "${family.kind}", which is not exported`);
-}
-
 function checkOptions(options: ExportOptions): ExportOptions {
+  checkChoice("export", "format", options.format, EXPORT_FORMATS);
   checkChoice("export", "input", options.input, PIXEL_TYPES);
   checkChoice("export", "precision", options.precision, PACKINGS);
-  const { size, batch } = options;
+  const { format, input, size, batch } = options;
+  if (format === "colmap") {
+    const fixed = { input: input !== EXPORT_DEFAULTS.input, size: size !== null, batch: batch !== null };
+    const [name] = Object.entries(fixed).find(([, given]) => given) ?? [];
+    if (name) {
+      throw new OptionError(
+        `export: "${name}" does not go with the format "colmap": COLMAP feeds floats, images of any size, one at a time`,
+      );
+    }
+    // What is fed, for whoever reads the file's own account.
+    return { ...options, input: "float32", batch: 1 };
+  }
   if (size !== null) {
     if (!Array.isArray(size) || size.length !== 2) throw new OptionError(`export: "size" must be [width, height]`);
     for (const edge of size) checkNumber("export", "size", edge, { min: 1, max: LARGEST.edge, integer: true });

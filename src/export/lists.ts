@@ -5,12 +5,15 @@ import type { Sample } from "../graph/samples.js";
 import type { Nodes, Size } from "./nodes.js";
 import type { Pixels } from "./pixels.js";
 
+/** Options of a list; how many keypoints it may have at most may be known only when the graph runs. */
+export type ListOptions = Omit<ExtractOptions, "maxFeatures"> & { maxFeatures: Size };
+
 /** How a family's exported graph makes the keypoints of one scale, in its pixels; the network is traced at `sample`. */
 export type ListReader = (
   nodes: Nodes,
   pixels: Pixels,
   model: DenseModel,
-  options: ExtractOptions & { maxFeatures: number },
+  options: ListOptions,
   sample: Sample,
 ) => Promise<FoundList>;
 
@@ -26,7 +29,7 @@ export interface FoundList {
 }
 
 /** The best `limit` of all lists, of equal scores the earlier list's first (extract/scales.ts). */
-export function mergeLists(nodes: Nodes, lists: readonly FoundList[], limit: number): FoundList {
+export function mergeLists(nodes: Nodes, lists: readonly FoundList[], limit: Size): FoundList {
   if (lists.length === 1) return lists[0];
   const joined = (of: (list: FoundList) => string) => nodes.node("Concat", lists.map(of), { axis: 1 });
   const total = lists.reduce<Size>((sum, { count }) => nodes.size("Add", sum, count), 0);
@@ -52,11 +55,15 @@ export function topOf(nodes: Nodes, scores: string, count: Size): { values: stri
   return { values, places: nodes.node("Unsqueeze", [places, nodes.graph.ints([2])]) };
 }
 
+/** Which keypoints of a list [N, count] have a score, and one of at least `threshold`. */
+export function keptOf(nodes: Nodes, { scores }: FoundList, threshold: number): string {
+  const positive = nodes.with("Greater", scores, 0);
+  return threshold > 0 ? nodes.node("And", [positive, nodes.with("GreaterOrEqual", scores, threshold)]) : positive;
+}
+
 /** Zeros in place of what has no score or too little, and after the last keypoint up to `length`. */
 export function finishList(nodes: Nodes, list: FoundList, threshold: number, length: number): FoundList {
-  const positive = nodes.with("Greater", list.scores, 0);
-  const kept =
-    threshold > 0 ? nodes.node("And", [positive, nodes.with("GreaterOrEqual", list.scores, threshold)]) : positive;
+  const kept = keptOf(nodes, list, threshold);
   const rows = nodes.node("Unsqueeze", [kept, nodes.graph.ints([2])]);
   const only = (mask: string, values: string) => nodes.node("Where", [mask, values, nodes.constant("float32", 0)]);
   const more = nodes.size("Sub", length, list.count);

@@ -59,7 +59,7 @@ function halve(nodes: Nodes, pixels: Pixels): Pixels {
   const planes = nodes.node("Transpose", [inFloats(nodes, even)], { perm: [0, 3, 1, 2] });
   const means = nodes.node("AveragePool", [planes], { kernel_shape: [2, 2], strides: [2, 2] });
   return {
-    name: nodes.node("Transpose", [rounded(nodes, means, "float32")], { perm: [0, 2, 3, 1] }),
+    name: nodes.node("Transpose", [roundPixels(nodes, means)], { perm: [0, 2, 3, 1] }),
     type: "float32",
     width: nodes.size("Div", even.width, 2),
     height: nodes.size("Div", even.height, 2),
@@ -67,7 +67,7 @@ function halve(nodes: Nodes, pixels: Pixels): Pixels {
 }
 
 /** ⌊x + ½⌋: whole grey levels again. */
-function rounded(nodes: Nodes, value: string, type: "float32" | "float64"): string {
+export function roundPixels(nodes: Nodes, value: string, type: "float32" | "float64" = "float32"): string {
   return nodes.node("Floor", [nodes.with("Add", value, 0.5, type)]);
 }
 
@@ -92,7 +92,7 @@ function bilinear(nodes: Nodes, pixels: Pixels, width: Size, height: Size): Pixe
     nodes.node("Add", [from, nodes.node("Mul", [nodes.node("Sub", [to, from]), fraction])]);
   const wide = between(columns(across.low), columns(across.high), column);
   const both = between(pick(wide, down.low, 1), pick(wide, down.high, 1), row);
-  return { name: nodes.cast(rounded(nodes, both, "float64"), "float32"), type: "float32", width, height };
+  return { name: nodes.cast(roundPixels(nodes, both, "float64"), "float32"), type: "float32", width, height };
 }
 
 /** For each new pixel: the old ones on both sides (int64), and how far it lies from the first to the second (float64). */

@@ -6,12 +6,11 @@
 import { UnsupportedError } from "../errors.js";
 import type { DenseModel } from "../extract/dense-model.js";
 import { LONGEST_STEP } from "../extract/localize.js";
-import type { ExtractOptions } from "../extract/options.js";
 import type { ReferenceFamily } from "../extract/reference.js";
 import { inline } from "../graph/inline.js";
 import type { Sample } from "../graph/samples.js";
 import { LEVELS } from "../model/reference.js";
-import { type FoundList, mergeLists, topOf } from "./lists.js";
+import { type FoundList, type ListOptions, mergeLists, topOf } from "./lists.js";
 import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
@@ -20,10 +19,16 @@ export async function referenceList(
   nodes: Nodes,
   pixels: Pixels,
   model: DenseModel<ReferenceFamily>,
-  options: ExtractOptions & { maxFeatures: number },
+  options: ListOptions,
   sample: Sample,
 ): Promise<FoundList> {
-  if (options.nms || options.refine !== "subpixel" || options.detection !== "attention" || options.sumDescriptors) {
+  if (options.detection === "d2net") {
+    throw new UnsupportedError(
+      `export: ${model.name} with D2-Net's hard detection cannot be one graph; export it with detection by attention ` +
+        "(the default), or extract with the library",
+    );
+  }
+  if (options.nms || options.refine !== "subpixel" || options.sumDescriptors) {
     throw new UnsupportedError(
       `export: ${model.name} is exported with its default detection only: by attention, without suppression, with ` +
         "positions between cells, descriptor maps as they are",
@@ -59,7 +64,7 @@ function levelList(
   score: string,
   image: Pixels,
   halvings: number,
-  { threshold, maxFeatures }: { threshold: number; maxFeatures: number },
+  { threshold, maxFeatures }: Pick<ListOptions, "threshold" | "maxFeatures">,
 ): FoundList {
   const [height, width] = [nodes.length(score, 2), nodes.length(score, 3)];
   const cells = nodes.size("Mul", height, width);

@@ -1,11 +1,10 @@
 /** Networks of one score map in an exported graph: keypoints are read inside the network (extract/score-graph.ts). */
 import { OptionError } from "../errors.js";
 import type { DenseModel } from "../extract/dense-model.js";
-import type { ExtractOptions } from "../extract/options.js";
 import type { ScoreGeometry } from "../extract/score.js";
 import { inline } from "../graph/inline.js";
 import type { Sample } from "../graph/samples.js";
-import type { FoundList } from "./lists.js";
+import type { FoundList, ListOptions } from "./lists.js";
 import type { Nodes, Size } from "./nodes.js";
 import { fitPixels, type Pixels, planesOf } from "./pixels.js";
 
@@ -14,17 +13,18 @@ export async function scoreList(
   nodes: Nodes,
   pixels: Pixels,
   model: DenseModel<ScoreGeometry>,
-  options: ExtractOptions & { maxFeatures: number },
+  { maxFeatures, ...options }: ListOptions,
   sample: Sample,
 ): Promise<FoundList> {
-  const reading = model.reading?.(options);
+  // The graph of a reading takes any number of keypoints.
+  const reading = model.reading?.({ ...options, maxFeatures: 1 });
   if (!reading) {
     throw new OptionError(`export: ${model.name} is exported with suppression and positions between pixels only`);
   }
   const { padMultiple, border } = model.family;
   const [width, height] = [pixels.width, pixels.height].map((size) => nodes.roundUp(size, padMultiple));
   const planes = planesOf(nodes, fitPixels(nodes, pixels, width, height), model.preprocessing);
-  const count = nodes.size("Min", nodes.size("Mul", width, height), options.maxFeatures);
+  const count = nodes.size("Min", nodes.size("Mul", width, height), maxFeatures);
   const found = await inline(
     nodes.graph,
     reading.network,

@@ -3,7 +3,7 @@ import { type FloatFeatures, roomForFeatures } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
 
 /** No scale gives more of the keypoints than this times its share of all scales' pixels. */
-const MOST_OF_SHARE = 3;
+export const MOST_OF_SHARE = 3;
 
 /**
  * Keypoints that each scale is asked for where `limit` are wanted in all (null: as many as there are). Coarse scales have

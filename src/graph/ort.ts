@@ -5,7 +5,7 @@
 import type { Env, InferenceSession, InferenceSessionFactory, OnnxValue, TensorConstructor } from "onnxruntime-common";
 import { FormatError, StateError } from "../errors.js";
 import { asLimit, withinLimits } from "../limits.js";
-import type { Backend, ElementType, Session, SessionInfo, Tensor, TensorData } from "./session.js";
+import type { Backend, ElementType, FedTensor, Session, SessionInfo, Tensor, TensorData } from "./session.js";
 
 /** The part of onnxruntime's module that is used. */
 export interface OrtModule {
@@ -84,7 +84,7 @@ class OrtSession implements Session {
     return this.session.outputNames;
   }
 
-  async run(inputs: Record<string, Tensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
+  async run(inputs: Record<string, FedTensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
     if (this.released) throw new StateError("run: this session was disposed");
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, this.value(tensor)]));
     const results = await withinLimits(() =>
@@ -102,7 +102,7 @@ class OrtSession implements Session {
     return outputs;
   }
 
-  private value({ type, data, shape }: Tensor): OnnxValue {
+  private value({ type, data, shape }: FedTensor): OnnxValue {
     return new this.ort.Tensor(type, data as Float32Array, [...shape]);
   }
 

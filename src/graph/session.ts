@@ -20,6 +20,9 @@ export interface Tensor {
   data: TensorData;
 }
 
+/** What a session is fed: a file for other programs may ask for whole numbers of 64 bits, which no graph here gives. */
+export type FedTensor = Tensor | { type: "int64"; shape: readonly number[]; data: BigInt64Array };
+
 /** Where a session should run: `cpu` everywhere, the others where the machine has them. */
 export const BACKENDS = ["cpu", "webgpu", "cuda", "wasm"] as const;
 /** Where a session computes. */
@@ -52,7 +55,7 @@ export interface Session {
    * Runs the graph once; inputs by name, all outputs by name. An output named in `into` is written into that tensor's
    * data, which must not be an input's.
    */
-  run(inputs: Record<string, Tensor>, into?: Record<string, Tensor>): Promise<Record<string, Tensor>>;
+  run(inputs: Record<string, FedTensor>, into?: Record<string, Tensor>): Promise<Record<string, Tensor>>;
   /** Frees native memory; a second call does nothing. */
   dispose(): Promise<void>;
 }

@@ -15,15 +15,17 @@ import {
   checkTexts,
 } from "../check.js";
 import { OptionError, UnsupportedError } from "../errors.js";
-import { PIXEL_TYPES } from "../export/choices.js";
+import { EXPORT_FORMATS, PIXEL_TYPES } from "../export/choices.js";
+import { COLMAP_MULTIPLE } from "../export/colmap.js";
 import { DEFAULT_SLOTS, type ExportedModel, type ExportOptions, exportFeatures } from "../export/features.js";
 import { exportMatcher } from "../export/matcher.js";
 import { compareFeatures, isSame, type Parity, sumParity } from "../export/parity.js";
-import { runExported } from "../export/run.js";
+import { insideOnly, runColmap, runExported } from "../export/run.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { Backend, Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
+import { padImage } from "../image/pad.js";
 import { resizeImage } from "../image/resize.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
@@ -54,6 +56,7 @@ export interface ExportReport extends Omit<ExportedModel, "bytes"> {
   model: { name: string; sha256: string };
   /** Extraction options that are in the graph. */
   options: ExtractOptions;
+  format: ExportOptions["format"];
   input: ExportOptions["input"];
   size: readonly [number, number] | null;
   batch: number | null;
@@ -70,12 +73,19 @@ export async function exportModel(out: string, given: ExportModelOptions = {}): 
 }
 
 async function exportLocked(out: string, given: ExportModelOptions): Promise<ExportReport> {
-  const { force: _, input, size, batch, precision, producerVersion, ...open } = given;
+  const { force: _, format = "strata", input, size, batch, precision, producerVersion, ...open } = given;
+  if (format === "colmap" && open.maxFeatures != null) {
+    throw new OptionError(
+      'export: "maxFeatures" does not go with the format "colmap": COLMAP says how many keypoints it wants ' +
+        "(--AlikedExtraction.max_num_features)",
+    );
+  }
   const { opened, options } = await openModelFiles(open);
   // A model without a limit gets slots enough for most images, unless the caller has asked for no limit.
   const slots = options.maxFeatures ?? (open.maxFeatures === null ? null : DEFAULT_SLOTS);
   const reading = { ...options, maxFeatures: slots };
   const { bytes, ...facts } = await exportFeatures(opened.model, reading, {
+    format,
     input,
     size,
     batch,
@@ -90,9 +100,10 @@ async function exportLocked(out: string, given: ExportModelOptions): Promise<Exp
     sha256: sha256(bytes),
     model: { name: opened.model.name, sha256: opened.model.sha256 },
     options: reading,
-    input: input ?? "uint8",
+    format,
+    input: format === "colmap" ? "float32" : (input ?? "uint8"),
     size: size ?? null,
-    batch: batch ?? null,
+    batch: format === "colmap" ? 1 : (batch ?? null),
     precision: precision ?? "fp32",
   };
 }
@@ -155,6 +166,10 @@ export interface CheckReport {
   same: boolean;
 }
 
+/** What a check has to know of a file. */
+export type CheckedFile = Pick<ExportReport, "options" | "input" | "size" | "batch"> &
+  Partial<Pick<ExportReport, "format">>;
+
 export interface CheckOptions extends Pick<OpenOptions, "threads"> {
   runtimes?: readonly CheckRuntime[];
   /**
@@ -171,7 +186,7 @@ export interface CheckOptions extends Pick<OpenOptions, "threads"> {
  */
 export async function checkExport(
   bytes: Uint8Array,
-  report: Pick<ExportReport, "options" | "input" | "size" | "batch">,
+  report: CheckedFile,
   open: OpenOptions,
   images: readonly { name: string; read: () => Promise<Image> }[],
   options: CheckOptions = {},
@@ -186,7 +201,8 @@ export async function checkExport(
     checkChoice(where, "runtimes", runtime, CHECK_RUNTIMES);
   checkChoice(where, "against", against ?? "node", CHECK_AGAINST);
   checkBytes(where, bytes);
-  const { input, size, batch } = checkObject(where, "report", report) as typeof report;
+  const { format = "strata", input, size, batch } = checkObject(where, "report", report) as typeof report;
+  checkChoice(where, "report.format", format, EXPORT_FORMATS);
   checkChoice(where, "report.input", input, PIXEL_TYPES);
   if (size !== null) checkSize(where, "report.size", size);
   if (batch !== null) checkNumber(where, "report.batch", batch, { min: 1, integer: true });
@@ -242,18 +258,24 @@ async function checkImage(
   library: Extractor,
   name: string,
   read: Image,
-  { input, size, batch }: Pick<ExportReport, "input" | "size" | "batch">,
+  { format, input, size, batch, options }: CheckedFile,
 ): Promise<CheckedImage> {
   const image = size ? resizeImage(read, size[0], size[1]) : read;
+  const colmap = format === "colmap";
+  // COLMAP's border is part of what the library is held against: the file sees no other image.
+  const seen = colmap ? padImage(image, COLMAP_MULTIPLE) : image;
   const t0 = performance.now();
-  const exported = await runExported(session, image, { input, batch: batch ?? 1 });
+  const exported = colmap
+    ? await runColmap(session, image, { maxKeypoints: options.maxFeatures ?? DEFAULT_SLOTS })
+    : await runExported(session, image, { input, batch: batch ?? 1 });
   const t1 = performance.now();
-  const own = await library.extract(image);
+  const own = await library.extract(seen);
   const t2 = performance.now();
+  const inside = colmap ? insideOnly({ ...own, imageSize: [image.width, image.height] }) : own;
   return {
     image: name,
     size: [image.width, image.height],
-    ...compareFeatures(own, exported),
+    ...compareFeatures(inside, exported),
     milliseconds: t1 - t0,
     libraryMilliseconds: t2 - t1,
   };

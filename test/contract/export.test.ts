@@ -79,6 +79,34 @@ describe("strata export", () => {
     expect(readdirSync(at("new"))).toEqual(["tiny.onnx"]);
   });
 
+  it("writes what COLMAP runs, checked as COLMAP feeds it, and refuses flags that COLMAP has the say of", async () => {
+    const out = at("colmap", "tiny.onnx");
+    const plain = ["export", "--model", at("model"), "--format", "colmap", "--out", out];
+    const checked = ["--check", at("images"), "--threads", "1", "--json", "--quiet"];
+    const { code, out: text } = await strata(...plain, ...checked);
+    expect(code).toBe(0);
+    const report = JSON.parse(text) as { check: CheckReport[] };
+    expect(report).toMatchObject({ format: "colmap", slots: null, dim: 8, input: "float32", batch: 1 });
+    for (const { total, same } of report.check) {
+      expect(total.points).toBeGreaterThan(20);
+      expect(total.same).toBe(total.points);
+      expect(same).toBe(true);
+    }
+    for (const flags of [
+      ["--size", "64x64"],
+      ["--batch", "1"],
+      ["--input", "uint8"],
+      ["--max-features", "9"],
+    ]) {
+      const refused = await strata(...plain, "--force", ...flags);
+      expect(refused.code).toBe(2);
+      expect(refused.err).toContain(`${flags[0]} does not go with --format colmap`);
+    }
+    expect((await strata("export", "--matcher", "--format", "colmap", "--out", at("m.onnx"))).err).toContain(
+      "--format does not go with --matcher",
+    );
+  });
+
   it("prints facts and tables, of rounded weights what they cost, at a fixed size and batch", async () => {
     const out = at("small.onnx");
     const { code, out: text } = await strata(

@@ -1,7 +1,7 @@
 /** Names, options and help of `strata export`; what it does is imported when it is called. */
 import type { Command } from "commander";
 import { OptionError } from "../../errors.js";
-import { PIXEL_TYPES } from "../../export/choices.js";
+import { EXPORT_FORMATS, PIXEL_TYPES } from "../../export/choices.js";
 import { PACKINGS } from "../../model/pack.js";
 import { CHECK_AGAINST, CHECK_RUNTIMES, type CheckRuntime } from "../../node/export-choices.js";
 import { addModelOptions, choice, numberOf, numbersOf } from "../arguments.js";
@@ -25,7 +25,8 @@ export function addExport(program: Command, context: Context, done: (code: numbe
     )
     .option("--scales <list>", "scales at which keypoints are looked for (default: the model's)", numbersOf("--scales"))
     .optionsGroup("File:")
-    .addOption(choice("--input <type>", "pixels 0 to 255 as this type", PIXEL_TYPES).default("uint8"))
+    .addOption(choice("--format <f>", "strata's own, or what COLMAP runs as ALIKED (default: strata)", EXPORT_FORMATS))
+    .addOption(choice("--input <type>", "pixels 0 to 255 as this type (default: uint8)", PIXEL_TYPES))
     .option("--size <WxH>", "for images of this size only (default: any)", sizeOf)
     .option("--batch <n>", "for so many images at a time (default: any)", count("--batch"))
     .addOption(choice("--precision <p>", "how weights are stored; arithmetic is fp32 (default: fp32)", PACKINGS))
@@ -57,9 +58,10 @@ Examples:
   strata export --out small.onnx --size 640x480 --batch 1 --max-features 500 --precision fp16
   strata export --attention-ckpt checkpoints/NAME.ckpt --max-features 4000 --out reference.onnx
   strata export --matcher --out matcher.onnx
+  strata export --format colmap --out strata-colmap.onnx
 
 The file takes image [N, H, W, 3] and gives keypoints [N, K, 2], scores [N, K] and descriptors [N, K, dim]; a score of
-0 says that there is no keypoint. docs/export.md shows it in Python and C++. With --check the exit code is 1 where fewer
+0 says that there is no keypoint. docs/export.md shows it in Python, C++ and COLMAP. With --check the exit code is 1 where fewer
 than 99.9 % of the points are the library's within 0.001 px (fp32; rounded weights are measured and not judged).`,
     )
     .action(async (flags: ExportFlags) => {

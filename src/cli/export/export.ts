@@ -1,6 +1,6 @@
 /** `strata export`: a model or the matcher as an ONNX file, and how far it gives what the library gives. */
 import { OptionError } from "../../errors.js";
-import type { PixelType } from "../../export/choices.js";
+import type { ExportFormat, PixelType } from "../../export/choices.js";
 import type { Packing } from "../../model/pack.js";
 import type { CheckReport, ExportReport } from "../../node/export.js";
 import type { CheckAgainst, CheckRuntime } from "../../node/export-choices.js";
@@ -26,7 +26,8 @@ export interface ExportFlags {
   thresh?: number;
   maxFeatures?: number;
   scales?: number[];
-  input: PixelType;
+  format?: ExportFormat;
+  input?: PixelType;
   size?: [number, number];
   batch?: number;
   precision?: Packing;
@@ -47,11 +48,11 @@ export async function exportCommand(flags: ExportFlags, context: Context): Promi
   if (flags.matcher) return exportMatcher(flags, context);
   const images = flags.check ? await imagesOf(flags.check, flags, context) : [];
   const { exportModel } = await import("../../node/export.js");
-  const { out, force, input, size, batch } = flags;
+  const { out, force, format, input, size, batch } = flags;
   const open = openOptions(flags);
   const precision = flags.int8 ? "int8" : flags.precision;
   const producerVersion = packageVersion();
-  const report = await exportModel(out, { ...open, force, input, size, batch, precision, producerVersion });
+  const report = await exportModel(out, { ...open, force, format, input, size, batch, precision, producerVersion });
   if (!flags.json && !flags.quiet) context.out(`${reportLines(report).join("\n")}\n`);
   const checks = flags.check ? await check(report, open, images, flags, context) : undefined;
   if (checks === null) return EXIT.interrupted;
@@ -85,19 +86,28 @@ function checkFlags(flags: ExportFlags): void {
   }
   const checking = (["runtimes", "against", "threads"] as const).find((name) => flags[name] !== undefined);
   if (checking && !flags.check) throw new OptionError(`--${checking} is for --check IMAGES`);
+  if (flags.format === "colmap") {
+    const said = (["maxFeatures", "input", "size", "batch"] as const).find((name) => flags[name] !== undefined);
+    if (said) {
+      throw new OptionError(
+        `${flagOf(said)} does not go with --format colmap: COLMAP feeds floats, images of any size, one at a time, and says ` +
+          "how many keypoints it wants (--AlikedExtraction.max_num_features)",
+      );
+    }
+  }
   if (!flags.matcher) {
     if (flags.dim !== undefined) throw new OptionError("--dim is for --matcher; a model knows its descriptors' length");
     return;
   }
-  const { out: _o, force: _f, matcher: _m, dim: _d, input, json: _j, quiet: _q, debug: _g, ...others } = flags;
-  const [name] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
-  const foreign = name ?? (input === "uint8" ? undefined : "input");
+  const { out: _o, force: _f, matcher: _m, dim: _d, json: _j, quiet: _q, debug: _g, ...others } = flags;
+  const [foreign] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
   if (foreign === undefined) return;
-  const flag = foreign.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new OptionError(
-    `--${flag} does not go with --matcher, a file of its own without a model; export the two apart`,
+    `${flagOf(foreign)} does not go with --matcher, a file of its own without a model; export the two apart`,
   );
 }
+
+const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 function openOptions(flags: ExportFlags): OpenOptions {
   const { model, attentionCkpt, attentionModel, firstStride, replaceStrides, preprocessing, maxFeatures, scales } =
@@ -166,10 +176,21 @@ function reportLines(report: ExportReport): string[] {
   const { model, input, size, batch, slots, dim, options, precision, out, bytes } = report;
   const [width, height] = size ?? ["W", "H"];
   const n = batch ?? "N";
+  const k = slots ?? "K";
+  const outputs = [`keypoints [${n}, ${k}, 2]`, `scores [${n}, ${k}]`, `descriptors [${n}, ${k}, ${dim}]`];
+  const ports: [string, string][] =
+    report.format === "colmap"
+      ? [
+          ["inputs", "image [1, 3, H, W], float32 0 to 1; max_keypoints, int64; min_score, float32"],
+          ["outputs", [outputs[0], outputs[2], outputs[1]].join(", ")],
+        ]
+      : [
+          ["input", `image [${n}, ${height}, ${width}, 3], ${input}`],
+          ["outputs", outputs.join(", ")],
+        ];
   return columns([
     ["model", `${model.name}, SHA-256 ${model.sha256}`],
-    ["input", `image [${n}, ${height}, ${width}, 3], ${input}`],
-    ["outputs", `keypoints [${n}, ${slots}, 2], scores [${n}, ${slots}], descriptors [${n}, ${slots}, ${dim}]`],
+    ...ports,
     ["scales", options.scales.join(", ")],
     ["threshold", String(options.threshold)],
     ["weights", `${precision} (arithmetic in fp32)`],

@@ -19,6 +19,7 @@ import { estimateHomography, type HomographyOptions } from "./homography.js";
 import { checkIntrinsics } from "./intrinsics.js";
 import { pairedPoints } from "./robust/correspondences.js";
 import { conditioningOf } from "./robust/essential.js";
+import { homographyModel } from "./robust/homography.js";
 import { STRIDE } from "./robust/model.js";
 import { sampsonErrors, unconditioned } from "./robust/sampson.js";
 
@@ -117,7 +118,11 @@ function isPlanar(
   if (cameras) unconditioned(epipolar, cameras, epipolar);
   const ofDeep = new Float64Array(points.length / STRIDE);
   sampsonErrors(epipolar, 0, points, ofDeep);
-  const ofFlat = ofDeep.map((_, i) => planeError(plane, points, STRIDE * i));
+  const ofFlat = new Float64Array(points.length / STRIDE);
+  const factors = new Float64Array(ofFlat.length);
+  homographyModel.squaredErrors(plane, 0, points, ofFlat);
+  homographyModel.pairFactors?.(plane, points, factors);
+  for (let i = 0; i < ofFlat.length; i++) ofFlat[i] *= factors[i];
   const variance = Math.max(
     LEAST_DEVIATION ** 2,
     medianAt(ofFlat, flat.inliers) / MEDIAN_OF_TWO,
@@ -144,17 +149,4 @@ function criterion(
   let sum = 0;
   for (const i of pairs) sum += Math.min(errors[i] / variance, limit);
   return sum + pairs.length * dimension * Math.log(COORDINATES) + parameters * Math.log(COORDINATES * pairs.length);
-}
-
-/** Squared distance of a pair from those that obey the homography, to first order: errors of image 1 reach image 2 by its scale. */
-function planeError(h: Float64Array, points: Float64Array, k: number): number {
-  const [x, y, u, v] = points.subarray(k, k + STRIDE);
-  const w = h[6] * x + h[7] * y + h[8];
-  const dx = (h[0] * x + h[1] * y + h[2]) / w - u;
-  const dy = (h[3] * x + h[4] * y + h[5]) / w - v;
-  const determinant =
-    h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) + h[2] * (h[3] * h[7] - h[4] * h[6]);
-  const area = Math.abs(determinant / w ** 3);
-  const error = (dx * dx + dy * dy) / (1 + area);
-  return error >= 0 ? error : Infinity;
 }

@@ -65,6 +65,8 @@ for (let k = 0; k < 64; k++) {
 }
 /** Pairs of variables i ≤ j in the order of a quadratic polynomial's coefficients. */
 const PAIRS = [0, 1, 2, 3, 5, 6, 7, 10, 11, 15];
+/** Place of the product of a quadratic polynomial's coefficient and a variable. */
+const CUBIC_AT = Int32Array.from({ length: 40 }, (_, k) => AT[4 * PAIRS[k >> 2] + (k & 3)]);
 const PAIR_AT = new Int32Array(16);
 for (let k = 0; k < 16; k++) PAIR_AT[k] = PAIRS.indexOf(Math.min(k >> 2, k & 3) * 4 + Math.max(k >> 2, k & 3));
 
@@ -187,9 +189,17 @@ function addProduct(p: number, q: number, sign: number, to: number): void {
 
 /** Adds a quadratic polynomial times an entry to the cubic one at `to`. */
 function addCubic(quadratic: number, entry: number, to: number): void {
-  for (let i = 0; i < 10; i++) {
+  const at = 4 * entry;
+  const x = entries[at];
+  const y = entries[at + 1];
+  const z = entries[at + 2];
+  const one = entries[at + 3];
+  for (let i = 0, k = 0; i < 10; i++, k += 4) {
     const factor = products[10 * quadratic + i];
-    for (let j = 0; j < 4; j++) constraints[to + AT[4 * PAIRS[i] + j]] += factor * entries[4 * entry + j];
+    constraints[to + CUBIC_AT[k]] += factor * x;
+    constraints[to + CUBIC_AT[k + 1]] += factor * y;
+    constraints[to + CUBIC_AT[k + 2]] += factor * z;
+    constraints[to + CUBIC_AT[k + 3]] += factor * one;
   }
 }
 

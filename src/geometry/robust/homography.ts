@@ -84,7 +84,20 @@ export const homographyModel: RobustModel = {
       errors[i] = error >= 0 ? error : Infinity; // NaN on the vanishing line
     }
   },
+
+  pairFactors(h, points, factors) {
+    const determinant = determinantOf(h);
+    for (let i = 0, at = 0; i < factors.length; i++, at += STRIDE) {
+      const depth = h[6] * points[at] + h[7] * points[at + 1] + h[8];
+      // An error of image 1 reaches image 2 enlarged as areas are there, on average over directions.
+      factors[i] = 1 / (1 + Math.abs(determinant / (depth * depth * depth)));
+    }
+  },
 };
+
+function determinantOf(h: Float64Array): number {
+  return h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) + h[2] * (h[3] * h[7] - h[4] * h[6]);
+}
 
 /** The areas of a sample's triangles in one image (`at` 0 or 2 within a pair); false where three points lie on a line. */
 function writeAreas(points: Float64Array, sample: Int32Array, at: 0 | 2): boolean {

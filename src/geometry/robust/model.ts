@@ -28,4 +28,9 @@ export interface RobustModel {
    * the 9 numbers from `offset` on. Homography: the distance in image 2; the others: Sampson's.
    */
   squaredErrors(model: Float64Array, offset: number, points: Float64Array, errors: Float64Array): void;
+  /**
+   * Writes the factor that makes each pair's squared error the squared distance, to first order, from the nearest pair
+   * that obeys the model: errors of both images count (Sampson 1982). Absent where `squaredErrors` is that already.
+   */
+  pairFactors?(model: Float64Array, points: Float64Array, factors: Float64Array): void;
 }

@@ -6,6 +6,9 @@
 
 /** Largest degree. */
 const MOST = 10;
+/** Last step to a root, and to one of a derivative, which only brackets: the error left is of the order of its square. */
+const SETTLED = 2e-16;
+const BRACKETED = 1e-6;
 /** Derivatives by degree: MOST + 1 coefficients each. */
 const derivatives = new Float64Array((MOST + 1) * (MOST + 1));
 const brackets = new Float64Array(MOST + 2);
@@ -45,13 +48,13 @@ function rootsInside(coefficients: Float64Array, degree: number): number {
     brackets[0] = -1;
     for (let k = 0; k < count; k++) brackets[k + 1] = found[k];
     brackets[count + 1] = 1;
-    count = rootsBetween(d, count + 2);
+    count = rootsBetween(d, count + 2, d === degree ? SETTLED : BRACKETED);
   }
   return count;
 }
 
-/** Roots of the polynomial of degree `d` in `derivatives` between `ends` neighbouring brackets. */
-function rootsBetween(d: number, ends: number): number {
+/** Roots of the polynomial of degree `d` in `derivatives` between `ends` neighbouring brackets; steps end at `tolerance`. */
+function rootsBetween(d: number, ends: number, tolerance: number): number {
   const offset = d * (MOST + 1);
   let size = 0;
   for (let k = 0; k <= d; k++) size += Math.abs(derivatives[offset + k]);
@@ -68,7 +71,7 @@ function rootsBetween(d: number, ends: number): number {
     if (touches) {
       if (high > low && count < d) found[count++] = high;
     } else if (Math.abs(lowValue) > touching && lowValue < 0 !== highValue < 0 && count < d) {
-      found[count++] = rootIn(offset, d, low, high, lowValue < 0);
+      found[count++] = rootIn(offset, d, low, high, lowValue < 0, tolerance);
     }
     low = high;
     lowValue = highValue;
@@ -77,7 +80,7 @@ function rootsBetween(d: number, ends: number): number {
 }
 
 /** Newton's method, kept inside a bracket of a change of sign by bisection. */
-function rootIn(offset: number, d: number, from: number, to: number, rising: boolean): number {
+function rootIn(offset: number, d: number, from: number, to: number, rising: boolean, tolerance: number): number {
   let low = from;
   let high = to;
   let x = (low + high) / 2;
@@ -93,7 +96,7 @@ function rootIn(offset: number, d: number, from: number, to: number, rising: boo
     else high = x;
     const newton = x - p / slope;
     const next = newton > low && newton < high ? newton : (low + high) / 2;
-    if (Math.abs(next - x) <= 1e-16 + 2e-16 * Math.abs(next)) return next;
+    if (Math.abs(next - x) <= tolerance * (0.5 + Math.abs(next))) return next;
     x = next;
   }
   return x;

@@ -3,7 +3,7 @@ import { OptionError, ShapeError } from "../../../src/errors.js";
 import type { Features } from "../../../src/features.js";
 import { cornerError } from "../../../src/geometry/corner-error.js";
 import { estimateHomography, type HomographyOptions } from "../../../src/geometry/homography.js";
-import { type Matrix3, projectPoints } from "../../../src/geometry/matrix3.js";
+import { inverse3x3, type Matrix3, projectPoints } from "../../../src/geometry/matrix3.js";
 import { verifyMatches } from "../../../src/geometry/two-view.js";
 import { Random } from "../../../src/random.js";
 
@@ -103,6 +103,46 @@ describe("estimateHomography", () => {
     }
     expect(sums.mixed.magsac).toBeLessThan(0.5 * sums.mixed.ransac);
     expect(sums.alike.magsac).toBeLessThan(1.1 * sums.alike.ransac);
+  });
+
+  it("long tails of errors hardly matter, nor many wrong pairs beside few right ones", async () => {
+    const random = new Random(6);
+    const sums = { normal: 0, tails: 0 };
+    for (let k = 0; k < 20; k++) {
+      const truth = randomHomography(random);
+      for (const kind of ["normal", "tails"] as const) {
+        const { a, b } = scene(random, truth, 200, { outliers: 0.3 });
+        for (let i = 0; i < b.length; i += 2) {
+          // Student's t of two degrees of freedom: the same middle, no variance.
+          const scale = kind === "normal" ? 0.5 : 0.5 / Math.sqrt(-Math.log(1 - random.uniform()));
+          b[i] += scale * random.normal();
+          b[i + 1] += scale * random.normal();
+        }
+        sums[kind] += cornerError((await estimateHomography(a, b)).matrix, truth, size);
+      }
+    }
+    expect(sums.tails).toBeLessThan(2 * sums.normal);
+    const truth = randomHomography(random);
+    const { a, b, wrong } = scene(random, truth, 400, { noise: 0.7, outliers: 0.9 });
+    const { matrix, inliers } = await estimateHomography(a, b);
+    expect(cornerError(matrix, truth, size)).toBeLessThan(6);
+    expect(inliers.filter((i) => i >= wrong).length).toBeGreaterThan(0.8 * (400 - wrong));
+  });
+
+  it("an error in either image counts: a map and its inverse agree", async () => {
+    const random = new Random(8);
+    // Areas grow five-hundredfold from one end to the other.
+    const truth = [1, 0, 0, 0, 1, 0, -1.4e-3, 0, 1];
+    const sums = { apart: 0, wrong: 0 };
+    for (let k = 0; k < 10; k++) {
+      const { a, b } = scene(random, truth, 300);
+      for (const points of [a, b]) for (let i = 0; i < points.length; i++) points[i] += 0.3 * random.normal();
+      const there = (await estimateHomography(a, b, { threshold: 10 })).matrix as Float64Array;
+      const back = inverse3x3((await estimateHomography(b, a, { threshold: 10 })).matrix as Float64Array);
+      sums.apart += cornerError(there, back as Float64Array, size);
+      sums.wrong += cornerError(there, truth, size);
+    }
+    expect(sums.apart).toBeLessThan(0.6 * sums.wrong);
   });
 
   it("samples by score, and is not misled by scores that say nothing or the opposite", async () => {

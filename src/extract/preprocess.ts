@@ -27,10 +27,13 @@ export function fromUnit(mean: readonly number[], std: readonly number[]): Prepr
 export function imageToPlanes(image: Image, { order, mean, scale }: Preprocessing, out: Float32Array): Float32Array {
   const { data, width, height } = image;
   const n = width * height;
-  for (let c = 0; c < 3; c++) {
-    const table = Float32Array.from({ length: 256 }, (_, v) => (v - mean[c]) * scale[c]);
-    const plane = out.subarray(c * n, (c + 1) * n);
-    for (let i = 0, p = order[c]; i < n; i++, p += 3) plane[i] = table[data[p]];
+  const [t0, t1, t2] = order.map((_, c) => Float32Array.from({ length: 256 }, (_, v) => (v - mean[c]) * scale[c]));
+  const [p0, p1, p2] = order;
+  // All channels in one pass: the pixels are read once.
+  for (let i = 0, p = 0; i < n; i++, p += 3) {
+    out[i] = t0[data[p + p0]];
+    out[n + i] = t1[data[p + p1]];
+    out[2 * n + i] = t2[data[p + p2]];
   }
   return out;
 }

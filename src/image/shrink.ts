@@ -56,17 +56,16 @@ export function shrinking(image: Image, scale: number): Shrinking {
 function halve({ width, height, data }: Image): Image {
   const [w, h] = [Math.ceil(width / 2), Math.ceil(height / 2)];
   const out = new Uint8Array(3 * w * h);
+  const pairs = width >> 1;
   for (let y = 0, to = 0; y < h; y++) {
-    const top = 6 * y * width;
-    const bottom = 2 * y + 1 < height ? top + 3 * width : top;
-    for (let x = 0; x < w; x++) {
-      const left = 6 * x;
-      const right = 2 * x + 1 < width ? left + 3 : left;
-      for (let c = 0; c < 3; c++, to++) {
-        out[to] =
-          (data[top + left + c] + data[top + right + c] + data[bottom + left + c] + data[bottom + right + c] + 2) >> 2;
-      }
+    let top = 6 * y * width;
+    let bottom = 2 * y + 1 < height ? top + 3 * width : top;
+    for (let x = 0; x < pairs; x++, to += 3, top += 6, bottom += 6) {
+      out[to] = (data[top] + data[top + 3] + data[bottom] + data[bottom + 3] + 2) >> 2;
+      out[to + 1] = (data[top + 1] + data[top + 4] + data[bottom + 1] + data[bottom + 4] + 2) >> 2;
+      out[to + 2] = (data[top + 2] + data[top + 5] + data[bottom + 2] + data[bottom + 5] + 2) >> 2;
     }
+    if (pairs < w) for (let c = 0; c < 3; c++) out[to++] = (2 * (data[top + c] + data[bottom + c]) + 2) >> 2;
   }
   return { width: w, height: h, data: out };
 }
@@ -84,12 +83,13 @@ function bilinear(
   const out = new Uint8Array(3 * w * h);
   const left = across.low.map((x) => 3 * x);
   const right = across.high.map((x) => 3 * x);
+  const fractions = across.fraction;
   for (let y = 0, to = 0; y < h; y++) {
     const top = 3 * width * down.low[y0 + y];
     const bottom = 3 * width * down.high[y0 + y];
     const fy = down.fraction[y0 + y];
     for (let x = x0; x < x0 + w; x++, to += 3) {
-      const fx = across.fraction[x];
+      const fx = fractions[x];
       const tl = top + left[x];
       const tr = top + right[x];
       const bl = bottom + left[x];
@@ -97,28 +97,29 @@ function bilinear(
       // Three channels written out: a loop over them takes a quarter longer.
       let upper = data[tl] + fx * (data[tr] - data[tl]);
       let lower = data[bl] + fx * (data[br] - data[bl]);
-      out[to] = upper + fy * (lower - upper) + 0.5;
+      out[to] = (upper + fy * (lower - upper) + 0.5) | 0;
       upper = data[tl + 1] + fx * (data[tr + 1] - data[tl + 1]);
       lower = data[bl + 1] + fx * (data[br + 1] - data[bl + 1]);
-      out[to + 1] = upper + fy * (lower - upper) + 0.5;
+      out[to + 1] = (upper + fy * (lower - upper) + 0.5) | 0;
       upper = data[tl + 2] + fx * (data[tr + 2] - data[tl + 2]);
       lower = data[bl + 2] + fx * (data[br + 2] - data[bl + 2]);
-      out[to + 2] = upper + fy * (lower - upper) + 0.5;
+      out[to + 2] = (upper + fy * (lower - upper) + 0.5) | 0;
     }
   }
   return { width: w, height: h, data: out };
 }
 
+/** Indices are signed: the engine adds those without a detour over floating point. */
 interface Places {
-  low: Uint32Array;
-  high: Uint32Array;
+  low: Int32Array;
+  high: Int32Array;
   fraction: Float64Array;
 }
 
 /** For each new pixel: the old ones on both sides, and how far it lies from the first to the second. */
 function placesOf(from: number, to: number): Places {
-  const low = new Uint32Array(to);
-  const high = new Uint32Array(to);
+  const low = new Int32Array(to);
+  const high = new Int32Array(to);
   const fraction = new Float64Array(to);
   for (let i = 0; i < to; i++) {
     const place = Math.min(Math.max(((i + 0.5) * from) / to - 0.5, 0), from - 1);

@@ -117,13 +117,19 @@ export const sampleWindows = fused({
     const around = np.expandDims(cells, 2).add(offsets);
     return pixelRows(map, around.reshape([n, p * q, 2])).reshape([n, p, q]);
   },
-  // Cells and offsets are scaled apart: their sums are fifty thousand positions, and one addition.
+  // Cells and offsets are scaled apart: their sums are fifty thousand positions, and one addition. Runtimes add slowly
+  // where an axis of two is innermost, so that x, y of each cell are repeated along a row by a product with ones and zeros.
   lower({ builder, argument }) {
     const [map, cells, offsets] = [argument(0), argument(1), argument(2)];
     const { scale, shift } = toGrid(builder, map);
     const places = builder.node("Add", [builder.node("Mul", [cells, scale]), shift]);
-    const moves = builder.node("Mul", [offsets, scale]);
-    const grid = builder.node("Add", [builder.node("Unsqueeze", [places, builder.ints([2])]), moves]);
+    const moves = builder.node("Reshape", [builder.node("Mul", [offsets, scale]), builder.ints([-1])]);
+    const each = builder.node("Gather", [builder.node("Shape", [offsets]), builder.ints([0])]);
+    const pairs = builder.node("Concat", [builder.ints([2]), each, builder.ints([2])], { axis: 0 });
+    const unit = builder.constant("float32", [2, 1, 2], Float32Array.of(1, 0, 0, 1), "unit");
+    const repeat = builder.node("Reshape", [builder.node("Expand", [unit, pairs]), builder.ints([2, -1])]);
+    const around = builder.node("Add", [builder.node("MatMul", [places, repeat]), moves]);
+    const grid = builder.node("Reshape", [around, builder.ints([0, 0, -1, 2])]);
     const values = builder.node("GridSample", [map, grid], { mode: "nearest", ...OUTSIDE });
     return builder.node("Squeeze", [values, builder.ints([1])]);
   },

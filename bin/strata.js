@@ -2,7 +2,7 @@
 // Starts the command line that `npm run build` has made.
 import { existsSync } from "node:fs";
 
-const built = new URL("../dist/cli/process.js", import.meta.url);
+const built = new URL("../dist/bundle/strata.js", import.meta.url);
 
 if (Number(process.versions.node.split(".")[0]) < 20) {
   console.error(`strata: needs Node 20 or later, this is ${process.versions.node}`);

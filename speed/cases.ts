@@ -274,4 +274,4 @@ export const CASES: BenchCase[] = [
   },
 ];
 
-export const built = (): boolean => existsSync(join(root, "dist/cli/process.js"));
+export const built = (): boolean => existsSync(join(root, "dist/bundle/strata.js"));

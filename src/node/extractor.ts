@@ -23,7 +23,6 @@ import { GRAPH_FILE, hasPrepared, preparedKey } from "../extract/prepared.js";
 import { familyOf, openModel } from "../families.js";
 import { parseJson } from "../formats/bytes.js";
 import { readSafetensors } from "../formats/safetensors.js";
-import { readTorchCheckpoint } from "../formats/torch.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
 import { checkPath, readFileChecked } from "./atomic.js";
@@ -248,10 +247,16 @@ function readNamed(path: string, bytes: Uint8Array): Tensors {
   }
 }
 
+/** Tensors of a checkpoint. Its reader, with zip and pickle, is loaded here: shipped models do without. */
+async function readCheckpoint(path: string, bytes: Uint8Array): Promise<Tensors> {
+  const { readTorchCheckpoint } = await import("../formats/torch.js");
+  return readTorchCheckpoint(bytes, { name: path }).tensors;
+}
+
 /** A whole checkpoint, or heads on the backbone of the model named. */
 async function openCheckpoint(path: string, model: string | undefined, choices: ReferenceChoices): Promise<Files> {
   const bytes = await readFileChecked(path);
-  const own = readTorchCheckpoint(bytes, { name: path }).tensors;
+  const own = await readCheckpoint(path, bytes);
   let tensors: Tensors = own;
   let digest = sha256(bytes);
   let { preprocessing } = choices;
@@ -282,7 +287,7 @@ async function readBase(
   const path = await locate(model);
   if (!path.endsWith(".safetensors")) {
     const bytes = await readFileChecked(path);
-    return { tensors: readTorchCheckpoint(bytes, { name: path }).tensors, digest: sha256(bytes) };
+    return { tensors: await readCheckpoint(path, bytes), digest: sha256(bytes) };
   }
   const { tensors, json, digest } = await readModel(path);
   const facts = familyOf(path, json).trunk?.(path, json, digest);

@@ -165,7 +165,8 @@ function addMatch(program: Command, context: Context, done: (code: number) => vo
       "largest error of an inlier in pixels of B (default: 3)",
       numberOf("--threshold-px", { min: 0.001 }),
     )
-    .option("--seed <n>", "seed of the robust estimation (default: 0)", numberOf("--seed", SEEDS));
+    .option("--seed <n>", "seed of the robust estimation (default: 0)", numberOf("--seed", SEEDS))
+    .option("--guided", "search matches a second time where the first homography allows them");
   addExtractionOptions(command)
     .option("--debug", "print stack traces of errors")
     .addHelpText(

@@ -19,6 +19,7 @@ export interface MatchFlags extends ExtractionFlags {
   minSimilarity?: number;
   thresholdPx?: number;
   seed?: number;
+  guided?: boolean;
   json?: boolean;
   quiet?: boolean;
   debug?: boolean;
@@ -48,8 +49,9 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
   try {
     const match = { ratio: flags.ratio ?? null, minSimilarity: flags.minSimilarity ?? null };
     const homography: HomographyOptions = { threshold: flags.thresholdPx ?? 3, seed: flags.seed ?? 0 };
+    const guided = flags.guided ?? false;
     const { matchImages } = await import("../pair.js");
-    const result = await matchImages(extractor, ...images, { match, homography });
+    const result = await matchImages(extractor, ...images, { match, homography, guided });
     Object.assign(seconds, result.seconds);
     const { session, verdict: _, ...model } = extractor.info;
     const report: MatchReport = {
@@ -64,6 +66,7 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
         options: { ...extractor.options, orientation: flags.orientation },
         match,
         homography,
+        guided,
       },
     };
     await timed(seconds, "write", async () => {

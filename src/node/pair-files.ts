@@ -8,6 +8,7 @@ import type { Features } from "../features.js";
 import { encodeUtf8 } from "../formats/bytes.js";
 import type { ImagePair } from "../formats/colmap.js";
 import { isHdf5 } from "../formats/hdf5.js";
+import { checkPeer } from "../peers.js";
 import { checkPath, readFileChecked, writeFileAtomic } from "./atomic.js";
 import { named } from "./name-errors.js";
 
@@ -16,11 +17,18 @@ export const PAIR_FILES = [".h5", ".hdf5", ".txt", ".json", ".csv"];
 
 const endingOf = (path: string): string => extname(path).toLowerCase();
 
-/** An OptionError for a file of matches whose ending is not offered; `what` names it in the message. */
+/** Endings of HDF5, which another package writes. */
+const HDF5_FILES = PAIR_FILES.slice(0, 2);
+
+/**
+ * Before any work: an OptionError for a file of matches whose ending is not offered, an UnsupportedError where the package
+ * that writes it is missing; `what` names it in the message.
+ */
 export function checkPairFile(what: string, path: string): void {
   if (!PAIR_FILES.includes(endingOf(path))) {
     throw new OptionError(`${what} ${path}: its ending must be one of ${PAIR_FILES.join(", ")}`);
   }
+  if (HDF5_FILES.includes(endingOf(path))) checkPeer("h5wasm");
 }
 
 /** An HDF5 file is made in memory, and files above 2 GiB are neither written nor read at once. */

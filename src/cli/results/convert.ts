@@ -8,6 +8,7 @@ import { loadFeatures, saveFeatures } from "../../node/features-files.js";
 import { checkWritable } from "../../node/folders.js";
 import { refuseExisting } from "../../node/overwriting.js";
 import { checkPairFile, checkPairs, loadPairs, savePairs } from "../../node/pair-files.js";
+import { checkPeer } from "../../peers.js";
 import { plural } from "../../plural.js";
 import { type Context, EXIT } from "../context.js";
 import { describeSeconds, stageOf } from "../progress.js";
@@ -34,6 +35,7 @@ export async function convertCommand(input: string, flags: ConvertFlags, context
   }
   if (to === "h5" && !/\.(h5|hdf5)$/i.test(out ?? ""))
     throw new OptionError(`--to h5 writes one file: give --out FILE.h5, got ${out}`);
+  if (to === "h5") checkPeer("h5wasm");
   if (matchesOut !== undefined) checkPairFile("--matches-out", matchesOut);
   for (const path of [out, matchesOut]) if (path !== undefined) await refuseExisting(path, force);
 

@@ -455,3 +455,17 @@ describe("strata extract: damaged images", () => {
     expect(matched.err).toBe(`strata: warning: ${message}\n`);
   });
 });
+
+describe("strata match", () => {
+  it("searches matches a second time where --guided asks for it, and says so; without a homography as well", async () => {
+    const [a, b] = [at("first.ppm"), at("second.ppm")];
+    for (const path of [a, b])
+      writeFileSync(path, Buffer.concat([Buffer.from("P6\n4 4\n255\n"), Buffer.alloc(48, 90)]));
+    for (const guided of [true, false]) {
+      const { out, err } = await fake.run("match", a, b, "--json", ...(guided ? ["--guided"] : []));
+      expect(err).toBe("");
+      const { info, homography, matches } = JSON.parse(out);
+      expect([info.guided, homography, matches]).toEqual([guided, null, 1]);
+    }
+  });
+});

@@ -1,6 +1,6 @@
 /** `strata match-features`: what it says, and that what it keeps is gone on with. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Context, openInterrupt } from "../../../src/cli/context.js";
 import { nodeEngine } from "../../../src/cli/engine.js";
 import { main } from "../../../src/cli/main.js";
@@ -8,6 +8,8 @@ import type { Features } from "../../../src/features.js";
 import { readHlocMatches, writeHlocFeatures } from "../../../src/formats/hloc.js";
 import { pairsByRule } from "../../../src/match/pairs.js";
 import { matchMany } from "../../../src/node/match-many.js";
+import { findPackage } from "../../../src/node/packages.js";
+import { setPackageFinder } from "../../../src/peers.js";
 import { sampleFeatures } from "../formats/samples.js";
 import { temporaryFolder } from "./fake.js";
 
@@ -116,4 +118,38 @@ it("takes lists of names with spaces and scores, and says the line that it canno
     err: expect.stringContaining('list.txt: line 2: no split of "a.png no image.png" gives two images'),
   });
   expect(await run("# nothing")).toMatchObject({ code: 2, err: expect.stringContaining("no pair among 4 images") });
+});
+
+describe("an HDF5 file without the package that writes it", () => {
+  const missing = (name: string) => (name === "h5wasm" ? null : findPackage(name));
+  const PAIR = [[NAMES[0], NAMES[1]]] as const;
+  afterEach(() => setPackageFinder(findPackage));
+
+  it.each(["new.h5", "new.HDF5"])("is told before anything is read or written: %s", async (name) => {
+    setPackageFinder(missing);
+    // Features that are not there are not even looked for.
+    const said = await strata(["--out", at(name), "--pairs", at("none.txt")]);
+    expect(said.err).toContain("HDF5 files need the package h5wasm");
+    expect(said.err).toContain("npm install h5wasm@");
+    expect([said.code, existsSync(at(name)), existsSync(at(`${name}.parts`))]).toEqual([1, false, false]);
+  });
+
+  it("matchMany and convert say so too, and .csv needs none", async () => {
+    setPackageFinder(missing);
+    await expect(matchMany(FEATURES, PAIR, at("new.h5"), { runtime: null })).rejects.toThrow(/need the package h5wasm/);
+    for (const outputs of [
+      ["--to", "h5", "--out", at("new.h5")],
+      ["--to", "csv", "--out", at("csv"), "--matches-out", at("new.h5")],
+    ]) {
+      let err = "";
+      const context = { engine: nodeEngine, out: () => {}, err: (text: string) => (err += text), terminal: false };
+      const code = await main(["convert", at("not-there.npz"), ...outputs], {
+        ...context,
+        listenForInterrupt: openInterrupt,
+      } as Context);
+      expect([code, err]).toEqual([1, expect.stringContaining("need the package h5wasm")]);
+    }
+    const result = await matchMany(FEATURES, PAIR, at("new.csv"), { runtime: null });
+    expect(result.output).toBe(at("new.csv"));
+  });
 });

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`
- * is of another kind: it compares estimators, and keeps a file of its own.
+ * and `npm run bench threads` are of another kind: they compare estimators, and numbers of threads, and keep files of their own.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -62,6 +62,14 @@ async function runGeometry(): Promise<void> {
   keep(`geometry--${machineSlug(about)}`, { machine: about, ...results });
 }
 
+async function runThreads(): Promise<void> {
+  const { compareThreads, threadsTable } = await import("./threads.js");
+  const about = machine();
+  const rows = await compareThreads();
+  console.log(`median (fastest; processor time) in ms, by threads\n\n${threadsTable(rows)}`);
+  keep(`threads--${machineSlug(about)}`, { machine: about, rows });
+}
+
 function keep(name: string, what: object): void {
   const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
@@ -72,4 +80,5 @@ function keep(name: string, what: object): void {
 const [flag, name] = process.argv.slice(2);
 if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry();
+else if (flag === "threads") await runThreads();
 else runAll(process.argv.slice(2));

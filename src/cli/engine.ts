@@ -10,6 +10,8 @@ export interface Engine {
   describeModel(nameOrPath?: string): Promise<ModelDescription>;
   /** What models run on here, for people. */
   describeRuntime(): Promise<string>;
+  /** Graphs that were traced and are kept for the next run. */
+  describeKept(): Promise<{ folder: string; graphs: number; bytes: number }>;
 }
 
 /** Real models, on onnxruntime-node; matching runs there as well, as it does behind the Node door. */
@@ -24,5 +26,6 @@ export const nodeEngine: Engine = {
     return openExtractor(options);
   },
   describeRuntime: async () => (await import("../node/runtime.js")).describeRuntime(),
+  describeKept: async () => (await import("../node/graph-cache.js")).describeKept(),
   describeModel: async (nameOrPath) => (await import("../node/extractor.js")).describeModel(nameOrPath),
 };

@@ -10,8 +10,9 @@ export interface InfoFlags {
 export async function infoCommand(model: string | undefined, flags: InfoFlags, context: Context): Promise<number> {
   const description = await context.engine.describeModel(model);
   const runtime = await context.engine.describeRuntime();
+  const kept = await context.engine.describeKept();
   if (flags.json) {
-    context.out(`${JSON.stringify({ ...description, runtime })}\n`);
+    context.out(`${JSON.stringify({ ...description, runtime, kept })}\n`);
     return EXIT.ok;
   }
   const { name, kind, sha256, parameters, tensors, config, path, bytes } = description;
@@ -22,6 +23,7 @@ export async function infoCommand(model: string | undefined, flags: InfoFlags, c
     ["file", `${path}, ${bytes.toLocaleString("en")} bytes`],
     ["sha256", sha256],
     ["runs on", runtime],
+    ["kept graphs", `${kept.graphs} in ${kept.folder}, ${kept.bytes.toLocaleString("en")} bytes`],
   ];
   const rows = tensors.map((tensor): [string, string] => [tensor.name, `${tensor.type} [${tensor.shape.join(", ")}]`]);
   const settings = Object.entries(config).map(([key, value]): [string, string] => [key, JSON.stringify(value)]);

@@ -16,9 +16,9 @@ export interface ExtractorInfo {
   verdict?: Record<string, unknown>;
   /**
    * Whether the graph was opened as it was prepared when strata was built, or traced; `reason`: why a prepared one was
-   * not used. There once the first image has been extracted.
+   * not used; `kept`: the file of one that was traced in an earlier run. There once the first image has been extracted.
    */
-  graph?: { prepared: boolean; reason?: string };
+  graph?: { prepared: boolean; reason?: string; kept?: string };
   /** Runtime and backend; there once the first image has been extracted. */
   session?: SessionInfo;
 }

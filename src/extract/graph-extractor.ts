@@ -39,6 +39,19 @@ export interface PreparedModel {
   key: GraphKey;
 }
 
+/** Where graphs that were traced are kept for the next time (node/graph-cache.ts). */
+export interface KeptGraphs {
+  /** What a graph has to be made of, beside what its reading adds. */
+  key: GraphKey;
+  /** The file of that graph and its place; null where there is none. */
+  read(key: GraphKey): Promise<{ where: string; file: Uint8Array } | null>;
+  /** Keeps it, or does not where that is not possible. */
+  keep(key: GraphKey, file: Uint8Array): Promise<void>;
+}
+
+/** A function to compile. */
+export type Network = (inputs: never) => Tree<np.Array>;
+
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
 
@@ -50,6 +63,8 @@ export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend"
   prepared?: PreparedModel | null;
   /** An image with more pixels than this is extracted in tiles of at most as many. Default 2²¹. */
   tilePixels?: number;
+  /** Graphs that a DenseExtractor has traced before. Default: none are kept. */
+  kept?: KeptGraphs | null;
   /** Traces what nobody prepared. Default: in a GraphExtractor none, in a DenseExtractor that of graph/compile.ts. */
   compile?: typeof compile;
 }
@@ -65,10 +80,10 @@ export class GraphExtractor implements Extractor {
   private last: Promise<void> = Promise.resolve();
   readonly info: ExtractorInfo;
   private readonly tilePixels: number;
-  private readonly runtime: Omit<DenseRuntime, "tilePixels">;
+  protected readonly runtime: Omit<DenseRuntime, "tilePixels">;
 
   constructor(
-    private readonly model: DenseModel,
+    protected readonly model: DenseModel,
     readonly options: ExtractOptions,
     { tilePixels = TILE_PIXELS, ...runtime }: DenseRuntime = {},
   ) {
@@ -240,12 +255,12 @@ export class GraphExtractor implements Extractor {
   /** As it was prepared; where that is not for this model, code or options, traced, and the reason is told. */
   private async openPreparedReading(reading: GraphReading): Promise<Compiled> {
     const inputs = readingInputs(this.model, reading);
-    const { prepared, compile: _, ...runtime } = this.runtime;
+    const { prepared } = this.runtime;
     let reason: string | undefined;
     if (prepared) {
       const { where, file, key } = prepared;
       try {
-        const compiled = await openPrepared(where, file, { ...key, options: reading.kind }, inputs, runtime);
+        const compiled = await openPrepared(where, file, { ...key, options: reading.kind }, inputs, this.place());
         this.info.session = compiled.info;
         this.info.graph = { prepared: true };
         return compiled;
@@ -257,25 +272,31 @@ export class GraphExtractor implements Extractor {
     return this.trace(reading.network, inputs, reading, reason);
   }
 
+  /** Where sessions run. */
+  protected place(): Pick<CompileOptions, "runtime" | "backend" | "threads"> {
+    const { runtime, backend, threads } = this.runtime;
+    return { runtime, backend, threads };
+  }
+
   /** Tracing and what it needs are loaded here: a prepared graph does without. */
-  private async trace(
-    network: (inputs: never) => Tree<np.Array>,
+  protected async trace(
+    network: Network,
     inputs: Record<string, Tree<InputSpec>>,
     reading: GraphReading | null,
     reason?: string,
   ): Promise<Compiled> {
     const traced = await this.loadCompile(reason);
-    if (reason) this.info.graph = { prepared: false, reason: `${reason}; it is traced instead, which takes longer` };
-    const { prepared: _, compile: __, ...runtime } = this.runtime;
+    this.tellTraced(reason);
     const { name } = this.model;
-    const compiled = await traced(network as never, inputs, {
-      ...runtime,
-      dims: sampleDims(this.model, reading),
-      name,
-    });
+    const dims = sampleDims(this.model, reading);
+    const compiled = await traced(network as never, inputs, { ...this.place(), dims, name });
     this.info.session = compiled.info;
-    this.info.graph ??= { prepared: false };
     return compiled;
+  }
+
+  protected tellTraced(reason?: string): void {
+    if (reason) this.info.graph = { prepared: false, reason: `${reason}; it is traced instead, which takes longer` };
+    else this.info.graph ??= { prepared: false };
   }
 
   /** What traces, for graphs that nobody prepared; `reason`: why one that was cannot be used. */

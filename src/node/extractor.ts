@@ -26,6 +26,7 @@ import { readSafetensors } from "../formats/safetensors.js";
 import { BACKENDS, type Runtime, type SessionOptions } from "../graph/session.js";
 import { checkChoice, checkNumber } from "../options.js";
 import { checkPath, readFileChecked } from "./atomic.js";
+import { keptGraphs } from "./graph-cache.js";
 import { locateCached } from "./models/locate.js";
 import { nodeRuntime } from "./runtime.js";
 
@@ -67,6 +68,8 @@ export async function openExtractor(options: OpenOptions = {}): Promise<Extracto
     threads,
     tilePixels,
     prepared,
+    // From source, code has no digest by which a graph could be known again.
+    kept: hasPrepared() ? keptGraphs(preparedKey(opened)) : null,
   });
 }
 

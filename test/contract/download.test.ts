@@ -84,6 +84,7 @@ async function run(flags: Partial<BenchDownloadFlags> = {}, interruptWhen = () =
       openExtractor: () => Promise.reject(new Error("not asked for here")),
       describeModel: () => Promise.reject(new Error("not asked for here")),
       describeRuntime: () => Promise.reject(new Error("not asked for here")),
+      describeKept: () => Promise.reject(new Error("not asked for here")),
     },
     out: (piece) => {
       text += piece;

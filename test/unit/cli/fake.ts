@@ -64,6 +64,7 @@ export function fakeStrata(): Fake {
             throw new Error("not asked for here");
           },
           describeRuntime: async () => "a fake",
+          describeKept: async () => ({ folder: "nowhere", graphs: 0, bytes: 0 }),
         },
         out: (text) => {
           out += text;

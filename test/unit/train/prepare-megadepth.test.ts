@@ -25,7 +25,7 @@ async function run(argv: string[], interruptAfter = Infinity): Promise<Run> {
   const result: Run = { code: -1, out: "", err: "" };
   let settled = 0;
   const context: Context = {
-    engine: { openExtractor: fail, describeModel: fail, describeRuntime: fail },
+    engine: { openExtractor: fail, describeModel: fail, describeRuntime: fail, describeKept: fail },
     out: (text) => {
       result.out += text;
     },

@@ -2,7 +2,7 @@
 
 import { checkFlag, checkList, checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
-import { EVIDENCE, type Evidence, parseVerdictModel, probabilityOf, type VerdictModel } from "../geometry/verdict.js";
+import { EVIDENCE, type Evidence, parseVerdictModel, probabilityOf, type VerdictWeights } from "../geometry/verdict.js";
 import { checkNumber } from "../options.js";
 
 /** One pair: what spoke for its homography, and whether that was right. Evidence null: no homography was found. */
@@ -19,7 +19,7 @@ const STEPS = 100;
  * Weights and bias of greatest likelihood (with a small penalty), by Newton's method. OptionError where all pairs have
  * the same answer.
  */
-export function fitVerdict(pairs: readonly JudgedPair[]): Pick<VerdictModel, "weights" | "bias"> {
+export function fitVerdict(pairs: readonly JudgedPair[]): Pick<VerdictWeights, "weights" | "bias"> {
   checkJudged("fitVerdict", "pairs", pairs);
   const rows = pairs.flatMap(({ evidence, right }) => (evidence ? [{ x: rowOf(evidence), y: Number(right) }] : []));
   const positives = rows.filter(({ y }) => y === 1).length;
@@ -84,14 +84,14 @@ function solve(matrix: readonly Float64Array[], right: Float64Array): Float64Arr
 }
 
 /** Probability of a pair; 0 where no homography was found. */
-export function pairProbability(model: Pick<VerdictModel, "weights" | "bias">, pair: JudgedPair): number {
+export function pairProbability(model: Pick<VerdictWeights, "weights" | "bias">, pair: JudgedPair): number {
   checkWeights("pairProbability", model);
   checkJudged("pairProbability", "the pair", [pair]);
   return pair.evidence ? probabilityOf(model, pair.evidence) : 0;
 }
 
 /** An OptionError for weights that are none. */
-function checkWeights(where: string, model: Pick<VerdictModel, "weights" | "bias">): void {
+function checkWeights(where: string, model: Pick<VerdictWeights, "weights" | "bias">): void {
   checkObject(where, "model", model);
   checkNumber(where, "model.bias", model.bias);
   checkObject(where, "model.weights", model.weights);
@@ -120,7 +120,7 @@ export interface ReliabilityBin {
 
 /** The reliability curve (DeGroot and Fienberg 1983) in `bins` equal bins; empty ones are left out. */
 export function reliabilityCurve(
-  model: Pick<VerdictModel, "weights" | "bias">,
+  model: Pick<VerdictWeights, "weights" | "bias">,
   pairs: readonly JudgedPair[],
   bins = 10,
 ): ReliabilityBin[] {
@@ -168,7 +168,7 @@ export interface VerdictFigures {
 
 /** Figures of a verdict on views of one photograph (`same`) and of different ones. */
 export function verdictFigures(
-  model: VerdictModel,
+  model: VerdictWeights,
   same: readonly JudgedPair[],
   different: readonly JudgedPair[],
 ): VerdictFigures {
@@ -192,8 +192,8 @@ export function verdictFigures(
 }
 
 /** Six digits are more than the pairs know. */
-export function roundVerdict({ weights, bias, same, different }: VerdictModel): VerdictModel {
+export function roundVerdict({ weights, bias, same, different }: VerdictWeights): VerdictWeights {
   const short = (value: number) => Number(value.toPrecision(6));
   const named = Object.fromEntries(EVIDENCE.map((name) => [name, short(weights[name])]));
-  return { weights: named as VerdictModel["weights"], bias: short(bias), same, different };
+  return { weights: named as VerdictWeights["weights"], bias: short(bias), same, different };
 }

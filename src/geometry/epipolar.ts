@@ -11,11 +11,10 @@ import { type Correspondences, correspondences } from "./robust/correspondences.
 import { conditioningOf, essentialModel } from "./robust/essential.js";
 import { estimateModel } from "./robust/estimate.js";
 import { fundamentalModel } from "./robust/fundamental.js";
-import type { RobustModel } from "./robust/model.js";
+import { type RobustModel, TWO_VIEW_MODELS } from "./robust/model.js";
 import { essentialOfPlane, fundamentalBesidePlane } from "./robust/plane.js";
 
-/** Models of two views. */
-export const TWO_VIEW_MODELS = ["homography", "fundamental", "essential"] as const;
+export { TWO_VIEW_MODELS };
 
 /** What explains the matches of two images. */
 export interface TwoViewGeometry {

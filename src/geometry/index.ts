@@ -32,4 +32,11 @@ export {
 } from "./pose.js";
 export { type GuidedMatches, rematchGuided } from "./second-pass.js";
 export { VERIFY_MODELS, type VerifyOptions, verifyMatches } from "./two-view.js";
-export { judgeHomography, parseVerdictModel, type Verdict, type VerdictModel } from "./verdict.js";
+export {
+  judgeGeometry,
+  judgeHomography,
+  parseVerdictModel,
+  type Verdict,
+  type VerdictModel,
+  type VerdictWeights,
+} from "./verdict.js";

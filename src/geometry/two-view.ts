@@ -50,11 +50,7 @@ export async function verifyMatches(
 ): Promise<TwoViewGeometry> {
   const where = "verifyMatches";
   const [pointsA, pointsB] = matchedPoints(where, a, b, matches);
-  const { model, intrinsicsA, intrinsicsB, method, ...rest } = withDefaults<VerifyOptions>(where, KNOWN, options);
-  checkChoice(where, "model", model, VERIFY_MODELS);
-  if (method !== undefined && model !== "homography") {
-    throw new OptionError(`${where}: "method" is of homographies alone; leave it out for model "${model}"`);
-  }
+  const { model, intrinsicsA, intrinsicsB, method, ...rest } = checkVerifyOptions(where, options);
   const shared = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   const settings = { scores: matches.scores, ...shared };
   const planar = async (): Promise<TwoViewGeometry> => ({
@@ -76,6 +72,21 @@ export async function verifyMatches(
       )
     : null;
   return isPlanar(pairedPoints(pointsA, pointsB), flat, deep, cameras) ? flat : deep;
+}
+
+/** Defaults overlaid by `options`; an OptionError for what does not go together or is not offered. */
+export function checkVerifyOptions(where: string, options: VerifyOptions): VerifyOptions {
+  const given = withDefaults<VerifyOptions>(where, KNOWN, options);
+  const { model, method, intrinsicsA, intrinsicsB } = given;
+  checkChoice(where, "model", model, VERIFY_MODELS);
+  if (method !== undefined && model !== "homography") {
+    throw new OptionError(`${where}: "method" is of homographies alone; leave it out for model "${model}"`);
+  }
+  if (model === "essential" || (model === "auto" && (intrinsicsA ?? intrinsicsB) !== undefined)) {
+    checkIntrinsics(where, "intrinsicsA", intrinsicsA);
+    checkIntrinsics(where, "intrinsicsB", intrinsicsB);
+  }
+  return given;
 }
 
 const KNOWN: VerifyOptions = {

@@ -1,9 +1,9 @@
 /**
- * Whether two images show the same: the probability that the homography found between them is right, by a logistic
- * function of what speaks for it. Its weights are fitted on pairs with a known answer (`strata bench verdict`) and belong
- * to a model, whose configuration holds them.
+ * Whether two images show the same: the probability that the geometry found between them is right, by a logistic function
+ * of what speaks for it. Its weights are fitted on pairs with a known answer (`strata bench verdict`), those of epipolar
+ * geometry on scenes with depth; they belong to a model, whose configuration holds them.
  */
-import { jsonText } from "../check.js";
+import { checkObject, jsonText } from "../check.js";
 import { FormatError } from "../errors.js";
 import {
   checkFeatures,
@@ -14,19 +14,25 @@ import {
   type Matches,
 } from "../features.js";
 import { matchedPoints } from "../match/points.js";
+import { checkTwoViewGeometry, type TwoViewGeometry } from "./epipolar.js";
+import { epipolarEvidence, type Span } from "./epipolar-evidence.js";
+import { EVIDENCE, type Evidence, type EvidenceName } from "./evidence.js";
+import { checkIntrinsics } from "./intrinsics.js";
 import { imageCorners, type Matrix3 } from "./matrix3.js";
+import type { CameraPair } from "./pose.js";
+import { pairedPoints } from "./robust/correspondences.js";
+import { conditioningOf, ESSENTIAL_SAMPLE } from "./robust/essential.js";
+import { fundamentalModel } from "./robust/fundamental.js";
 import { homographyModel } from "./robust/homography.js";
+import { type Conditioning, unconditioned } from "./robust/sampson.js";
 import { squaredTransferErrors } from "./transfer-error.js";
 
-/** What speaks for a homography, in the order of the weights. */
-export const EVIDENCE = ["inliers", "share", "spread", "tightness", "form"] as const;
-export type EvidenceName = (typeof EVIDENCE)[number];
-export type Evidence = Record<EvidenceName, number>;
+export { EVIDENCE, type Evidence, type EvidenceName };
 
 export const VERDICTS = ["same", "uncertain", "different"] as const;
 
-/** A verdict's weights and thresholds. */
-export interface VerdictModel {
+/** Weights and thresholds of the verdict on one kind of geometry. */
+export interface VerdictWeights {
   weights: Evidence;
   bias: number;
   /** From this probability on images are called the same. */
@@ -35,10 +41,18 @@ export interface VerdictModel {
   different: number;
 }
 
+/** Geometries of scenes with depth. */
+export const EPIPOLAR_MODELS = ["fundamental", "essential"] as const;
+
+/** A verdict on homographies and, where it is fitted, on the geometry of scenes with depth. */
+export interface VerdictModel
+  extends VerdictWeights,
+    Partial<Record<(typeof EPIPOLAR_MODELS)[number], VerdictWeights>> {}
+
 /** Whether two images show the same. */
 export interface Verdict {
   verdict: (typeof VERDICTS)[number];
-  /** That the homography is right; 0 where none was found, or where only as many matches agree as with any. */
+  /** That the geometry is right; 0 where none was found, or where only as many matches agree as with any. */
   probability: number;
 }
 
@@ -69,17 +83,45 @@ export function evidenceOf(a: Features, b: Features, matches: Matches, matrix: M
   }
   const n = inliers.length - SAMPLE;
   if (n <= 0) return null;
-  const spread = Math.min(spanned(from, inliers, a.imageSize), spanned(to, inliers, b.imageSize));
   return {
     inliers: Math.log(1 + n),
     share: Math.log((n + 1) / (matches.count - inliers.length + 1)),
-    spread: Math.log(1e-3 + spread),
+    spread: Math.log(1e-3 + spanOf(a, b, from, to)(inliers)),
     tightness: (sum / (INLIER_DISTANCE ** 2 / 2) + SAMPLE) / inliers.length,
     form: Number(isView(matrix, a.imageSize)),
   };
 }
 
-/** The verdict on two images, of what was found between them. */
+/** What speaks for a geometry of any model (see `epipolarEvidence`); `cameras` of an essential matrix. */
+export function evidenceOfGeometry(
+  a: Features,
+  b: Features,
+  matches: Matches,
+  { model, matrix }: Pick<TwoViewGeometry, "model" | "matrix">,
+  cameras: Partial<CameraPair>,
+): Evidence | null {
+  if (!matrix) return null;
+  if (model === "homography") return evidenceOf(a, b, matches, matrix);
+  const [from, to] = matchedPoints("verdict", a, b, matches);
+  const sampleSize = model === "essential" ? ESSENTIAL_SAMPLE : fundamentalModel.sampleSize;
+  const pixels = pixelMatrix(model, matrix, cameras);
+  return epipolarEvidence(pixels, sampleSize, pairedPoints(from, to), spanOf(a, b, from, to));
+}
+
+/** The fundamental matrix, in pixels, of a geometry that is one or an essential matrix. */
+export function pixelMatrix(model: TwoViewGeometry["model"], matrix: Float64Array, cameras: Partial<CameraPair>) {
+  const pixels = Float64Array.from(matrix);
+  if (model === "essential") unconditioned(matrix, camerasOf("verdict", cameras), pixels);
+  return pixels;
+}
+
+/** The lesser share of both images that matches span. */
+const spanOf =
+  (a: Features, b: Features, from: Float32Array, to: Float32Array): Span =>
+  (inliers) =>
+    Math.min(spanned(from, inliers, a.imageSize), spanned(to, inliers, b.imageSize));
+
+/** The verdict on two images, of the homography that was found between them. */
 export function judgeHomography(
   model: VerdictModel,
   a: Features,
@@ -92,7 +134,38 @@ export function judgeHomography(
   checkFeatures("judgeHomography: a", a);
   checkFeatures("judgeHomography: b", b);
   const { matrix } = checkHomography("judgeHomography", homography);
-  const evidence = matrix && evidenceOf(a, b, matches, matrix);
+  return verdictOf(model, matrix && evidenceOf(a, b, matches, matrix));
+}
+
+/**
+ * The verdict on two images, of what `verifyMatches` found between them; null where the model has no weights for such a
+ * geometry. `cameras`: of an essential matrix, those that it was found with.
+ */
+export function judgeGeometry(
+  model: VerdictModel,
+  a: Features,
+  b: Features,
+  matches: Matches,
+  geometry: TwoViewGeometry,
+  cameras: Partial<CameraPair> = {},
+): Verdict | null {
+  const where = "judgeGeometry";
+  const parsed = parseVerdictModel(where, model);
+  checkFeatures(`${where}: a`, a);
+  checkFeatures(`${where}: b`, b);
+  checkTwoViewGeometry(where, geometry, matches);
+  checkObject(where, "cameras", cameras);
+  if (geometry.model === "essential") camerasOf(where, cameras);
+  const weights = geometry.model === "homography" ? parsed : parsed[geometry.model];
+  return weights ? verdictOf(weights, evidenceOfGeometry(a, b, matches, geometry, cameras)) : null;
+}
+
+function camerasOf(where: string, cameras: Partial<CameraPair>): Conditioning {
+  const [a, b] = (["intrinsicsA", "intrinsicsB"] as const).map((name) => checkIntrinsics(where, name, cameras[name]));
+  return conditioningOf(a, b);
+}
+
+function verdictOf(model: VerdictWeights, evidence: Evidence | null): Verdict {
   const probability = evidence ? probabilityOf(model, evidence) : 0;
   const verdict = probability >= model.same ? VERDICTS[0] : probability < model.different ? VERDICTS[2] : VERDICTS[1];
   return { verdict, probability };
@@ -147,26 +220,38 @@ function isView(matrix: Matrix3, size: readonly [number, number]): boolean {
 
 /** Reads the verdict's weights out of a configuration; FormatError names what does not fit. */
 export function parseVerdictModel(where: string, value: unknown): VerdictModel {
-  const fail = (path: string, wanted: string, got: unknown) =>
-    new FormatError(`${where}: "${path}" must be ${wanted}, got ${jsonText(got)}`);
-  const object = (v: unknown, path: string): Record<string, unknown> => {
-    if (typeof v !== "object" || v === null || Array.isArray(v)) throw fail(path, "an object", v);
-    return v as Record<string, unknown>;
-  };
-  const number = (v: unknown, path: string): number => {
-    if (typeof v !== "number" || !Number.isFinite(v)) throw fail(path, "a number", v);
+  const root = objectOf(where, "verdict", value);
+  const parsed: VerdictModel = parseWeights(where, "verdict", root);
+  for (const name of EPIPOLAR_MODELS) {
+    if (root[name] === undefined) continue;
+    parsed[name] = parseWeights(where, `verdict.${name}`, objectOf(where, `verdict.${name}`, root[name]));
+  }
+  return parsed;
+}
+
+function parseWeights(where: string, path: string, root: Record<string, unknown>): VerdictWeights {
+  const number = (v: unknown, field: string): number => {
+    if (typeof v !== "number" || !Number.isFinite(v)) throw wrong(where, `${path}.${field}`, "a number", v);
     return v;
   };
-  const root = object(value, "verdict");
-  const given = object(root.weights, "verdict.weights");
+  const given = objectOf(where, `${path}.weights`, root.weights);
   const stranger = Object.keys(given).find((name) => !(EVIDENCE as readonly string[]).includes(name));
-  if (stranger !== undefined) throw fail("verdict.weights", `numbers for ${EVIDENCE.join(", ")} only`, stranger);
-  const weights = Object.fromEntries(EVIDENCE.map((name) => [name, number(given[name], `verdict.weights.${name}`)]));
+  if (stranger !== undefined)
+    throw wrong(where, `${path}.weights`, `numbers for ${EVIDENCE.join(", ")} only`, stranger);
+  const weights = Object.fromEntries(EVIDENCE.map((name) => [name, number(given[name], `weights.${name}`)]));
   const [same, different] = (["same", "different"] as const).map((name) => {
-    const threshold = number(root[name], `verdict.${name}`);
-    if (!(threshold > 0 && threshold < 1)) throw fail(`verdict.${name}`, "between 0 and 1", threshold);
+    const threshold = number(root[name], name);
+    if (!(threshold > 0 && threshold < 1)) throw wrong(where, `${path}.${name}`, "between 0 and 1", threshold);
     return threshold;
   });
-  if (different > same) throw fail("verdict.different", `at most verdict.same (${same})`, different);
-  return { weights: weights as Evidence, bias: number(root.bias, "verdict.bias"), same, different };
+  if (different > same) throw wrong(where, `${path}.different`, `at most ${path}.same (${same})`, different);
+  return { weights: weights as Evidence, bias: number(root.bias, "bias"), same, different };
 }
+
+function objectOf(where: string, path: string, value: unknown): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong(where, path, "an object", value);
+  return value as Record<string, unknown>;
+}
+
+const wrong = (where: string, path: string, wanted: string, got: unknown): FormatError =>
+  new FormatError(`${where}: "${path}" must be ${wanted}, got ${jsonText(got)}`);

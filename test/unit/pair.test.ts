@@ -80,6 +80,26 @@ describe("matchImages", () => {
     );
   });
 
+  it("other geometries come with a verdict of their own, where the model has one", async () => {
+    // Shifted patterns: any of the models explains them.
+    const deep = { ...VERDICT, fundamental: { ...VERDICT, bias: -100 } };
+    const asked = async (verdict: Record<string, unknown>, geometry: object) =>
+      matchImages(patternExtractor(verdict), image(10), image(14), { geometry });
+    const found = await asked(deep, { model: "fundamental" });
+    expect(found.geometry.model).toBe("fundamental");
+    expect(found.geometry.inliers.length).toBe(COUNT);
+    expect(found.homography).toEqual({ matrix: null, inliers: new Uint32Array(0) });
+    expect(found.verdict?.verdict).toBe("different");
+    expect((await asked(VERDICT, { model: "fundamental" })).verdict).toBeNull();
+    const auto = await asked(deep, { model: "auto" });
+    expect(auto.geometry).toEqual({ model: "homography", ...auto.homography });
+    expect(auto.verdict?.verdict).toBe("same");
+    await expect(asked(deep, { model: "essential" })).rejects.toThrow('needs "intrinsicsA"');
+    await expect(asked(deep, { model: "plane" })).rejects.toThrow(OptionError);
+    const both = { geometry: {}, homography: {} };
+    await expect(matchImages(patternExtractor(), image(1), image(2), both)).rejects.toThrow("not both");
+  });
+
   it("zero keypoints are an answer; without weights there is no verdict", async () => {
     const result = await matchImages(patternExtractor(), image(0), image(14));
     expect(result).toMatchObject({ matches: { count: 0 }, homography: { matrix: null }, verdict: null });

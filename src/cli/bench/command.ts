@@ -1,6 +1,7 @@
 /** Names, options and help of `strata bench`; what a command does is imported when it is called. */
 import type { Command } from "commander";
-import { addExtractionOptions, numberOf } from "../arguments.js";
+import { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
+import { addExtractionOptions, choice, numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { CompareFlags } from "./compare.js";
 import { addBenchDownload } from "./download.js";
@@ -201,6 +202,7 @@ function addVerdict(bench: Command, context: Context, done: (code: number) => vo
     .optionsGroup("What it is fitted on:")
     .requiredOption("--photos <dir>", "photographs; two views of one are a pair, so are views of different ones")
     .option("--test <dir>", "other photographs, to say how good it is")
+    .addOption(choice("--geometry <kind>", "geometry whose verdict it is", TWO_VIEW_MODELS).default("homography"))
     .option("--pairs <n>", "pairs of views of one photograph", whole("--pairs", 10), 500)
     .option("--different <n>", "pairs of different photographs", whole("--different", 10), 1000)
     .option("--same <p>", "called the same from this probability on", share("--same"), 0.9)
@@ -219,8 +221,11 @@ function addVerdict(bench: Command, context: Context, done: (code: number) => vo
 Examples:
   strata bench verdict --photos photos/val --test photos/train
   strata bench verdict --photos photos/val --into runs/s/model --figure reliability.svg
+  strata bench verdict --photos photos/val --geometry fundamental --into runs/s/model
 
-A homography is right when it places the corners of a 448×448 view within 5 px of the truth, on average.`,
+A homography is right when it places the corners of a 448×448 view within 5 px of the truth, on average. A fundamental or
+essential matrix is judged on scenes of up to four planes that are drawn of the photographs; it is right when four of
+five points are within 3 px of the lines where it has them.`,
     )
     .action(async (flags: VerdictFlags) => {
       const { verdictCommand } = await import("./verdict.js");

@@ -1,6 +1,7 @@
 /** `strata bench verdict`: fits a model's verdict (same, uncertain, different) on photographs, and says how good it is. */
 import type { VerdictFigures } from "../../bench/calibration.js";
-import { EVIDENCE, type VerdictModel } from "../../geometry/verdict.js";
+import type { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
+import { EVIDENCE, type VerdictWeights } from "../../geometry/verdict.js";
 import { writeFileAtomic } from "../../node/atomic.js";
 import { type Calibration, calibrateVerdict } from "../../node/bench/calibrate-verdict.js";
 import { checkWritable } from "../../node/folders.js";
@@ -17,6 +18,7 @@ export interface VerdictFlags extends ExtractionFlags {
   same: number;
   unlike: number;
   seed: number;
+  geometry: (typeof TWO_VIEW_MODELS)[number];
   into?: string;
   figure?: string;
   json?: boolean;
@@ -38,7 +40,7 @@ export async function verdictCommand(flags: VerdictFlags, context: Context): Pro
 }
 
 async function calibrate(flags: VerdictFlags, { engine, terminal, err }: Context): Promise<Calibration> {
-  const { photos, test, pairs, different, same, unlike, seed, into, quiet = false } = flags;
+  const { photos, test, pairs, different, same, unlike, seed, geometry, into, quiet = false } = flags;
   const progress = await openProgress({
     total: (pairs + different) * (test === undefined ? 1 : 2),
     unit: ["pair", "pairs"],
@@ -48,7 +50,7 @@ async function calibrate(flags: VerdictFlags, { engine, terminal, err }: Context
   });
   try {
     return await calibrateVerdict({
-      ...{ photos, test, pairs, different, same, unlike, seed, into },
+      ...{ photos, test, pairs, different, same, unlike, seed, geometry, into },
       model: openOptions(flags),
       openExtractor: engine.openExtractor,
       onPair: (done) => progress.update(done, done),
@@ -58,7 +60,7 @@ async function calibrate(flags: VerdictFlags, { engine, terminal, err }: Context
   }
 }
 
-function describe({ weights, bias }: VerdictModel, own: VerdictFigures, tested: VerdictFigures | null): string {
+function describe({ weights, bias }: VerdictWeights, own: VerdictFigures, tested: VerdictFigures | null): string {
   const rows = [["fitted on", own] as const, ...(tested ? [["tested on", tested] as const] : [])].map(([name, f]) => [
     name,
     `${f.pairs}`,

@@ -12,6 +12,9 @@ import { type RobustModel, STRIDE } from "./model.js";
 import { realRoots } from "./polynomial.js";
 import { type Conditioning, type Manifold, sampsonErrors, sampsonStep, unconditioned } from "./sampson.js";
 
+/** Pairs of a minimal sample. */
+export const ESSENTIAL_SAMPLE = 5;
+
 /** Matrices with two equal singular values and one of 0. */
 export const ESSENTIAL: Manifold = {
   dimension: 5,
@@ -94,7 +97,7 @@ export function conditioningOf(a: Intrinsics, b: Intrinsics): Conditioning {
 export function essentialModel(c: Conditioning): RobustModel {
   return {
     name: "essential",
-    sampleSize: 5,
+    sampleSize: ESSENTIAL_SAMPLE,
     mostSolutions: 10,
     isSampleGood: (points, sample) => isWithoutRepeats(points, sample, 5),
     solve(points, sample, models) {

@@ -132,31 +132,42 @@ export function isWithoutRepeats(points: Float64Array, sample: Int32Array, size:
   return true;
 }
 
+const epipole = new Float64Array(3);
+
 /**
  * Whether the pairs of a sample lie on the same side of their epipoles, as what a camera sees does (Chum, Werner, Matas
  * 2004): e₂ × x₂ and F x₁ are parallel, all alike or all opposite, the latter where one image is mirrored.
  */
 export function isOriented(f: Float64Array, points: Float64Array, sample: Int32Array, size: number): boolean {
-  // e₂ is at right angles to every column; the two longest give it best.
-  const first = f[0] ** 2 + f[3] ** 2 + f[6] ** 2 > f[1] ** 2 + f[4] ** 2 + f[7] ** 2 ? 0 : 1;
-  const ex = f[first + 3] * f[8] - f[first + 6] * f[5];
-  const ey = f[first + 6] * f[2] - f[first] * f[8];
-  const ez = f[first] * f[5] - f[first + 3] * f[2];
+  epipoleOf(f, epipole);
   let sign = 0;
   for (let i = 0; i < size; i++) {
-    const k = STRIDE * sample[i];
-    const x = points[k];
-    const y = points[k + 1];
-    const u = points[k + 2];
-    const v = points[k + 3];
-    const a = f[0] * x + f[1] * y + f[2];
-    const b = f[3] * x + f[4] * y + f[5];
-    const c = f[6] * x + f[7] * y + f[8];
-    const side = (ey - ez * v) * a + (ez * u - ex) * b + (ex * v - ey * u) * c;
+    const side = sideOf(f, epipole, points, STRIDE * sample[i]);
     if (side * sign < 0) return false;
     if (side !== 0) sign = side;
   }
   return true;
+}
+
+/** Writes the epipole of image 2, homogeneous, of whatever norm. */
+export function epipoleOf(f: Float64Array, into: Float64Array): void {
+  // It is at right angles to every column; the two longest give it best.
+  const first = f[0] ** 2 + f[3] ** 2 + f[6] ** 2 > f[1] ** 2 + f[4] ** 2 + f[7] ** 2 ? 0 : 1;
+  into[0] = f[first + 3] * f[8] - f[first + 6] * f[5];
+  into[1] = f[first + 6] * f[2] - f[first] * f[8];
+  into[2] = f[first] * f[5] - f[first + 3] * f[2];
+}
+
+/** Of the pair at `k`: (e₂ × x₂) · F x₁, whose sign says on which side of its epipoles it lies. */
+export function sideOf(f: Float64Array, e: Float64Array, points: Float64Array, k: number): number {
+  const x = points[k];
+  const y = points[k + 1];
+  const u = points[k + 2];
+  const v = points[k + 3];
+  const a = f[0] * x + f[1] * y + f[2];
+  const b = f[3] * x + f[4] * y + f[5];
+  const c = f[6] * x + f[7] * y + f[8];
+  return (e[1] - e[2] * v) * a + (e[2] * u - e[0]) * b + (e[0] * v - e[1] * u) * c;
 }
 
 /** Writes the matrix, of norm 1, to `into` at `offset`. */

@@ -4,12 +4,15 @@
  * per call: they run in the loop over samples.
  */
 
+/** Models of two views. */
+export const TWO_VIEW_MODELS = ["homography", "fundamental", "essential"] as const;
+
 /** Numbers of a correspondence: x1, y1, x2, y2. */
 export const STRIDE = 4;
 
 /** A geometric model that correspondences may obey: its minimal solver, its refit and its error. */
 export interface RobustModel {
-  readonly name: "homography" | "fundamental" | "essential";
+  readonly name: (typeof TWO_VIEW_MODELS)[number];
   /** Correspondences of a minimal sample: 4, 7, 5. */
   readonly sampleSize: number;
   /** Most solutions of one minimal sample: 1, 3, 10. */

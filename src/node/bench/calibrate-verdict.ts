@@ -6,13 +6,14 @@ import { fitVerdict, roundVerdict, type VerdictFigures, verdictFigures } from ".
 import { checkFunction, checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
-import { parseVerdictModel, type VerdictModel } from "../../geometry/verdict.js";
-import { checkNumber } from "../../options.js";
+import { TWO_VIEW_MODELS, type TwoViewGeometry } from "../../geometry/epipolar.js";
+import { EPIPOLAR_MODELS, parseVerdictModel, type VerdictWeights } from "../../geometry/verdict.js";
+import { checkChoice, checkNumber } from "../../options.js";
 import { checkPath, ioError, writeFileAtomic } from "../atomic.js";
 import { type OpenOptions, openExtractor } from "../extractor.js";
 import { MODEL_FILES, withModelFolder } from "../model-folder.js";
 import type { OpenExtractor } from "./methods.js";
-import { RIGHT_WITHIN, verdictPairs } from "./verdict-pairs.js";
+import { RIGHT_DISTANCE, RIGHT_WITHIN, verdictPairs } from "./verdict-pairs.js";
 
 /** How a verdict is fitted and measured. */
 export interface CalibrationOptions {
@@ -30,6 +31,8 @@ export interface CalibrationOptions {
   unlike?: number;
   /** Of the views; default 0. */
   seed?: number;
+  /** The geometry whose verdict it is; default "homography". The others are fitted on scenes that are drawn of the photographs. */
+  geometry?: TwoViewGeometry["model"];
   /** The model that is measured and how, as `openExtractor` takes it; `into` goes before its `model`. */
   model?: OpenOptions;
   /** Folder of a model, which is the one that is measured: the verdict is written into its configuration. */
@@ -41,14 +44,21 @@ export interface CalibrationOptions {
 }
 
 /** Defaults of a calibration. */
-export const CALIBRATION_DEFAULTS = { pairs: 500, different: 1000, same: 0.9, unlike: 0.05, seed: 0 } as const;
+export const CALIBRATION_DEFAULTS = {
+  pairs: 500,
+  different: 1000,
+  same: 0.9,
+  unlike: 0.05,
+  seed: 0,
+  geometry: "homography",
+} as const;
 
 /** A verdict's weights, and how right they are. */
 export interface Calibration {
   /** As it was fitted, in full digits. */
-  model: VerdictModel;
+  model: VerdictWeights;
   /** As a model's configuration holds it: six digits, and what it was fitted on. */
-  verdict: VerdictModel & { fitted: { pairs: number; rightWithin: number; data: string; seed: number } };
+  verdict: VerdictWeights & { fitted: { pairs: number; rightWithin: number; data: string; seed: number } };
   /** Figures on the photographs that it was fitted on, and on others; null: there are none. */
   fitted: VerdictFigures;
   tested: VerdictFigures | null;
@@ -69,6 +79,7 @@ export async function calibrateVerdict(options: CalibrationOptions): Promise<Cal
     if (options[name] !== undefined) checkNumber(where, name, options[name], { min: 0, max: 1 });
   }
   if (options.seed !== undefined) checkNumber(where, "seed", options.seed, { min: 0, max: 2 ** 32 - 1, integer: true });
+  if (options.geometry !== undefined) checkChoice(where, "geometry", options.geometry, TWO_VIEW_MODELS);
   if (options.openExtractor !== undefined) checkFunction(where, "openExtractor", options.openExtractor);
   const { into } = options;
   if (into === undefined) return calibrate(options, null);
@@ -80,30 +91,34 @@ export async function calibrateVerdict(options: CalibrationOptions): Promise<Cal
 /** `config`: of the model that the verdict goes into. */
 async function calibrate(options: CalibrationOptions, config: Record<string, unknown> | null): Promise<Calibration> {
   const { photos, test, into, onPair = () => {} } = options;
-  const { pairs, different, same, unlike, seed } = { ...CALIBRATION_DEFAULTS, ...defined(options) };
+  const { pairs, different, same, unlike, seed, geometry } = { ...CALIBRATION_DEFAULTS, ...defined(options) };
   if (unlike > same) throw new OptionError(`--unlike must be at most --same, got ${unlike} and ${same}`);
+  if (geometry !== "homography" && config && config.verdict === undefined) {
+    throw new OptionError(`${into}: has no verdict on homographies yet; fit that first`);
+  }
   const open = options.openExtractor ?? openExtractor;
   const extractor = await open({ ...options.model, ...(into !== undefined && { model: into }) });
   try {
     const total = (pairs + different) * (test === undefined ? 1 : 2);
     const collect = (folder: string, drawn: number, before: number) =>
       verdictPairs(extractor, {
-        ...{ photos: folder, same: pairs, different, seed: drawn },
+        ...{ photos: folder, same: pairs, different, seed: drawn, geometry },
         onPair: (done) => onPair(before + done, total),
       });
     const own = await collect(photos, seed, 0);
     const held = test === undefined ? null : await collect(test, seed + 1, pairs + different);
-    const model: VerdictModel = { ...fitVerdict([...own.same, ...own.different]), same, different: unlike };
+    const model: VerdictWeights = { ...fitVerdict([...own.same, ...own.different]), same, different: unlike };
     const facts = {
       pairs: own.same.length + own.different.length,
-      rightWithin: RIGHT_WITHIN,
+      rightWithin: geometry === "homography" ? RIGHT_WITHIN : RIGHT_DISTANCE,
       data: own.digest,
       seed,
     };
     const verdict = { ...roundVerdict(model), fitted: facts };
-    parseVerdictModel("verdict", verdict);
+    const whole = placed(config?.verdict as Record<string, unknown> | undefined, geometry, verdict);
+    parseVerdictModel("verdict", geometry === "homography" || config ? whole : verdict);
     if (config && into !== undefined) {
-      await writeFileAtomic(configPath(into), `${JSON.stringify({ ...config, verdict }, null, 2)}\n`);
+      await writeFileAtomic(configPath(into), `${JSON.stringify({ ...config, verdict: whole }, null, 2)}\n`);
     }
     return {
       model,
@@ -115,6 +130,17 @@ async function calibrate(options: CalibrationOptions, config: Record<string, unk
   } finally {
     await extractor.dispose();
   }
+}
+
+/** A configuration's verdict with one of its parts replaced: those of other geometries stay. */
+function placed(
+  before: Record<string, unknown> = {},
+  geometry: TwoViewGeometry["model"],
+  verdict: VerdictWeights,
+): Record<string, unknown> {
+  if (geometry !== "homography") return { ...before, [geometry]: verdict };
+  const others = EPIPOLAR_MODELS.filter((name) => before[name] !== undefined).map((name) => [name, before[name]]);
+  return { ...verdict, ...Object.fromEntries(others) };
 }
 
 function defined<T extends object>(options: T): Partial<T> {

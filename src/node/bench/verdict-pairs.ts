@@ -1,16 +1,23 @@
 /**
- * Pairs with a known answer from a folder of photographs: two views of one photograph by a known homography, each in its
- * own light, and views of different photographs. What a model finds between them is what its verdict is fitted on.
+ * Pairs with a known answer from a folder of photographs: two views of one photograph by a known homography, or of a scene
+ * with depth that is drawn of it, each in its own light, and views of different photographs. What a model finds between
+ * them is what its verdict is fitted on.
  */
 import type { JudgedPair } from "../../bench/calibration.js";
 import { topFeatures } from "../../bench/features.js";
+import { drawSceneViews } from "../../bench/scene-views.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { Features } from "../../features.js";
 import { cornerError } from "../../geometry/corner-error.js";
+import type { TwoViewGeometry } from "../../geometry/epipolar.js";
+import type { Intrinsics } from "../../geometry/intrinsics.js";
 import type { Matrix3 } from "../../geometry/matrix3.js";
+import { pairedPoints } from "../../geometry/robust/correspondences.js";
+import { sampsonErrors } from "../../geometry/robust/sampson.js";
 import { verifyMatches } from "../../geometry/two-view.js";
-import { evidenceOf } from "../../geometry/verdict.js";
+import { evidenceOfGeometry, pixelMatrix } from "../../geometry/verdict.js";
 import { matchFeatures } from "../../match/mutual.js";
+import { randomFor } from "../../train/data/megadepth-plan.js";
 import { PhotoSource } from "../train/photos.js";
 
 export interface VerdictPairOptions {
@@ -19,6 +26,8 @@ export interface VerdictPairOptions {
   same: number;
   different: number;
   seed: number;
+  /** The geometry that is looked for; default "homography". The others are judged on scenes with depth. */
+  geometry?: TwoViewGeometry["model"];
   /** Told after each pair. */
   onPair?: (done: number) => void;
 }
@@ -35,17 +44,26 @@ export interface VerdictPairs {
 /** Largest mean corner error, in pixels, of a homography that counts as right. */
 export const RIGHT_WITHIN = 5;
 const VIEW = 448;
+/** A scene's geometry is right when 0.8 of its points are within so many pixels of what it allows. */
+export const RIGHT_DISTANCE = 3;
+const RIGHT_SHARE = 0.8;
 /** From easy to beyond what can be matched: the verdict has to know both. */
 const HOMOGRAPHY = { zoom: 3, perspective: 0.35, shear: 0.35, minOverlap: 0.08 };
 
+/** Only its light changes between the two: the scene is drawn of them. */
+const SAME_VIEW = { rotation: 0, zoom: 1, perspective: 0, shear: 0, shift: 0 };
+/** Tells the draw of scenes from others of the same seed. */
+const SCENE_DRAW = 7;
+
 export async function verdictPairs(extractor: Extractor, options: VerdictPairOptions): Promise<VerdictPairs> {
-  const { photos, seed, onPair } = options;
-  const source = await PhotoSource.open({ folder: photos, cropSize: VIEW, homography: HOMOGRAPHY, seed });
+  const { photos, seed, onPair, geometry = "homography" } = options;
+  const views = geometry === "homography" ? HOMOGRAPHY : SAME_VIEW;
+  const source = await PhotoSource.open({ folder: photos, cropSize: VIEW, homography: views, seed });
   const same: JudgedPair[] = [];
   const different: JudgedPair[] = [];
   try {
     // Second views wait for views of other photographs: each is extracted once.
-    let earlier: { name: string; features: Features }[] = [];
+    let earlier: { name: string; seen: Seen }[] = [];
     const drawn = { same: 0, different: 0 };
     for (let index = 0; drawn.same < options.same || drawn.different < options.different; index++) {
       const epoch = Math.floor(index / source.length);
@@ -53,18 +71,23 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
       if ("skipped" in pair) continue;
       if (pair.warp.kind !== "homography") continue;
       const name = pair.id.split(", epoch")[0];
-      const [a, b] = await extractor.extractBatch(pair.images);
+      const scene = geometry === "homography" ? null : drawSceneViews(pair.images, randomFor(seed, index, SCENE_DRAW));
+      const { intrinsics } = scene ?? {};
+      const [a, b] = (await extractor.extractBatch(scene?.images ?? pair.images)).map(
+        (features): Seen => ({ features, intrinsics }),
+      );
+      const truth: Truth = scene ? { points: scene.points } : { matrix: pair.warp.matrix };
       if (drawn.same < options.same) {
-        same.push(...(await judgeAll(a, b, pair.warp.matrix)));
+        same.push(...(await judgeAll(a, b, geometry, truth)));
         drawn.same++;
       }
       for (const other of earlier) {
         if (drawn.different >= options.different) break;
         if (other.name === name) continue;
-        different.push(...(await judgeAll(a, other.features, null)));
+        different.push(...(await judgeAll(a, other.seen, geometry, null)));
         drawn.different++;
       }
-      earlier = [{ name, features: b }, ...earlier].slice(0, KEPT);
+      earlier = [{ name, seen: b }, ...earlier].slice(0, KEPT);
       onPair?.(drawn.same + drawn.different);
     }
     return { same, different, digest: source.digest, leftOut: source.leftOut() };
@@ -82,17 +105,42 @@ const KEPT = 4;
  */
 export const KEYPOINT_COUNTS: readonly (number | null)[] = [15, 50, 200, null];
 
-async function judgeAll(a: Features, b: Features, truth: Matrix3 | null): Promise<JudgedPair[]> {
+/** An image's features, and its camera where that counts. */
+interface Seen {
+  features: Features;
+  intrinsics?: Intrinsics;
+}
+
+/** The true homography, or points that show the same. */
+type Truth = { matrix: Matrix3 } | { points: [Float64Array, Float64Array] };
+
+async function judgeAll(a: Seen, b: Seen, model: TwoViewGeometry["model"], truth: Truth | null): Promise<JudgedPair[]> {
   const judged: JudgedPair[] = [];
-  for (const count of KEYPOINT_COUNTS) judged.push(await judge(topFeatures(a, count), topFeatures(b, count), truth));
+  for (const count of KEYPOINT_COUNTS) {
+    const best = (seen: Seen) => ({ ...seen, features: topFeatures(seen.features, count) });
+    judged.push(await judge(best(a), best(b), model, truth));
+  }
   return judged;
 }
 
 /** What was found between two images, and whether it is right; `truth` null: they show different things. */
-export async function judge(a: Features, b: Features, truth: Matrix3 | null): Promise<JudgedPair> {
-  const matches = await matchFeatures(a, b);
-  const { matrix } = await verifyMatches(a, b, matches);
-  const evidence = matrix && evidenceOf(a, b, matches, matrix);
+async function judge(a: Seen, b: Seen, model: TwoViewGeometry["model"], truth: Truth | null): Promise<JudgedPair> {
+  const ends = [a.features, b.features] as const;
+  const matches = await matchFeatures(...ends);
+  const cameras = model === "essential" ? { intrinsicsA: a.intrinsics, intrinsicsB: b.intrinsics } : {};
+  const { matrix } = await verifyMatches(...ends, matches, { model, ...cameras });
+  const evidence = evidenceOfGeometry(...ends, matches, { model, matrix }, cameras);
   if (!matrix || !evidence) return { evidence: null, right: false };
-  return { evidence, right: truth !== null && cornerError(matrix, truth, a.imageSize) <= RIGHT_WITHIN };
+  if (truth === null) return { evidence, right: false };
+  if ("matrix" in truth) {
+    return { evidence, right: cornerError(matrix, truth.matrix, a.features.imageSize) <= RIGHT_WITHIN };
+  }
+  return { evidence, right: isEpipolar(pixelMatrix(model, matrix, cameras), truth.points) };
+}
+
+/** Whether most points that show the same obey a fundamental matrix. */
+function isEpipolar(matrix: Float64Array, [from, to]: [Float64Array, Float64Array]): boolean {
+  const errors = new Float64Array(from.length / 2);
+  sampsonErrors(matrix, 0, pairedPoints(from, to), errors);
+  return errors.filter((error) => error <= RIGHT_DISTANCE ** 2).length >= RIGHT_SHARE * errors.length;
 }

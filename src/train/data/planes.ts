@@ -68,7 +68,7 @@ export function drawPlanes(size: number, matrix: Matrix3, options: PlanesOptions
 }
 
 /** Corners on an ellipse: a convex outline. */
-function drawOutline(size: number, random: Random): Float64Array {
+export function drawOutline(size: number, random: Random): Float64Array {
   const [x, y] = [random.uniform(0.15, 0.85) * size, random.uniform(0.15, 0.85) * size];
   const [a, b] = [random.uniform(0.12, 0.3) * size, random.uniform(0.12, 0.3) * size];
   const turn = random.uniform(0, Math.PI);

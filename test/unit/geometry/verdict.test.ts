@@ -2,16 +2,22 @@ import { describe, expect, it } from "vitest";
 import { FormatError } from "../../../src/errors.js";
 import type { Features, Matches } from "../../../src/features.js";
 import { projectPoints } from "../../../src/geometry/matrix3.js";
+import { essentialOf } from "../../../src/geometry/pose.js";
+import { conditioningOf } from "../../../src/geometry/robust/essential.js";
+import { unconditioned } from "../../../src/geometry/robust/sampson.js";
 import {
   EVIDENCE,
   type Evidence,
   evidenceOf,
+  evidenceOfGeometry,
+  judgeGeometry,
   judgeHomography,
   parseVerdictModel,
   probabilityOf,
   type VerdictModel,
 } from "../../../src/geometry/verdict.js";
 import { Random } from "../../../src/random.js";
+import { CAMERA_A, CAMERA_B, drawPairs, noisy, randomPose, split } from "./robust/scenes.js";
 
 const SIZE: [number, number] = [640, 480];
 const H = Float64Array.of(0.9, -0.2, 60, 0.15, 0.95, -20, 5e-5, -3e-5, 1);
@@ -117,9 +123,75 @@ describe("judgeHomography", () => {
   });
 });
 
+describe("judgeGeometry", () => {
+  const DEEP: VerdictModel = { ...MODEL, fundamental: MODEL, essential: { ...MODEL, bias: -4 } };
+  const cameras = { intrinsicsA: CAMERA_A, intrinsicsB: CAMERA_B };
+
+  /** A scene with depth, `wrong` of its matches anywhere, and its true geometry. */
+  function scene(right: number, wrong: number) {
+    const random = new Random(7);
+    const pose = randomPose(random);
+    const pairs = noisy(random, drawPairs(random, pose, right), 0.3);
+    const outliers = Array.from({ length: 4 * wrong }, (_, k) => random.uniform(0, SIZE[k % 2]));
+    const [from, to] = split(Float64Array.of(...pairs, ...outliers));
+    const count = right + wrong;
+    const matches = {
+      count,
+      pairs: Uint32Array.from({ length: 2 * count }, (_, i) => i >> 1),
+      scores: new Float32Array(count),
+    };
+    const essential = essentialOf(pose);
+    const fundamental = new Float64Array(9);
+    unconditioned(essential, conditioningOf(CAMERA_A, CAMERA_B), fundamental);
+    const geometry = (model: "fundamental" | "essential") => ({
+      model,
+      matrix: model === "essential" ? essential : fundamental,
+      inliers: new Uint32Array(0),
+    });
+    return { ends: [features(from), features(to), matches] as const, geometry };
+  }
+
+  it("sees a scene with depth as such, by either matrix, and unrelated matches as none", () => {
+    for (const model of ["fundamental", "essential"] as const) {
+      const seen = scene(120, 60);
+      const found = evidenceOfGeometry(...seen.ends, seen.geometry(model), cameras) as Evidence;
+      const sample = model === "essential" ? 5 : 7;
+      expect(Math.exp(found.inliers) - 1).toBeGreaterThan(110 - sample);
+      expect(Math.exp(found.inliers) - 1).toBeLessThan(126 - sample);
+      expect(found.form).toBeGreaterThan(0.9);
+      // Errors of 0.3 px of 1.5.
+      expect(found.tightness).toBeLessThan(0.35);
+      expect(judgeGeometry(DEEP, ...seen.ends, seen.geometry(model), cameras)?.verdict).toBe("same");
+      const chance = scene(0, 30_000);
+      const none = evidenceOfGeometry(...chance.ends, chance.geometry(model), cameras) as Evidence;
+      expect(none.share).toBeLessThan(-3);
+      expect(none.tightness).toBeGreaterThan(0.7);
+      expect(judgeGeometry(DEEP, ...chance.ends, chance.geometry(model), cameras)?.verdict).toBe("different");
+    }
+  });
+
+  it("a minimal sample proves nothing, nor does no matrix; without weights there is no verdict", () => {
+    const { ends, geometry } = scene(5, 0);
+    const nothing = { verdict: "different", probability: 0 };
+    expect(judgeGeometry(DEEP, ...ends, geometry("essential"), cameras)).toEqual(nothing);
+    expect(judgeGeometry(DEEP, ...ends, geometry("fundamental"))).toEqual(nothing);
+    expect(judgeGeometry(DEEP, ...ends, { ...geometry("fundamental"), matrix: null })).toEqual(nothing);
+    expect(judgeGeometry(MODEL, ...ends, geometry("fundamental"))).toBeNull();
+  });
+
+  it("of a homography it is judgeHomography's; an essential matrix needs its cameras", () => {
+    const plane = { model: "homography" as const, matrix: H, inliers: new Uint32Array(0) };
+    expect(judgeGeometry(DEEP, ...pair(40, 150), plane)).toEqual(judgeHomography(MODEL, ...pair(40, 150), plane));
+    const { ends, geometry } = scene(30, 0);
+    expect(() => judgeGeometry(DEEP, ...ends, geometry("essential"))).toThrow(/needs "intrinsicsA"/);
+  });
+});
+
 describe("parseVerdictModel", () => {
   it("keeps what it knows", () => {
     expect(parseVerdictModel("m", { ...MODEL, fitted: { pairs: 3 } })).toEqual(MODEL);
+    const deep = { ...MODEL, essential: { ...MODEL, bias: 2 } };
+    expect(parseVerdictModel("m", { ...deep, essential: { ...deep.essential, fitted: {} } })).toEqual(deep);
   });
 
   it.each<[string, unknown]>([
@@ -128,6 +200,8 @@ describe("parseVerdictModel", () => {
     ['"verdict.weights.form" must be a number', { ...MODEL, weights: { ...MODEL.weights, form: "1" } }],
     ['"verdict.bias" must be a number', { ...MODEL, bias: Number.NaN }],
     ['"verdict.same" must be between 0 and 1', { ...MODEL, same: 1 }],
+    ['"verdict.fundamental" must be an object', { ...MODEL, fundamental: [] }],
+    ['"verdict.essential.bias" must be a number', { ...MODEL, essential: { ...MODEL, bias: "1" } }],
     ['"verdict.different" must be at most verdict.same', { ...MODEL, different: 0.95 }],
   ])("refuses: %s", (message, value) => {
     expect(() => parseVerdictModel("m", value)).toThrow(FormatError);

@@ -185,6 +185,11 @@ export const CORE: Table = {
   }),
   isPackedColmap: () => ({ args: [new Uint8Array(128)] }),
   isSqlite: () => ({ args: [new Uint8Array(100)] }),
+  judgeGeometry: () => ({
+    args: [verdict, features, features, matches, { model: "homography", ...homography }, {}],
+    optional: 5,
+    also: { ...of("1"), ...of("2"), "4.matrix": `${matrix} null`, "4.rotation": "any", "4.translation": "any" },
+  }),
   judgeHomography: () => ({
     args: [verdict, features, features, matches, homography],
     also: { ...of("1"), ...of("2"), "4.matrix": `${matrix} null` },

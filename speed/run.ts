@@ -1,7 +1,8 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`
- * and `npm run bench threads` are of another kind: they compare estimators, and numbers of threads, and keep files of their own.
+ * and `npm run bench threads` are of another kind: they compare estimators, and numbers of threads, and keep files of their
+ * own. So is `npm run bench gpu [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -77,8 +78,29 @@ function keep(name: string, what: object): void {
   console.log(`\nkept in speed/results/${name}.json`);
 }
 
+/** Figures of SwiftShader are shown and not kept: they are of the processor. */
+async function runOnGpu(software: boolean): Promise<void> {
+  const { gpuTable, runGpu } = await import("./gpu.js");
+  const about = machine();
+  try {
+    const figures = runGpu(software);
+    console.log(gpuTable(figures));
+    if (!figures.agrees) process.exitCode = 1;
+    if (!software) keep(`gpu--${machineSlug({ ...about, cpu: figures.driver })}`, { machine: about, ...figures });
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exitCode = 1;
+  }
+}
+
 const [flag, name] = process.argv.slice(2);
-if (flag === CHILD) await runChild(name);
+if (flag === "--gpu-child") {
+  const { measureGpu } = await import("./gpu.js");
+  await measureGpu(name === "--software");
+  // Dawn's threads outlive the sessions.
+  process.exit(0);
+} else if (flag === "gpu") await runOnGpu(name === "--software");
+else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry();
 else if (flag === "threads") await runThreads();
 else runAll(process.argv.slice(2));

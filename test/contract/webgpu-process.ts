@@ -7,12 +7,12 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const CHROMIUM = "/usr/lib/chromium";
-const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
+export const SWIFTSHADER = `${CHROMIUM}/vk_swiftshader_icd.json`;
 
-/** Vulkan by way of SwiftShader, unless the environment names a driver. */
-function environment(): NodeJS.ProcessEnv {
+/** Vulkan by way of SwiftShader, unless the environment names a driver or the machine's own is wanted. */
+export function environment(software = true): NodeJS.ProcessEnv {
   const { VK_DRIVER_FILES, LD_LIBRARY_PATH, XDG_RUNTIME_DIR, ...rest } = process.env;
-  if (VK_DRIVER_FILES || !existsSync(SWIFTSHADER)) return process.env;
+  if (!software || VK_DRIVER_FILES || !existsSync(SWIFTSHADER)) return process.env;
   return {
     ...rest,
     VK_DRIVER_FILES: SWIFTSHADER,

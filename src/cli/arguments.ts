@@ -20,6 +20,7 @@ export interface ExtractionFlags {
   refine?: OpenOptions["refine"];
   maxFeatures?: number | "all";
   d2netLocalization?: boolean;
+  spread?: boolean;
   sumDescriptors?: boolean;
   firstStride?: 1 | 2;
   replaceStrides?: boolean;
@@ -103,6 +104,7 @@ export function addExtractionOptions(command: Command, { limit = true } = {}): C
     command.option("--max-features <n>", text, countOrAll("--max-features"));
   }
   return command
+    .option("--spread", "of fewer keypoints the best in all parts of the image, not the best alone")
     .option("--d2net-localization", "D2-Net's hard detection on the descriptor maps")
     .option("--sum-descriptors", "weigh descriptor maps by their scores")
     .optionsGroup("Images:")
@@ -140,6 +142,7 @@ export function openOptions(flags: ExtractionFlags): OpenOptions {
     nms: flags.nms,
     refine: flags.refine,
     maxFeatures: flags.maxFeatures === "all" ? null : flags.maxFeatures,
+    spread: flags.spread,
     detection: flags.d2netLocalization ? DETECTIONS[1] : undefined,
     sumDescriptors: flags.sumDescriptors,
     scales: flags.scales,

@@ -198,6 +198,9 @@ function checkReading(given: ExtractOptions): Reading {
       'export: "maxEdge" and "maxSumEdges" are not in an exported graph; scale images down before you feed them',
     );
   }
+  if (options.spread) {
+    throw new UnsupportedError('export: "spread" is not in an exported graph; its keypoints are the best by score');
+  }
   if (maxFeatures === null) {
     throw new OptionError('export: an ONNX file has room for a fixed number of keypoints; give "maxFeatures" a number');
   }

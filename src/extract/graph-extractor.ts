@@ -24,6 +24,7 @@ import type { DenseMap, MapViews } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes } from "./preprocess.js";
 import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
+import { SPREAD_POOL, spreadFeatures } from "./spread.js";
 import { bestOf, type Extent, inImage, planTiles, tileImage } from "./tiles.js";
 
 /** An image, and the same reduced as `maxEdge` and `maxSumEdges` say. */
@@ -141,8 +142,9 @@ export class GraphExtractor implements Extractor {
 
   private async atAllScales(batch: readonly Prepared[]): Promise<FloatFeatures[]> {
     const found: ScaleFeatures[][] = batch.map(() => []);
-    const { scales, maxFeatures } = this.options;
-    const limits = scaleLimits(scales, maxFeatures);
+    const { scales, maxFeatures, spread } = this.options;
+    const pool = spread && maxFeatures !== null ? SPREAD_POOL * maxFeatures : maxFeatures;
+    const limits = scaleLimits(scales, pool);
     for (const [s, scale] of scales.entries()) {
       const shrunk = batch.map(({ reduced }) => shrinking(reduced, scale));
       const features = await this.atOneScale(shrunk, limits[s]);
@@ -152,7 +154,10 @@ export class GraphExtractor implements Extractor {
         found[i].push({ features: features[i], step });
       }
     }
-    return batch.map(({ image }, i) => mergeScales(found[i], [image.width, image.height], maxFeatures));
+    return batch.map(({ image }, i) => {
+      const merged = mergeScales(found[i], [image.width, image.height], pool);
+      return spread && maxFeatures !== null ? spreadFeatures(merged, maxFeatures) : merged;
+    });
   }
 
   /** At most `limit` features (null: all) of images of one size, in their pixels; large ones tile by tile. */

@@ -24,6 +24,9 @@ export type MethodSpec =
   | { kind: "files"; extension: string }
   | { kind: "h5"; path: string };
 
+/** Whether its best keypoints are taken all over the image (the option `spread`). */
+export const isSpread = (spec: MethodSpec): boolean => spec.kind === "model" && (spec.options.spread ?? false);
+
 /** How many keypoints count: "own" (what the method gives by itself) or "top-K". */
 export interface Protocol {
   name: string;

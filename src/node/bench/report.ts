@@ -9,7 +9,7 @@ import { decodeRecord } from "../../formats/record.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
 import type { Stage } from "../stage.js";
-import type { MethodPlan, OpenExtractor } from "./methods.js";
+import { isSpread, type MethodPlan, type OpenExtractor } from "./methods.js";
 import { benchGallery, type PictureSource } from "./pictures.js";
 import { publishedCurves } from "./published.js";
 import { type Bench, featurePath, type Watch } from "./run.js";
@@ -62,8 +62,9 @@ function pictureSource({ data, out, loading, plans, openExtractor }: Pictured): 
     async features(run, sequence, number) {
       const path = featurePath(out, run.info.key, imageOf(sequence, number));
       const { features } = decodeRecord("npz", await readFileChecked(path));
-      const limit = planOf(run)?.protocols.find(({ name }) => name === run.info.protocol)?.limit ?? null;
-      return topFeatures(features, limit);
+      const plan = planOf(run);
+      const limit = plan?.protocols.find(({ name }) => name === run.info.protocol)?.limit ?? null;
+      return topFeatures(features, limit, plan && isSpread(plan.spec));
     },
     homography(sequence, images) {
       const pairs = data.sequences.find(({ name }) => name === sequence)?.pairs ?? [];

@@ -23,7 +23,7 @@ import { makeFolder } from "../folders.js";
 import type { OpenStage } from "../stage.js";
 import { openJsonLines } from "./json-lines.js";
 import { machineInfo } from "./machine.js";
-import type { MethodPlan, Protocol } from "./methods.js";
+import { isSpread, type MethodPlan, type Protocol } from "./methods.js";
 import type { Pool } from "./pool.js";
 import type { ExtractTask, ScoreTask } from "./runner.js";
 import { type BadSequence, describeBad, type Sequence, type SequenceImage, type Sequences } from "./sequences.js";
@@ -230,6 +230,7 @@ async function scorePairs(
       type: "score",
       paths: [pathOf(truth.sequence, truth.images[0]), pathOf(truth.sequence, truth.images[1])],
       limit: book.protocol.limit,
+      spread: isSpread(plan.spec),
       truth: { ...truth, homography: [...homography] },
       seed,
     }),

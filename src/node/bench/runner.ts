@@ -15,7 +15,7 @@ import { disposeMatching } from "../../match/index.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
-import { type MethodSpec, type OpenExtractor, type OpenMethod, openMethod } from "./methods.js";
+import { isSpread, type MethodSpec, type OpenExtractor, type OpenMethod, openMethod } from "./methods.js";
 import type { SequenceImage } from "./sequences.js";
 
 export interface ExtractTask {
@@ -34,6 +34,8 @@ export interface ScoreTask {
   /** npz files of the pair's features, and how many of the best keypoints count. */
   paths: [string, string];
   limit: number | null;
+  /** Whether those are spread over the image. */
+  spread: boolean;
   truth: Omit<PairTruth, "homography"> & { homography: number[] };
   seed: number;
 }
@@ -136,12 +138,12 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
     return reading;
   };
 
-  const score = async ({ paths, limit, truth, seed }: ScoreTask): Promise<PairScores> => {
+  const score = async ({ paths, limit, spread, truth, seed }: ScoreTask): Promise<PairScores> => {
     const [a, b] = await Promise.all([read(paths[0]), read(paths[1])]);
     const homography = Float64Array.from(truth.homography);
     const pair = await scorePair(
-      topFeatures(a, limit),
-      topFeatures(b, limit),
+      topFeatures(a, limit, spread),
+      topFeatures(b, limit, spread),
       { ...truth, homography },
       { seed, runtime },
     );
@@ -153,7 +155,8 @@ export function openRunner(threads: number, openExtractor: OpenExtractor): Runne
 
   const change = async ({ method: spec, image, loading, limit, change, value, seed }: ChangeTask) => {
     const opened = await (await open(spec)).opened;
-    const extract = async (pixels: Image) => topFeatures(await opened.features(image, async () => pixels), limit);
+    const extract = async (pixels: Image) =>
+      topFeatures(await opened.features(image, async () => pixels), limit, isSpread(spec));
     const id = JSON.stringify([spec, image.path, loading, limit]);
     if (photo?.id !== id) {
       const pixels = curvePhoto(await loadImage(image.path, loading));

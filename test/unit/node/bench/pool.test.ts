@@ -46,6 +46,7 @@ async function evaluate(jobs: number, out: string): Promise<[PairScores[], Chang
       ({ homography, ...truth }): ScoreTask => ({
         type: "score",
         paths: [at(out, "1.npz"), at(out, `${truth.images[1]}.npz`)],
+        spread: false,
         limit: 200,
         truth: { ...truth, homography: [...homography] },
         seed: 3,

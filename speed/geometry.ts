@@ -104,6 +104,19 @@ export function geometryTable({ sets }: GeometryResults): string {
   return lines.join("\n");
 }
 
+/** Corner errors in pixels of each pair of photographs of one method, the median of its seeds: OpenCV's estimator, ours. */
+export function pairTable({ pairs }: GeometryResults, method = "strata-s"): string {
+  const [theirs, ours] = ["OpenCV USAC MAGSAC", "ours"].map(
+    (estimator) => pairs[`hseq, ${method}, ${estimator}`] ?? {},
+  );
+  const median = (errors: readonly (number | null)[]) => {
+    const middle = errors.map((error) => error ?? Infinity).sort((x, y) => x - y)[errors.length >> 1];
+    return (Number.isFinite(middle) ? middle.toFixed(2) : "none").padStart(9);
+  };
+  const rows = Object.keys(ours).map((pair) => `${pair.padEnd(18)}${median(theirs[pair])}${median(ours[pair])}`);
+  return [`${`${method}, px`.padEnd(18)}${"OpenCV".padStart(9)}${"ours".padStart(9)}`, ...rows].join("\n");
+}
+
 const round = (value: number): number => Number(value.toPrecision(4));
 
 /** The pairs of image sequences, matched by strata-s, ORB and AKAZE. */

@@ -55,11 +55,12 @@ function runAll(names: readonly string[]): void {
   keep(`speed--${machineSlug(about)}`, { machine: about, results });
 }
 
-async function runGeometry(): Promise<void> {
-  const { compareGeometry, geometryTable } = await import("./geometry.js");
+async function runGeometry(flags: readonly string[]): Promise<void> {
+  const { compareGeometry, geometryTable, pairTable } = await import("./geometry.js");
   const about = machine();
   const results = await compareGeometry();
   console.log(geometryTable(results));
+  if (flags.includes("--pairs")) console.log(`\n${pairTable(results)}`);
   keep(`geometry--${machineSlug(about)}`, { machine: about, ...results });
 }
 
@@ -101,6 +102,6 @@ if (flag === "--gpu-child") {
   process.exit(0);
 } else if (flag === "gpu") await runOnGpu(name === "--software");
 else if (flag === CHILD) await runChild(name);
-else if (flag === "geometry") await runGeometry();
+else if (flag === "geometry") await runGeometry(process.argv.slice(3));
 else if (flag === "threads") await runThreads();
 else runAll(process.argv.slice(2));

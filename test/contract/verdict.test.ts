@@ -72,7 +72,22 @@ describe("the verdict on two images", () => {
     expect(["same", "uncertain"]).toContain(found.verdict);
   });
 
+  it("is fitted on scenes with depth, and stands beside that on homographies", () => {
+    const before = JSON.parse(readFileSync(at("own/config.json"), "utf8"));
+    const sizes = ["--pairs", "12", "--different", "12", "--geometry", "fundamental"];
+    const { code, out } = strata("bench", "verdict", "--photos", "photos", ...sizes, "--into", "own", "--json");
+    expect(code).toBe(0);
+    const { verdict, fitted } = JSON.parse(out);
+    expect(fitted).toMatchObject({ pairs: 48, unrelated: 48 });
+    expect(fitted.right).toBeGreaterThan(0);
+    const config = JSON.parse(readFileSync(at("own/config.json"), "utf8"));
+    expect(config).toEqual({ ...before, verdict: { ...before.verdict, fundamental: verdict } });
+    const again = strata("match", "photos/1.png", "again.png", "--model", "own", "--json");
+    expect(JSON.parse(again.out).verdict).toMatch(/^(same|uncertain)$/);
+  });
+
   it.each<[string, string[], number, RegExp]>([
+    ["a geometry that is none", ["--photos", "photos", "--geometry", "affine"], 2, /--geometry/],
     ["no photographs", ["--photos", "absent"], 1, /absent/],
     ["a model that is not there", ["--photos", "photos", "--into", "absent"], 1, /absent.config\.json/],
     [

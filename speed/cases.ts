@@ -27,7 +27,7 @@ import {
   saveImage,
   setDefaultRuntime,
 } from "../src/node/index.js";
-import { timeInChromium } from "./chromium.js";
+import { timeFirstInChromium, timeInChromium } from "./chromium.js";
 import { timeGraphStep } from "./graph-step.js";
 import { summarize, type Timing, time } from "./harness.js";
 import { plainBackbone, randomBackbone, randomReference } from "./random-model.js";
@@ -213,6 +213,12 @@ export const CASES: BenchCase[] = [
     external: true,
     what: "strata-xs in Chromium (WASM), whole extraction, 640×480, 2000 keypoints",
     run: () => timeInChromium("/models/strata-xs/"),
+  },
+  {
+    name: "first-640-chromium",
+    external: true,
+    what: "default model in a fresh page (WASM): opening and first extraction, 640×480",
+    run: () => timeFirstInChromium("/models/strata-s/"),
   },
   {
     name: "match-10k",

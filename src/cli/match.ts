@@ -3,6 +3,7 @@
 import { sessionNotes } from "../extract/extractor.js";
 import type { HomographyOptions } from "../geometry/homography.js";
 import type { Verdict } from "../geometry/verdict.js";
+import type { Image } from "../image/image.js";
 import type { ImageWarning } from "../node/extract-many.js";
 import { checkWritable } from "../node/folders.js";
 import { type MatchReport, matchFileKind, matchJson, saveMatches } from "../node/match-files.js";
@@ -33,15 +34,23 @@ export async function matchCommand(paths: [string, string], flags: MatchFlags, c
   const warnings: ImageWarning[] = [];
   const images = await timed(seconds, "load", async () => {
     const { loadImage } = await import("../node/images.js");
-    const load = (path: string) =>
-      loadImage(path, {
-        ...imageOptions(flags),
-        onWarning(message) {
-          warnings.push({ path, message });
-          if (!flags.quiet) context.err(`strata: warning: ${message}\n`);
-        },
-      });
-    return [await load(paths[0]), await load(paths[1])] as const;
+    // Both at once, each decoded by a thread of its own; what there is to say comes in their order.
+    const loading = paths.map(async (path) => {
+      const told: string[] = [];
+      const image = await loadImage(path, { ...imageOptions(flags), onWarning: (message) => told.push(message) });
+      return { path, image, told };
+    });
+    await Promise.allSettled(loading);
+    const loaded: Image[] = [];
+    for (const one of loading) {
+      const { path, image, told } = await one;
+      for (const message of told) {
+        warnings.push({ path, message });
+        if (!flags.quiet) context.err(`strata: warning: ${message}\n`);
+      }
+      loaded.push(image);
+    }
+    return loaded as [Image, Image];
   });
   await refuseOverwriting(paths, outputs);
   await checkWritable(outputs);

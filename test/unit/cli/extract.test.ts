@@ -468,4 +468,21 @@ describe("strata match", () => {
       expect([info.guided, homography, matches]).toEqual([guided, null, 1]);
     }
   });
+
+  it("reads both images at once, and tells of the first one's fault first", async () => {
+    const whole = await encodeJpeg({ width: 8, height: 6, data: new Uint8Array(144).fill(90) });
+    const [large, small] = [at("large.jpg"), at("small.jpg")];
+    writeFileSync(
+      large,
+      (await encodeJpeg({ width: 600, height: 400, data: new Uint8Array(720_000) })).subarray(0, -2),
+    );
+    writeFileSync(small, whole.subarray(0, -2));
+    const { out, err } = await fake.run("match", large, small, "--json");
+    const told = [large, small].map((path) => `${path}: the JPEG file is damaged: the end marker is missing`);
+    expect(err).toBe(told.map((message) => `strata: warning: ${message}\n`).join(""));
+    expect(JSON.parse(out).warnings).toEqual([large, small].map((path, i) => ({ path, message: told[i] })));
+    writeFileSync(large, new Uint8Array(600_000).fill(65));
+    const failed = await fake.run("match", large, at("nothing.png"));
+    expect([failed.code, failed.out, failed.err]).toEqual([1, "", expect.stringContaining(large)]);
+  });
 });

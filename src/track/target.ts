@@ -10,7 +10,9 @@ import { resizePoints } from "../geometry/coordinates.js";
 import { checkImage, type Image } from "../image/image.js";
 import { fitSize, resizeImage } from "../image/resize.js";
 import { checkNumber, withDefaults } from "../options.js";
+import { checkExtractor } from "./check-targets.js";
 import { findCorners } from "./corners.js";
+
 import type { PatchSource } from "./patches.js";
 import { packPicture, unpackPicture } from "./picture-codec.js";
 import { type Grey, Pyramid, writeGrey } from "./pyramid.js";
@@ -108,13 +110,6 @@ export async function compileTarget(
     packedPicture,
     quality: judgeQuality(features, picture),
   };
-}
-
-/** An OptionError for what is no extractor. */
-export function checkExtractor(where: string, extractor: Pick<Extractor, "extract" | "info">): void {
-  if (typeof extractor?.extract !== "function" || typeof extractor.info?.sha256 !== "string") {
-    throw new OptionError(`${where}: an extractor is needed, as openExtractor gives it`);
-  }
 }
 
 /** Levels of the picture and places of patches on each, as patches.ts wants them. */

@@ -2,22 +2,23 @@
  * The tracker: lost targets are looked for among a frame's features, those that are seen are followed by patches from
  * where their motion leads, and what is found is filtered and made a pose.
  */
-import { checkList, checkObject } from "../check.js";
-import { OptionError } from "../errors.js";
-import type { FloatFeatures } from "../features.js";
+import { checkObject } from "../check.js";
+import { StateError } from "../errors.js";
 import { checkIntrinsics, type Intrinsics } from "../geometry/intrinsics.js";
+import type { Image } from "../image/image.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { assumedIntrinsics } from "./camera.js";
-import { detectTarget } from "./detect.js";
+import { checkExtractor, checkTargets } from "./check-targets.js";
+import { createDetector, type DetectionResult, type Detector } from "./detector.js";
 import { follow } from "./follow.js";
 import { channelsOf, type Frame, Pyramid, rgbImage, writeGrey } from "./pyramid.js";
-import { checkExtractor, type Target } from "./target.js";
+import type { Target } from "./target.js";
 import { TrackState } from "./track-state.js";
 import { DETECTIONS, type ProcessOptions, type StageTimes, type TrackedFrame, type TrackerOptions } from "./types.js";
 
-type Settings = Required<TrackerOptions>;
+type Settings = Required<Omit<TrackerOptions, "targets" | "extractor" | "detector">>;
 
-const DEFAULTS: Omit<Settings, "targets" | "extractor"> = {
+const DEFAULTS: Settings = {
   maxTrack: 1,
   warmupTolerance: 1,
   missTolerance: 3,
@@ -29,6 +30,10 @@ const DEFAULTS: Omit<Settings, "targets" | "extractor"> = {
 
 /** Levels of a frame's pyramid. */
 const FRAME_LEVELS = 4;
+/** Frames that are kept for a search beside them; of one that takes longer, the middle ones are left out. */
+const KEPT_FRAMES = 12;
+/** Times that patches are looked for in one frame to make sure of a search's result and bring it here. */
+const CATCH_UPS = 3;
 /** Milliseconds between frames whose times are not told. */
 const FRAME_TIME = 1000 / 30;
 /** Confidence from which on patches make sure of a detection. */
@@ -62,9 +67,9 @@ export interface Tracker {
 export function createTracker(options: TrackerOptions): Tracker {
   const where = "createTracker";
   checkObject(where, "options", options);
-  const { targets, extractor, ...given } = options;
-  checkExtractor(where, extractor);
-  checkTargets(where, targets, extractor.info);
+  const { targets, extractor, detector, ...given } = options;
+  if (!detector) checkExtractor(where, extractor as never);
+  checkTargets(where, targets, detector ? undefined : extractor?.info);
   const settings = withDefaults(where, DEFAULTS, given, ["intrinsics"]);
   const count = { min: 1, integer: true };
   checkNumber(where, "maxTrack", settings.maxTrack, count);
@@ -76,39 +81,48 @@ export function createTracker(options: TrackerOptions): Tracker {
   checkNumber(where, "filterBeta", settings.filterBeta, { min: 0 });
   checkChoice(where, "detection", settings.detection, DETECTIONS);
   const intrinsics = settings.intrinsics && checkIntrinsics(where, "intrinsics", settings.intrinsics);
-  return new PatchTracker({ ...settings, targets, extractor, intrinsics });
+  return new PatchTracker(targets, detector ?? createDetector(targets, extractor as never), {
+    ...settings,
+    intrinsics,
+  });
 }
 
-function checkTargets(where: string, targets: readonly Target[], info: { model: string; sha256: string }): void {
-  checkList(where, "targets", targets);
-  if (targets.length === 0) throw new OptionError(`${where}: "targets" is empty; give one target at least`);
-  for (const [i, target] of targets.entries()) {
-    const { model, features } = checkObject(where, `targets[${i}]`, target) as Partial<Target> as Target;
-    if (!model || !features) {
-      throw new OptionError(`${where}: targets[${i}] is no target; compileTarget and readTarget give them`);
-    }
-    if (model.sha256 === info.sha256) continue;
-    throw new OptionError(
-      `${where}: target ${i}${target.name && ` (${target.name})`} was compiled with the model ${model.name} ` +
-        `(SHA-256 ${model.sha256.slice(0, 12)}…), the extractor is ${info.model} (${info.sha256.slice(0, 12)}…); ` +
-        "open that model, or compile the target again",
-    );
-  }
+/** What a search found in an earlier frame, on its way to the present one. */
+interface Arrival {
+  state: TrackState;
+  homography: Float64Array;
+  /** The frame where it was found, or brought to. */
+  frame: number;
+  isVerified: boolean;
+}
+
+/** A search that runs beside the frames. */
+interface Search {
+  frame: number;
+  result: DetectionResult | null;
+  error: unknown;
 }
 
 class PatchTracker implements Tracker {
-  readonly targets: readonly Target[];
   camera: (Intrinsics & { assumed: boolean }) | null = null;
   private readonly states: TrackState[];
-  private pyramid: Pyramid | null = null;
-  private frames = 0;
+  /** Pyramids of frames by number: the present one, and those since the frame of a search that runs. */
+  private readonly kept = new Map<number, Pyramid>();
+  private readonly spare: Pyramid[] = [];
+  private frame = -1;
   private time = -FRAME_TIME;
+  private size = [0, 0];
+  private running: Search | null = null;
+  private arrivals: Arrival[] = [];
   /** Frames overlap nowhere: each waits for the one before. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly settings: Omit<Settings, "intrinsics"> & { intrinsics: Intrinsics | null }) {
-    this.targets = settings.targets;
-    this.states = settings.targets.map((target) => new TrackState(target, settings));
+  constructor(
+    readonly targets: readonly Target[],
+    private readonly detector: Detector,
+    private readonly settings: Omit<Settings, "intrinsics"> & { intrinsics: Intrinsics | null },
+  ) {
+    this.states = targets.map((target) => new TrackState(target, settings));
   }
 
   process(frame: Frame, options: ProcessOptions = {}): Promise<TrackedFrame> {
@@ -119,45 +133,60 @@ class PatchTracker implements Tracker {
 
   reset(): void {
     for (const state of this.states) state.lose();
+    this.arrivals = [];
+    this.running = null;
   }
 
   private async next(frame: Frame, options: ProcessOptions): Promise<TrackedFrame> {
     const where = "process";
     const channels = channelsOf(where, frame);
     const { time = this.time + FRAME_TIME } = withDefaults<ProcessOptions>(where, { time: undefined }, options);
-    this.time = checkNumber(where, "time", time);
+    checkNumber(where, "time", time);
     const watch = new Stopwatch();
     const pyramid = this.read(frame, channels);
+    this.time = time;
     watch.lap("read");
     for (const state of this.states) if (state.isFollowed) this.followOn(state, pyramid);
     watch.lap("track");
-    const lost = this.states.filter((state) => !state.isSeen);
-    const room = this.settings.maxTrack - (this.states.length - lost.length);
-    const searched = room > 0 && lost.length > 0;
+    this.takeResult(watch);
+    this.catchUp();
+    watch.lap("verify");
+    const lost = this.lostTargets();
+    const searched = this.running === null && lost.length > 0;
     if (searched) {
-      const features = await this.settings.extractor.extract(rgbImage(frame, channels));
-      watch.lap("extract");
-      await this.search(features, lost, room, pyramid);
-      watch.lap("search");
+      const search = this.search(rgbImage(frame, channels), lost);
+      if (this.settings.detection === "wait") {
+        await search;
+        watch.skip();
+        this.takeResult(watch);
+        this.catchUp();
+        watch.lap("verify");
+      }
     }
     const targets = this.states.map((state, target) => state.result(target, this.time / 1000, pyramid, this.camera));
     watch.lap("filter");
-    return { frame: this.frames++, targets, searched, times: watch.done() };
+    this.letGo();
+    const times = watch.done();
+    return { frame: this.frame, targets, searched, times };
   }
 
   private read(frame: Frame, channels: 1 | 3 | 4): Pyramid {
     const { width, height } = frame;
-    const level = this.pyramid?.levels[0];
-    if (!this.pyramid || level?.width !== width || level?.height !== height) {
+    this.frame++;
+    if (width !== this.size[0] || height !== this.size[1]) {
       // A turned device, another camera: nothing of before holds.
       this.reset();
-      this.pyramid = new Pyramid(width, height, FRAME_LEVELS);
+      this.kept.clear();
+      this.spare.length = 0;
+      this.size = [width, height];
       const given = this.settings.intrinsics;
       this.camera = { ...(given ?? assumedIntrinsics(width, height)), assumed: given === null };
     }
-    writeGrey(frame, channels, this.pyramid.levels[0].data);
-    this.pyramid.reduce();
-    return this.pyramid;
+    const pyramid = this.spare.pop() ?? new Pyramid(width, height, FRAME_LEVELS);
+    this.kept.set(this.frame, pyramid);
+    writeGrey(frame, channels, pyramid.levels[0].data);
+    pyramid.reduce();
+    return pyramid;
   }
 
   private followOn(state: TrackState, pyramid: Pyramid): void {
@@ -171,28 +200,111 @@ class PatchTracker implements Tracker {
     else state.miss();
   }
 
-  private async search(features: FloatFeatures, lost: TrackState[], room: number, pyramid: Pyramid): Promise<void> {
-    for (const state of lost) {
-      if (room === 0) return;
-      const matrix = await detectTarget(features, state.target);
-      const found = matrix && follow(state.source, state.corners, pyramid, state.fromImage(matrix), RADIUS);
-      if (!found || found.confidence < FOUND_CONFIDENCE || found.support < FOUND_SUPPORT) continue;
-      state.find(found);
-      room--;
+  /** Targets to search for: those that are not seen, nor on their way, where there is room for more. */
+  private lostTargets(): number[] {
+    const seen = this.states.filter((state) => state.isSeen).length;
+    if (seen + this.arrivals.length >= this.settings.maxTrack) return [];
+    return this.states.flatMap((state, i) =>
+      state.isSeen || this.arrivals.some((arrival) => arrival.state === state) ? [] : [i],
+    );
+  }
+
+  private search(image: Image, lost: readonly number[]): Promise<void> {
+    const search: Search = { frame: this.frame, result: null, error: null };
+    this.running = search;
+    return this.detector.detect(image, lost).then(
+      (result) => {
+        search.result = result;
+      },
+      (error: unknown) => {
+        search.error = error ?? new StateError("process: the search failed");
+      },
+    );
+  }
+
+  /** What a search that has ended found; its error, which is then this frame's. */
+  private takeResult(watch: Stopwatch): void {
+    const search = this.running;
+    if (!search || (!search.result && search.error === null)) return;
+    this.running = null;
+    if (search.error !== null) throw search.error;
+    const { detections, times } = search.result as DetectionResult;
+    watch.add("extract", times.extract);
+    watch.add("search", times.search);
+    for (const { target, homography } of detections) {
+      const state = this.states[target];
+      this.arrivals.push({ state, homography: state.fromImage(homography), frame: search.frame, isVerified: false });
     }
+  }
+
+  /** Makes sure of what searches found, in the frame where they did, and brings it to the present one, hop by hop. */
+  private catchUp(): void {
+    let left = this.settings.detection === "wait" ? Number.POSITIVE_INFINITY : CATCH_UPS;
+    const waiting: Arrival[] = [];
+    for (const arrival of this.arrivals) {
+      let isThere = !arrival.state.isSeen && this.seenTargets() < this.settings.maxTrack;
+      while (isThere && left > 0 && (arrival.frame < this.frame || !arrival.isVerified)) {
+        left--;
+        isThere = this.hop(arrival, left);
+      }
+      if (!isThere) continue;
+      if (arrival.frame < this.frame || !arrival.isVerified) waiting.push(arrival);
+    }
+    this.arrivals = waiting;
+  }
+
+  private seenTargets(): number {
+    return this.states.filter((state) => state.isSeen).length;
+  }
+
+  /** One step of an arrival, as far as the steps that are left need; false where it is not there. */
+  private hop(arrival: Arrival, left: number): boolean {
+    const { state, homography, isVerified } = arrival;
+    const behind = this.frame - arrival.frame;
+    const wanted = isVerified ? this.frame - Math.floor((behind * left) / (left + 1)) : arrival.frame;
+    const at = [...this.kept.keys()].find((frame) => frame >= wanted) ?? this.frame;
+    const radius = at === arrival.frame ? RADIUS : WIDE_RADIUS;
+    const found = follow(state.source, state.corners, this.kept.get(at) as Pyramid, homography, radius);
+    if (!found || found.confidence < FOUND_CONFIDENCE || found.support < FOUND_SUPPORT) return false;
+    arrival.homography = found.homography;
+    arrival.frame = at;
+    arrival.isVerified = true;
+    if (at === this.frame) state.find(found);
+    return true;
+  }
+
+  /** Frames that nothing will be brought from are no longer kept. */
+  private letGo(): void {
+    const oldest = Math.min(this.running?.frame ?? this.frame + 1, ...this.arrivals.map(({ frame }) => frame));
+    const give = (frame: number) => {
+      this.spare.push(this.kept.get(frame) as Pyramid);
+      this.kept.delete(frame);
+    };
+    for (const frame of [...this.kept.keys()]) if (frame < oldest) give(frame);
+    // The frame of the search stays; of those after it every other one goes.
+    if (this.kept.size > KEPT_FRAMES) for (const frame of [...this.kept.keys()].filter((_, k) => k & 1)) give(frame);
   }
 }
 
 /** Milliseconds by stage. */
 class Stopwatch {
-  private readonly start = performance.now();
-  private before = this.start;
-  private readonly times: StageTimes = { read: 0, track: 0, extract: 0, search: 0, filter: 0, total: 0 };
+  private before = performance.now();
+  private readonly start = this.before;
+  private readonly times: StageTimes = { read: 0, track: 0, extract: 0, search: 0, verify: 0, filter: 0, total: 0 };
 
   lap(stage: keyof StageTimes): void {
     const now = performance.now();
     this.times[stage] += now - this.before;
     this.before = now;
+  }
+
+  /** Time that another stage has told already. */
+  skip(): void {
+    this.before = performance.now();
+  }
+
+  add(stage: keyof StageTimes, time: number): void {
+    this.times[stage] += time;
   }
 
   done(): StageTimes {

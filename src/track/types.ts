@@ -1,6 +1,7 @@
 /** What a tracker takes and gives. */
 import type { Extractor } from "../extract/extractor.js";
 import type { IntrinsicsLike } from "../geometry/intrinsics.js";
+import type { Detector } from "./detector.js";
 import type { Target } from "./target.js";
 
 /** How a lost target is looked for: before `process` ends, or beside the frames that go on. */
@@ -10,8 +11,10 @@ export const DETECTIONS = ["wait", "background"] as const;
 export interface TrackerOptions {
   /** The pictures to look for, as compileTarget or readTarget gives them; results name them by their index. */
   targets: readonly Target[];
-  /** Gives a frame's features: the model that the targets were compiled with. A page may give one that works in a worker. */
-  extractor: Pick<Extractor, "extract" | "info">;
+  /** Gives a frame's features: the model that the targets were compiled with. Not needed beside a detector. */
+  extractor?: Pick<Extractor, "extract" | "info">;
+  /** Looks for lost targets, in the place of the extractor: a page may have one in a worker. See createDetector. */
+  detector?: Detector;
   /** Most targets that are followed at once; further ones are not looked for. Default 1. */
   maxTrack?: number;
   /** Frames in a row that a picture must be seen in before it is found. Default 1. */
@@ -79,10 +82,12 @@ export interface StageTimes {
   read: number;
   /** Following targets that were seen before. */
   track: number;
-  /** The features of the frame; of "background" 0. */
+  /** The features of a frame. "background": of the search that ended with this frame, and no part of the total. */
   extract: number;
-  /** Finding lost targets among them. */
+  /** Finding lost targets among them. "background": as `extract`. */
   search: number;
+  /** Making sure of what was found, and bringing it to this frame, by patches. */
+  verify: number;
   /** Filter and poses. */
   filter: number;
   total: number;

@@ -1,5 +1,5 @@
 /**
- * The command line: `strata extract`, `match`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
+ * The command line: `strata extract`, `match`, `track`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
@@ -18,6 +18,7 @@ import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
 import { addResults } from "./results/command.js";
+import { addTrack } from "./track/command.js";
 import { addTrain } from "./train/command.js";
 
 /** Runs one command line (without node and script) and gives its exit code; never throws. */
@@ -72,6 +73,7 @@ Examples:
   strata export-colmap features.h5 --matches matches.h5 --out database.db
   strata bench hpatches --data hpatches-sequences-release
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
+  strata track poster.jpg frames/ --json
   strata export --out strata.onnx
   strata info
 
@@ -82,6 +84,7 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
   addMatch(program, context, done);
   addResults(program, context, done);
   addBench(program, context, done);
+  addTrack(program, context, done);
   addTrain(program, context, done);
   addModels(program, context, done);
   addExport(program, context, done);

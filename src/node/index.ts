@@ -54,4 +54,7 @@ export type { OpenStage, Stage } from "./stage.js";
 export { type FileStoreOptions, fileStore } from "./stores/files.js";
 export { type HlocStoreOptions, hlocStore } from "./stores/hloc.js";
 export type { FeatureStore, ImageFailure, NamedImage, StoredRun } from "./stores/store.js";
+export { type FrameSource, type NamedFrame, openFrames } from "./track/frames.js";
+export { type LoadTargetOptions, loadTarget } from "./track/load-target.js";
+export { type FrameRecord, frameRecord, type TrackFramesOptions, trackFrames } from "./track/track-frames.js";
 export { nodeRuntime };

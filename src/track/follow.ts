@@ -5,7 +5,7 @@
  */
 import { Patches, type PatchSource, searchPatches } from "./patches.js";
 import type { Pyramid } from "./pyramid.js";
-import { refit } from "./refit.js";
+import { refit, type Shape } from "./refit.js";
 
 /** Where a target was found. */
 export interface Followed {
@@ -33,6 +33,9 @@ const FIT_THRESHOLD = 1.5;
 const SUPPORT_THRESHOLD = 1.2;
 /** Confidence from which on a finer level that fits worse than the coarser one is kept all the same. */
 const GOOD = 0.5;
+/** Confidence from which on a coarse level leads the finer ones. */
+const LEAST_CONFIDENCE = 0.3;
+const NOTHING = { confidence: 0, support: 0 };
 /** Points along an edge by which the seen share is counted. */
 const GRID = 9;
 
@@ -41,7 +44,7 @@ const view = { seen: 0, scale: 0, area: 0 };
 
 /**
  * Follows a target from `start` (picture to frame); null where it is not there. `radius`: pixels of the coarsest level that
- * are searched each way; on finer ones 2 are.
+ * are searched each way; on finer ones 2 are. `shape`: where it was in the frame before.
  */
 export function follow(
   source: PatchSource,
@@ -49,6 +52,7 @@ export function follow(
   frame: Pyramid,
   start: Float64Array,
   radius: number,
+  shape: Shape | null = null,
 ): Followed | null {
   if (!lookAt(corners, frame, start)) return null;
   const extent = Math.sqrt(view.area);
@@ -61,7 +65,7 @@ export function follow(
   for (let level = coarsest; level >= finest; level--) {
     const pixel = 2 ** level;
     const pictureLevel = Math.min(source.levels.length - 1, Math.max(0, Math.round(-Math.log2(view.scale / pixel))));
-    const isFirst = level === coarsest;
+    const isFirst = best === null;
     const search = {
       frameLevel: level,
       pictureLevel,
@@ -73,10 +77,18 @@ export function follow(
     const fits = refit(patches, corners, current, {
       threshold: FIT_THRESHOLD * pixel,
       leastCorrelation: FIT_CORRELATION,
-      cornerWeight: level === finest ? 0.05 : 0.5,
+      shape,
     });
-    if (!fits || !lookAt(corners, frame, current)) return best;
-    const { confidence, support } = supportOf(current, pixel);
+    const isSeen = fits && lookAt(corners, frame, current);
+    if (!isSeen && best) return best;
+    const { confidence, support } = isSeen ? supportOf(current, pixel) : NOTHING;
+    if (isFirst && level > finest && confidence < LEAST_CONFIDENCE) {
+      // A picture of fine texture alone shows nothing on a coarse level, or what misleads.
+      current.set(start);
+      lookAt(corners, frame, current);
+      continue;
+    }
+    if (!isSeen) return null;
     // Blur leaves nothing on the finest level; what the coarser one says then holds.
     if (best && confidence < GOOD && confidence < 0.7 * best.confidence) return best;
     best = { homography: current.slice(), confidence, support };

@@ -1,7 +1,6 @@
 /**
  * The homography that patches agree on, near a predicted one. Where patches cover a part of the target only, its
- * perspective is open; the corners of the prediction, moved as the patches say by a similarity, are then weak evidence
- * of their own.
+ * perspective is open; its shape before, moved as the patches say by a similarity, is then weak evidence of its own.
  */
 import { estimateModel } from "../geometry/robust/estimate.js";
 import { homographyModel } from "../geometry/robust/homography.js";
@@ -14,8 +13,14 @@ export interface RefitOptions {
   threshold: number;
   /** Patches of a lower correlation have no say. */
   leastCorrelation: number;
-  /** Weight of each predicted corner; a patch has 1. */
-  cornerWeight: number;
+  /** The target's shape before, where it is known. */
+  shape: Shape | null;
+}
+
+/** A target's shape in the frame before: a homography, and how far its corners move from frame to frame, in pixels. */
+export interface Shape {
+  homography: Float64Array;
+  change: number;
 }
 
 /** Patches that must agree at least. */
@@ -23,14 +28,24 @@ const LEAST_PATCHES = 6;
 /** Most samples of the robust estimation: most patches are right. */
 const MOST_SAMPLES = 300;
 const REFITS = 4;
+/** Correlations above this are all the same: noise of the camera. */
+const CLEAN_CORRELATION = 0.97;
 /** Tukey's constant, and the least scale of an error in thresholds: patches are no better. */
 const TUKEY = 4.685;
-const LEAST_SCALE = 0.1;
+const LEAST_SCALE = 0.03;
+
+/** The target is cut into so many parts each way; with these shares of them covered its shape counts not at all, or fully. */
+const PARTS = 4;
+const COVERED = 0.85;
+const HALF_COVERED = 0.5;
+/** Most that a corner of the shape counts. */
+const MOST_WEIGHT = 0.2;
 
 const points = new Float64Array(STRIDE * (MOST_PATCHES + 4));
 const errors = new Float64Array(MOST_PATCHES + 4);
 const weights = new Float64Array(MOST_PATCHES + 4);
 const sorted = new Float64Array(MOST_PATCHES);
+const precision = new Float64Array(MOST_PATCHES);
 const similarity = new Float64Array(4);
 const fitted = new Float64Array(9);
 
@@ -42,7 +57,7 @@ export function refit(
   patches: Patches,
   corners: ArrayLike<number>,
   homography: Float64Array,
-  { threshold, leastCorrelation, cornerWeight }: RefitOptions,
+  { threshold, leastCorrelation, shape }: RefitOptions,
 ): boolean {
   let count = 0;
   for (let i = 0; i < patches.count; i++) {
@@ -52,7 +67,10 @@ export function refit(
     points[at + 1] = patches.source[2 * i + 1];
     points[at + 2] = patches.found[2 * i];
     points[at + 3] = patches.found[2 * i + 1];
-    sorted[count - 1] = patches.correlation[i];
+    const correlation = Math.min(patches.correlation[i], CLEAN_CORRELATION);
+    sorted[count - 1] = correlation;
+    // Signal over noise: what half hides a patch moves it, and lowers its correlation.
+    precision[count - 1] = correlation ** 2 / (1 - correlation ** 2);
   }
   if (count < LEAST_PATCHES) return false;
   const pairs = points.subarray(0, STRIDE * count);
@@ -68,32 +86,75 @@ export function refit(
   fitted.set(found.model);
   const own = errors.subarray(0, count);
   homographyModel.squaredErrors(fitted, 0, pairs, own);
-  if (!writeSimilarity(patches, homography, pairs, own, threshold)) return false;
+  const ownWeights = weights.subarray(0, count);
+  for (let step = 0; step < REFITS; step++) {
+    writeWeights(own, threshold, ownWeights);
+    if (!homographyModel.fit(pairs, ownWeights, fitted, fitted)) return false;
+    homographyModel.squaredErrors(fitted, 0, pairs, own);
+  }
+  if (shape) keepShape(shape, corners, count, own, threshold);
+  homography.set(fitted);
+  return true;
+}
+
+/** Tukey's weights times each patch's precision; 1 in the mean of the inliers. */
+function writeWeights(squared: Float64Array, threshold: number, into: Float64Array): void {
+  const scale = TUKEY * Math.max(deviation(squared, threshold), LEAST_SCALE * threshold);
+  let total = 0;
+  let inliers = 0;
+  for (let i = 0; i < into.length; i++) {
+    const rest = 1 - squared[i] / (scale * scale);
+    into[i] = rest > 0 ? rest * rest * precision[i] : 0;
+    total += into[i];
+    if (rest > 0) inliers++;
+  }
+  for (let i = 0; i < into.length; i++) into[i] *= inliers / total;
+}
+
+/**
+ * Fits once more, with the corners of the shape as further pairs: the fewer parts of the target the patches cover, and
+ * the less its shape changes, the more they count.
+ */
+function keepShape(
+  { homography: h, change }: Shape,
+  corners: ArrayLike<number>,
+  count: number,
+  squared: Float64Array,
+  threshold: number,
+): void {
+  const open = Math.min(1, (COVERED - coveredShare(corners, count)) / (COVERED - HALF_COVERED));
+  if (!(open > 0)) return;
+  const pairs = points.subarray(0, STRIDE * count);
+  if (!writeSimilarity(h, pairs, squared, threshold)) return;
+  const noise = Math.max(deviation(squared, threshold), LEAST_SCALE * threshold);
+  const weight = open * Math.min(MOST_WEIGHT, (noise / change) ** 2);
   for (let k = 0; k < 4; k++) {
     const [x, y] = [corners[2 * k], corners[2 * k + 1]];
-    const w = homography[6] * x + homography[7] * y + homography[8];
-    const u = (homography[0] * x + homography[1] * y + homography[2]) / w;
-    const v = (homography[3] * x + homography[4] * y + homography[5]) / w;
+    const w = h[6] * x + h[7] * y + h[8];
+    const u = (h[0] * x + h[1] * y + h[2]) / w;
+    const v = (h[3] * x + h[4] * y + h[5]) / w;
     const at = STRIDE * (count + k);
     points[at] = x;
     points[at + 1] = y;
     points[at + 2] = similarity[0] * u - similarity[1] * v + similarity[2];
     points[at + 3] = similarity[1] * u + similarity[0] * v + similarity[3];
-    weights[count + k] = cornerWeight;
+    weights[count + k] = weight;
   }
-  const all = points.subarray(0, STRIDE * (count + 4));
-  const allWeights = weights.subarray(0, count + 4);
-  for (let step = 0; step < REFITS; step++) {
-    const scale = TUKEY * Math.max(deviation(own, threshold), LEAST_SCALE * threshold);
-    for (let i = 0; i < count; i++) {
-      const rest = 1 - own[i] / (scale * scale);
-      weights[i] = rest > 0 ? rest * rest : 0;
-    }
-    if (!homographyModel.fit(all, allWeights, fitted, fitted)) return false;
-    homographyModel.squaredErrors(fitted, 0, pairs, own);
+  homographyModel.fit(points.subarray(0, STRIDE * (count + 4)), weights.subarray(0, count + 4), fitted, fitted);
+}
+
+/** Share of the target's parts that have a patch with a weight. */
+function coveredShare(corners: ArrayLike<number>, count: number): number {
+  let parts = 0;
+  for (let i = 0; i < count; i++) {
+    if (weights[i] === 0) continue;
+    const column = Math.min(PARTS - 1, Math.floor((PARTS * points[STRIDE * i]) / corners[2]));
+    const row = Math.min(PARTS - 1, Math.floor((PARTS * points[STRIDE * i + 1]) / corners[5]));
+    parts |= 1 << (PARTS * row + column);
   }
-  homography.set(fitted);
-  return true;
+  let share = 0;
+  for (let k = 0; k < PARTS * PARTS; k++) share += (parts >> k) & 1;
+  return share / (PARTS * PARTS);
 }
 
 /** Standard deviation of a coordinate by the median of the errors within the threshold; 0 for none. */
@@ -103,14 +164,8 @@ function deviation(squared: Float64Array, threshold: number): number {
   return near === 0 ? 0 : Math.sqrt(sorted.subarray(0, near).sort()[near >> 1] / (2 * Math.LN2));
 }
 
-/** The similarity [a, b, tx, ty] (u → a·u − b·v + tx, v → b·u + a·v + ty) from inliers' predicted places to their own. */
-function writeSimilarity(
-  patches: Patches,
-  homography: Float64Array,
-  pairs: Float64Array,
-  squared: Float64Array,
-  threshold: number,
-): boolean {
+/** The similarity [a, b, tx, ty] (u → a·u − b·v + tx, v → b·u + a·v + ty) from inliers' places under `shape` to their own. */
+function writeSimilarity(shape: Float64Array, pairs: Float64Array, squared: Float64Array, threshold: number): boolean {
   let [n, mu, mv, mx, my] = [0, 0, 0, 0, 0];
   let [uu, ux, uy] = [0, 0, 0];
   // Two passes: means, then moments about them.
@@ -118,9 +173,9 @@ function writeSimilarity(
     for (let i = 0; i < squared.length; i++) {
       if (squared[i] > threshold * threshold) continue;
       const [x, y] = [pairs[STRIDE * i], pairs[STRIDE * i + 1]];
-      const w = homography[6] * x + homography[7] * y + homography[8];
-      const u = (homography[0] * x + homography[1] * y + homography[2]) / w;
-      const v = (homography[3] * x + homography[4] * y + homography[5]) / w;
+      const w = shape[6] * x + shape[7] * y + shape[8];
+      const u = (shape[0] * x + shape[1] * y + shape[2]) / w;
+      const v = (shape[3] * x + shape[4] * y + shape[5]) / w;
       const [px, py] = [pairs[STRIDE * i + 2], pairs[STRIDE * i + 3]];
       if (pass === 0) {
         n++;
@@ -137,7 +192,7 @@ function writeSimilarity(
     }
     if (n < LEAST_PATCHES) return false;
   }
-  if (!(uu > 0) || patches.count === 0) return false;
+  if (!(uu > 0)) return false;
   const [a, b] = [ux / uu, uy / uu];
   similarity[0] = a;
   similarity[1] = b;

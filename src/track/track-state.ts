@@ -8,9 +8,14 @@ import type { PatchSource } from "./patches.js";
 import { homographyOfCorners, projectInto } from "./plane.js";
 import { planarPose } from "./pose.js";
 import type { Pyramid } from "./pyramid.js";
+import type { Shape } from "./refit.js";
 import { patchSource, type Target } from "./target.js";
 import type { TargetState, TrackedTarget, TrackerOptions } from "./types.js";
 
+/** Least and first change of a shape from frame to frame, in pixels of a corner, and what is left of it a frame later. */
+const LEAST_CHANGE = 0.15;
+const MOST_CHANGE = 4;
+const CHANGE_LEFT = 0.85;
 /** A predicted target of which the frame shows less than this share has left it. */
 const LEFT = 0.25;
 
@@ -30,6 +35,8 @@ export class TrackState {
   private readonly now = new Float64Array(8);
   private readonly before = new Float64Array(8);
   private hasSpeed = false;
+  /** How far corners move from frame to frame beside turning, moving and growing, in pixels: now or lately. */
+  private change = MOST_CHANGE;
   private confidence = 0;
   private seenFrames = 0;
   private missedFrames = 0;
@@ -78,6 +85,7 @@ export class TrackState {
   find(found: Followed): void {
     // What was lost for a moment goes on; its filter need not begin anew.
     this.hasSpeed = false;
+    this.change = MOST_CHANGE;
     this.place(found);
   }
 
@@ -86,6 +94,12 @@ export class TrackState {
     this.before.set(this.now);
     this.hasSpeed = this.missedFrames === 0;
     this.place(found);
+    this.change = Math.max(LEAST_CHANGE, CHANGE_LEFT * this.change, shapeChange(this.before, this.now));
+  }
+
+  /** Its shape in the last frame. */
+  get shape(): Shape | null {
+    return this.homography && { homography: this.homography, change: this.change };
   }
 
   private place({ homography, confidence }: Followed): void {
@@ -151,4 +165,24 @@ export class TrackState {
       confidence: this.confidence,
     };
   }
+}
+
+/** Root mean square distance of four corners from where the best similarity takes those before. */
+function shapeChange(before: Float64Array, now: Float64Array): number {
+  let [bx, by, nx, ny] = [0, 0, 0, 0];
+  for (let k = 0; k < 8; k += 2) {
+    bx += before[k] / 4;
+    by += before[k + 1] / 4;
+    nx += now[k] / 4;
+    ny += now[k + 1] / 4;
+  }
+  let [square, along, across, all] = [0, 0, 0, 0];
+  for (let k = 0; k < 8; k += 2) {
+    const [ux, uy, vx, vy] = [before[k] - bx, before[k + 1] - by, now[k] - nx, now[k + 1] - ny];
+    square += ux * ux + uy * uy;
+    along += ux * vx + uy * vy;
+    across += ux * vy - uy * vx;
+    all += vx * vx + vy * vy;
+  }
+  return Math.sqrt(Math.max(0, all - (along * along + across * across) / square) / 4);
 }

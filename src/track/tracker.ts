@@ -192,7 +192,7 @@ class PatchTracker implements Tracker {
   private followOn(state: TrackState, pyramid: Pyramid): void {
     const { source, corners } = state;
     const seen = (start: Float64Array | null, radius: number) => {
-      const found = start && follow(source, corners, pyramid, start, radius);
+      const found = start && follow(source, corners, pyramid, start, radius, state.shape);
       return found && found.confidence >= SEEN_CONFIDENCE && found.support >= SEEN_SUPPORT ? found : null;
     };
     const found = seen(state.predicted(), RADIUS) ?? seen(state.homography, WIDE_RADIUS);

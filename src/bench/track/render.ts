@@ -48,10 +48,15 @@ export function mipImage(image: Image): MipImage {
 export function renderFrame(scene: FrameScene): Image {
   const { width, height, background, picture, cover, gain, noise, seed, samples } = scene;
   const sum = new Float32Array(3 * width * height);
+  // A rank-1 lattice in the pixel about its centre; moments in another order, so that place and time do not go together.
+  const lattice = (step: number) => {
+    const places = Array.from({ length: samples }, (_, k) => (k * step) % 1);
+    const mean = places.reduce((total, place) => total + place, 0) / samples;
+    return places.map((place) => place - mean);
+  };
+  const [across, down] = [lattice(0.754877666), lattice(0.569840296)];
   for (let k = 0; k < samples; k++) {
-    // A rank-1 lattice in the pixel; moments in another order, so that place and time do not go together.
-    const dx = ((k * 0.754877666) % 1) - 0.5;
-    const dy = ((k * 0.569840296) % 1) - 0.5;
+    const [dx, dy] = [across[k], down[k]];
     const time = (((k * 5) % samples) + 0.5) / samples;
     const behind = sampler(background, time, width, height);
     const front = picture && sampler(picture, time, width, height);

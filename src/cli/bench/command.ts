@@ -8,6 +8,7 @@ import { addBenchDownload } from "./download.js";
 import type { HpatchesFlags } from "./hpatches.js";
 import type { PoseFlags } from "./pose.js";
 import type { PublishedFlags } from "./published.js";
+import type { TrackBenchFlags } from "./track.js";
 import type { VerdictFlags } from "./verdict.js";
 
 /** Folder of everything that is kept, unless said otherwise. */
@@ -27,12 +28,14 @@ Examples:
   strata bench compare strata-s orb
   strata bench pose --data scenes --method strata-s --method orb
   strata bench published
+  strata bench track --photos photos/
   strata bench verdict --photos photos/ --into runs/s/model`,
     );
   addHpatches(bench, context, done);
   addCompare(bench, context, done);
   addPose(bench, context, done);
   addPublished(bench, context, done);
+  addTrackBench(bench, context, done);
   addVerdict(bench, context, done);
   addBenchDownload(bench, context, done);
 }
@@ -190,6 +193,33 @@ Examples:
     .action(async (flags: PublishedFlags) => {
       const { publishedCommand } = await import("./published.js");
       done(await publishedCommand(flags, commandLine(bench), context));
+    });
+}
+
+function addTrackBench(bench: Command, context: Context, done: (code: number) => void): void {
+  const command = bench
+    .command("track")
+    .description("Measure the tracker on rendered videos of photographs, whose truth is known.")
+    .optionsGroup("What is measured:")
+    .requiredOption("--photos <dir>", "photographs, of which pictures and backgrounds are taken")
+    .option("--videos <n>", "videos of 1014 frames", numberOf("--videos", { min: 1, max: 1000, integer: true }), 3)
+    .option("--seed <n>", "seed of the first video", numberOf("--seed", SEEDS), 0)
+    .optionsGroup("Output:")
+    .option("--json", "print everything as JSON")
+    .option("--quiet", "print errors only");
+  addExtractionOptions(command)
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+A frame counts where it shows at least half of the picture, 120 px large or more, tilted by at most 50°.
+
+Example:
+  strata bench track --photos photos/val --videos 1`,
+    )
+    .action(async (flags: TrackBenchFlags) => {
+      const { trackBenchCommand } = await import("./track.js");
+      done(await trackBenchCommand(flags, context));
     });
 }
 

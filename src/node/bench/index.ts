@@ -38,3 +38,4 @@ export {
   type Sequences,
   type SequencesOptions,
 } from "./sequences.js";
+export { type TrackedVideos, type TrackVideosOptions, trackVideos } from "./track-videos.js";

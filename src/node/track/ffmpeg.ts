@@ -1,6 +1,5 @@
 /** Frames of videos, in and out, by the program ffmpeg where it is installed. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { FormatError, IoError, LimitError, UnsupportedError } from "../../errors.js";
 import type { Image } from "../../image/image.js";
@@ -151,7 +150,8 @@ export function openVideoWriter(
           `${target}: frames of a video have one size; got ${image.width}×${image.height} after ${width}×${height}. Write into a folder instead`,
         );
       }
-      if (!input.write(image.data)) await Promise.race([once(input, "drain"), ended]);
+      if (input.write(image.data)) return;
+      await Promise.race([new Promise((resolve) => input.once("drain", resolve)), ended]);
     },
     async close() {
       input.end();

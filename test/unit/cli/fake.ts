@@ -24,6 +24,8 @@ export interface Fake {
   session?: ExtractorInfo["session"];
   /** After this many images in a run the user presses Ctrl-C; default never. */
   interruptAfter: number;
+  /** Other features than the one keypoint. */
+  features?: (image: Image) => FloatFeatures;
   /** Called with each image before its features are made; may throw. */
   onImage?: (image: Image) => void;
   run(...argv: string[]): Promise<{ code: number; out: string; err: string }>;
@@ -52,7 +54,7 @@ export function fakeStrata(): Fake {
                 fake.onImage?.(image);
                 inRun++;
                 fake.extracted++;
-                return onePoint(image);
+                return (fake.features ?? onePoint)(image);
               },
               extractBatch: async (images) => images.map(onePoint),
               dispose: async () => {

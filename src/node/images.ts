@@ -6,6 +6,7 @@
  * sharp is loaded at the first use, not at import (that takes a tenth of a second, which `strata --help` need not pay).
  */
 
+import { createRequire } from "node:module";
 import { extname } from "node:path";
 import type { Sharp } from "sharp";
 import { checkText } from "../check.js";
@@ -39,17 +40,21 @@ let loaded: Promise<typeof import("sharp").default> | undefined;
 
 /** sharp, set up once: no cache of opened files (each image is used once), one thread (the network needs the others). */
 function loadSharp(): Promise<typeof import("sharp").default> {
-  loaded ??= import("sharp").then(
-    ({ default: sharp }) => {
-      sharp.cache(false);
-      sharp.concurrency(1);
-      return sharp;
-    },
-    (cause: unknown) => {
-      throw new UnsupportedError("images cannot be read: the library sharp does not load on this machine", { cause });
-    },
-  );
+  loaded ??= requireSharp();
   return loaded;
+}
+
+async function requireSharp(): Promise<typeof import("sharp").default> {
+  let sharp: typeof import("sharp").default;
+  try {
+    // Its CommonJS form: importing the other one takes .15 s of processor time in place of .06.
+    sharp = createRequire(import.meta.url)("sharp");
+  } catch (cause) {
+    throw new UnsupportedError("images cannot be read: the library sharp does not load on this machine", { cause });
+  }
+  sharp.cache(false);
+  sharp.concurrency(1);
+  return sharp;
 }
 
 /**

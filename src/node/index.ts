@@ -56,5 +56,5 @@ export { type HlocStoreOptions, hlocStore } from "./stores/hloc.js";
 export type { FeatureStore, ImageFailure, NamedImage, StoredRun } from "./stores/store.js";
 export { type FrameSource, type NamedFrame, openFrames } from "./track/frames.js";
 export { type LoadTargetOptions, loadTarget } from "./track/load-target.js";
-export { type FrameRecord, frameRecord, type TrackFramesOptions, trackFrames } from "./track/track-frames.js";
+export { type FrameRecord, type TrackFramesOptions, trackFrames } from "./track/track-frames.js";
 export { nodeRuntime };

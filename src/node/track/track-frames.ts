@@ -1,8 +1,10 @@
 /** A tracker over the frames of a folder or a video: a record per frame, and the frames with outlines drawn into them. */
 import { rename, rm } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
+import { checkFunction, wrong } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Image } from "../../image/image.js";
+import { checkNumber, withDefaults } from "../../options.js";
 import { drawOutline } from "../../track/draw.js";
 import type { Tracker } from "../../track/tracker.js";
 import type { TrackedFrame } from "../../track/types.js";
@@ -62,7 +64,16 @@ export async function trackFrames(
   source: FrameSource,
   options: TrackFramesOptions = {},
 ): Promise<number> {
-  const { rate = 30, out, onFrame, signal } = options;
+  const where = "trackFrames";
+  if (typeof tracker?.process !== "function") throw wrong(where, "the tracker", "one of createTracker", tracker);
+  if (typeof source?.frames !== "function") throw wrong(where, "the source", "one of openFrames", source);
+  const { rate, out, onFrame, signal } = withDefaults<TrackFramesOptions & { rate: number }>(
+    where,
+    { rate: 30, out: undefined, onFrame: undefined, signal: undefined },
+    options,
+  );
+  checkNumber(where, "rate", rate, { min: 0.001, max: 10_000 });
+  if (onFrame !== undefined) checkFunction(where, '"onFrame"', onFrame);
   const writer = out === undefined ? null : await openFrameWriter(out, rate);
   let frames = 0;
   try {

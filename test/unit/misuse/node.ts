@@ -130,6 +130,13 @@ export const NODE: Table = {
     optional: 3,
     also: { "3.ratio": "null" },
   }),
+  loadTarget: () => ({ args: [at("none.strata"), async () => extractor], refused: true }),
+  openFrames: () => ({ args: [at("image.ppm")] }),
+  trackFrames: () => ({
+    args: [{ process: async () => ({}) }, { count: 0, async *frames() {} }, { rate: 30 }],
+    optional: 2,
+    opaque: ["0", "1"],
+  }),
   modelInformation: () => ({ args: ["strata-s"] }),
   openExtractor: () => ({
     args: [{ model, maxFeatures: 10, threads: 1 }],

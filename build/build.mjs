@@ -1,5 +1,5 @@
 // `npm run build`: dist/ by the TypeScript compiler (its options may follow), then the graphs of the models that ship,
-// then the command line in few files.
+// the scripts of the workers of pages, and the command line in few files.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -10,4 +10,5 @@ const { status } = spawnSync(process.execPath, [tsc, "-p", project, ...process.a
 if (status !== 0) process.exit(status ?? 1);
 
 await import("./prepare.mjs");
+await import("./web.mjs");
 await import("./bundle.mjs");

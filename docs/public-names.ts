@@ -16,6 +16,7 @@ const DOORS = [
   { door: "./node", file: "src/node/index.ts", holds: "src/index.ts" },
   { door: "./web", file: "src/web/index.ts", holds: "src/index.ts" },
   { door: "./track", file: "src/track/index.ts" },
+  { door: "./three", file: "src/web/three/index.ts" },
   { door: "./train", file: "src/train/index.ts" },
   { door: "./train in Node", file: "src/node/train/index.ts", holds: "src/train/index.ts" },
   { door: "./bench", file: "src/bench/index.ts" },

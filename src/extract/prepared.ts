@@ -14,6 +14,9 @@ const CODE: string = "";
 /** Whether graphs were prepared for this code. */
 export const hasPrepared = (): boolean => CODE !== "";
 
+/** The code that graphs were prepared with; "" from source. */
+export const preparedCode = (): string => CODE;
+
 /** What a graph of the model has to be made of (beside the options, which the reading knows). */
 export function preparedKey({ model, config }: OpenedModel): GraphKey {
   return { version: CODE, weights: model.sha256, configuration: JSON.stringify(config) };

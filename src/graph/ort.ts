@@ -27,16 +27,18 @@ export interface OpenRequest {
   options: InferenceSession.SessionOptions;
   /** Throws where the wanted backend is known not to be there, before the runtime is asked. */
   check?: () => void | Promise<void>;
+  /** How the wanted backend is asked for; default: by its name. */
+  provider?: InferenceSession.ExecutionProviderConfig;
 }
 
 /** A session on the wanted backend, or on the fallback with the reason in its info. */
 export async function openOrtSession(ort: OrtModule, request: OpenRequest): Promise<Session> {
   const { runtime, model, wanted, fallback, threads, writesInto, options, check } = request;
-  const create = (providers: Backend[]) =>
+  const create = (providers: InferenceSession.ExecutionProviderConfig[]) =>
     ort.InferenceSession.create(model, { ...options, executionProviders: providers });
   const plain = async () => {
     try {
-      return await create([fallback]);
+      return await create([wanted === fallback ? (request.provider ?? fallback) : fallback]);
     } catch (error) {
       const limit = asLimit(error);
       if (limit !== error) throw limit;
@@ -47,7 +49,11 @@ export async function openOrtSession(ort: OrtModule, request: OpenRequest): Prom
     return new OrtSession(ort, writesInto, await plain(), { runtime, backend: fallback, threads });
   try {
     await check?.();
-    return new OrtSession(ort, writesInto, await create([wanted, fallback]), { runtime, backend: wanted, threads });
+    return new OrtSession(ort, writesInto, await create([request.provider ?? wanted, fallback]), {
+      runtime,
+      backend: wanted,
+      threads,
+    });
   } catch (error) {
     const reason = `${wanted} is not to be had here (${firstLine(error)}); using ${fallback}`;
     return new OrtSession(ort, writesInto, await plain(), { runtime, backend: fallback, threads, fallback: reason });

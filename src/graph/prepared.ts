@@ -27,6 +27,8 @@ export interface Account {
   /** Stored inputs by their path, and the names that the graph has for them. */
   weights: { path: string; name: string; shape: readonly number[] }[];
   stats: CompileStats;
+  /** What the caller wants to find again beside the graph. */
+  notes?: unknown;
 }
 
 /** The account's name among the model's metadata. */
@@ -48,6 +50,15 @@ export function writePrepared(model: Uint8Array, account: Account): Uint8Array {
     ...field(FIELD.metadata, [...field(FIELD.key, [encodeUtf8(ACCOUNT)]), ...field(FIELD.value, [value])]),
   ]);
 }
+
+/** The same graph with notes of the caller's beside it. */
+export function withNotes(where: string, file: Uint8Array, notes: unknown): Uint8Array {
+  const { model, account } = readAccount(where, file);
+  return writePrepared(model, { ...account, notes });
+}
+
+/** Those notes; undefined where there are none. */
+export const notesOf = (where: string, file: Uint8Array): unknown => readAccount(where, file).account.notes;
 
 /** A session over a prepared graph as a function; a FormatError says why a file does not fit `key` and `inputs`. */
 export async function openPrepared(

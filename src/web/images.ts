@@ -1,5 +1,5 @@
 /** Images in a browser: whatever it can decode, as 8-bit RGB with the orientation applied. */
-import { FormatError, IoError, OptionError, UnsupportedError } from "../errors.js";
+import { FormatError, IoError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image, newPixels } from "../image/image.js";
 import { isPnm, readPnm } from "../image/pnm.js";
 import { knownKind } from "../image/sniff.js";
@@ -14,7 +14,9 @@ export type ImageSource =
   | URL
   | string
   | ImageBitmap
+  | VideoFrame
   | HTMLImageElement
+  | SVGImageElement
   | HTMLCanvasElement
   | OffscreenCanvas
   | HTMLVideoElement
@@ -27,23 +29,72 @@ export interface LoadImageOptions {
 }
 
 /**
- * An image from a file, an address, an element or a bitmap. Transparency is laid on white. FormatError for what the browser
- * cannot decode, UnsupportedError where that is a kind of file that is known, LimitError for too many pixels, IoError for an
- * address that gives nothing, OptionError for what is no image.
+ * An image from a file, an address, an element, a frame or a bitmap. Transparency is laid on white. FormatError for what the browser
+ * cannot decode, UnsupportedError where that is a kind of file that is known, LimitError for too many pixels, ShapeError
+ * for a frame without pixels, IoError for an address that gives nothing, OptionError for what is no image.
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<Image> {
   const { pixelLimit } = withDefaults("loadImage", { pixelLimit: DEFAULT_PIXEL_LIMIT }, options);
   const file = await fileOf(source);
   if (file?.length === 0) throw new FormatError("loadImage: the file is empty");
   if (file && isPnm(file)) return readPnm(file, { pixelLimit });
-  const bitmap = await (file ? decodeFile(file, source) : decode(source as Drawable));
+  // What holds pixels that nobody changes is drawn as it is, everything else as it is now.
+  const still = !file && isStill(source);
+  if (!file) checkFrame("loadImage", source as Drawable);
+  const drawn = still ? source : await (file ? decodeFile(file, source) : bitmapOf(source as Drawable));
   try {
-    const { width, height } = bitmap;
+    const [width, height] = frameSize(drawn) as [number, number];
     checkPixelLimit("loadImage", width, height, pixelLimit);
-    return rgbOf(bitmap);
+    return rgbOf(drawn, width, height);
   } finally {
-    bitmap.close();
+    if (!still) (drawn as ImageBitmap).close();
   }
+}
+
+/** Whether these are pixels already: a plain object, whatever is right or wrong with it. */
+export const isPixels = (source: unknown): source is Image =>
+  Object.prototype.toString.call(source) === "[object Object]" && "data" in (source as object);
+
+/** Classes of the DOM that not every place has: a worker has no elements, and older browsers no VideoFrame. */
+interface Drawables {
+  VideoFrame: VideoFrame;
+  ImageBitmap: ImageBitmap;
+  HTMLVideoElement: HTMLVideoElement;
+  HTMLCanvasElement: HTMLCanvasElement;
+  OffscreenCanvas: OffscreenCanvas;
+  ImageData: ImageData;
+}
+
+function isA<N extends keyof Drawables>(name: N, source: unknown): source is Drawables[N] {
+  const Class = (globalThis as unknown as Record<string, unknown>)[name];
+  return typeof Class === "function" && source instanceof Class;
+}
+
+/** Whether it holds pixels that nobody changes. */
+export const isStill = (source: unknown): source is ImageBitmap | VideoFrame =>
+  isA("ImageBitmap", source) || isA("VideoFrame", source);
+
+/** Pixels across and down of what is drawn with a size of its own; null for other things. */
+function frameSize(source: unknown): [number, number] | null {
+  if (isA("VideoFrame", source)) return [source.displayWidth, source.displayHeight];
+  if (isA("HTMLVideoElement", source)) return [source.videoWidth, source.videoHeight];
+  const sized = (["ImageBitmap", "HTMLCanvasElement", "OffscreenCanvas", "ImageData"] as const).some((name) =>
+    isA(name, source),
+  );
+  return sized ? [(source as ImageBitmap).width, (source as ImageBitmap).height] : null;
+}
+
+/** Throws a ShapeError for a frame without pixels, with what may be the reason. */
+export function checkFrame(where: string, source: Exclude<ImageSource, string>): void {
+  const size = frameSize(source);
+  if (!size || (size[0] > 0 && size[1] > 0)) return;
+  const closed = isStill(source);
+  const reason = closed
+    ? "it was closed or given away before"
+    : size.every((edge) => edge === 0) && "videoWidth" in source
+      ? 'the video has no picture yet; wait for its event "loadeddata"'
+      : "give it a size before it is drawn on";
+  throw new ShapeError(`${where}: a frame of ${size[0]}×${size[1]} pixels has nothing to read: ${reason}`);
 }
 
 type Drawable = Exclude<ImageSource, string | URL | ArrayBuffer | DataView | Uint8Array>;
@@ -72,7 +123,7 @@ async function fileOf(source: ImageSource): Promise<Uint8Array<ArrayBuffer> | nu
 
 async function decodeFile(file: Uint8Array<ArrayBuffer>, source: ImageSource): Promise<ImageBitmap> {
   try {
-    return await decode(source instanceof Blob ? source : new Blob([file]));
+    return await bitmapOf(source instanceof Blob ? source : new Blob([file]));
   } catch (cause) {
     const what = knownKind(file);
     if (what) throw new UnsupportedError(`loadImage: ${what} is not read here; save it as PNG or JPEG`, { cause });
@@ -80,7 +131,8 @@ async function decodeFile(file: Uint8Array<ArrayBuffer>, source: ImageSource): P
   }
 }
 
-async function decode(source: Drawable): Promise<ImageBitmap> {
+/** What is drawn now, as a bitmap of its own. */
+export async function bitmapOf(source: Drawable): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(source, { imageOrientation: "from-image" });
   } catch (cause) {
@@ -93,9 +145,8 @@ async function decode(source: Drawable): Promise<ImageBitmap> {
 /** Pixels that are on a canvas at once: its memory, and that of what is read from it, is four bytes for each. */
 const BAND_PIXELS = 2 ** 22;
 
-/** The colours of a bitmap, on white where it is transparent; band by band. */
-function rgbOf(bitmap: ImageBitmap): Image {
-  const { width, height } = bitmap;
+/** The colours of a bitmap or frame, on white where it is transparent; band by band. */
+function rgbOf(bitmap: ImageBitmap | VideoFrame, width: number, height: number): Image {
   const rows = Math.min(height, Math.max(1, Math.floor(BAND_PIXELS / width)));
   const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
   if (!context) throw new FormatError("loadImage: this browser gives no 2-D canvas to read pixels from");

@@ -5,6 +5,18 @@ import { webRuntime } from "./runtime.js";
 setDefaultRuntime(webRuntime);
 
 export * from "../index.js";
-export { type OpenOptions, openExtractor } from "./extractor.js";
+export type { BackendChoice, WebBackend } from "./backend.js";
+export { type Camera, type CameraFrame, type CameraOptions, camera } from "./camera.js";
+export {
+  type OpenOptions,
+  openExtractor,
+  type WebExtractOptions,
+  type WebExtractor,
+  type WebExtractorInfo,
+} from "./extractor.js";
+export { type FrameReader, frameReader } from "./frames.js";
 export { type ImageSource, type LoadImageOptions, loadImage } from "./images.js";
-export { setWasmPaths, webRuntime } from "./runtime.js";
+export type { ModelProgress } from "./model-files.js";
+export { webRuntime } from "./runtime.js";
+export { setWasmPaths } from "./sessions.js";
+export { SHIPPED_MODELS, type ShippedModel } from "./shipped.js";

@@ -1,11 +1,11 @@
 /** What runs inside the page: imported there by the tests, never in Node. Results are plain, so that they can cross. */
 import { drawDemoPair } from "../../demo/draw.js";
-import { loadImage, matchFeatures, openExtractor, verifyMatches } from "../../src/web/index.js";
+import { compile, loadImage, matchFeatures, openExtractor, verifyMatches } from "../../src/web/index.js";
 
 /** Features of the drawn pair's first image, and what matching the pair gives. */
 export async function extractPair(maxFeatures: number) {
   const images = drawDemoPair(7);
-  const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures });
+  const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures, compile });
   const [a, b] = await extractor.extractBatch([images.a, images.b]);
   const matches = await matchFeatures(a, b);
   const { matrix } = await verifyMatches(a, b, matches);
@@ -27,7 +27,7 @@ export async function extractInTiles() {
   const { a } = drawDemoPair(7);
   const found = [];
   for (const tilePixels of [10 ** 6, 100_000]) {
-    const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures: 500, tilePixels });
+    const extractor = await openExtractor({ model: "/models/strata-s/", maxFeatures: 500, tilePixels, compile });
     const { count, keypoints, scores, descriptors } = await extractor.extract(a);
     found.push({ count, keypoints: [...keypoints], scores: [...scores], descriptors: [...descriptors] });
     await extractor.dispose();

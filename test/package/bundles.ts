@@ -9,29 +9,35 @@ import * as esbuild from "esbuild";
 import { build } from "vite";
 import webpack from "webpack";
 
-/** What a page of two photographs needs. `bundled`: with the model by `?url`, as Vite and others have it. */
-const PAGE = (bundled: boolean) => `
-import { loadImage, matchFeatures, openExtractor, setWasmPaths, verifyMatches } from "strata-features/web";
-${
-  bundled
-    ? `import weights from "strata-features/models/strata-xs/model.safetensors?url";
-import config from "strata-features/models/strata-xs/config.json?url";
-import graph from "strata-features/models/strata-xs/graph.onnx?url";
-const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
-const model = async () => ({ weights: await bytes(weights), config: await bytes(config), graph: await bytes(graph) });`
-    : `const model = async () => "/node_modules/strata-features/models/strata-xs/";`
-}
+/**
+ * What a page does that matches two photographs and tracks the first of them in the second. `model`: by name where the
+ * bundler copies files, else the address of its folder.
+ */
+const PAGE = (model: string) => `
+import { frameReader, loadImage, matchFeatures, openExtractor, setWasmPaths, verifyMatches } from "strata-features/web";
+import { compileTarget, createTracker } from "strata-features/track";
 globalThis.matchPair = async (a, b, wasm) => {
   if (wasm) setWasmPaths(wasm);
-  const extractor = await openExtractor({ model: await model(), maxFeatures: 500 });
-  const [first, second] = [await extractor.extract(await loadImage(a)), await extractor.extract(await loadImage(b))];
-  const matches = await matchFeatures(first, second);
+  const extractor = await openExtractor({ model: ${JSON.stringify(model)}, maxFeatures: 500 });
+  const [first, second] = [await extractor.extract(a), await extractor.extract(await loadImage(b))];
+  const matches = await matchFeatures(first, second, { runtime: null });
   const { matrix, inliers } = await verifyMatches(first, second, matches);
-  const { graph, session } = extractor.info;
+  const target = await compileTarget(await loadImage(a), extractor);
+  const tracker = createTracker({ targets: [target], extractor });
+  const bitmap = await createImageBitmap(await (await fetch(b)).blob());
+  const frame = frameReader(bitmap.width).read(bitmap);
+  const { targets } = await tracker.process(frame);
+  const { graph, session, worker, choice } = extractor.info;
   await extractor.dispose();
-  return { counts: [first.count, second.count], matches: matches.count, inliers: inliers.length, matrix: matrix && Array.from(matrix), graph, backend: session.backend };
+  return {
+    counts: [first.count, second.count], matches: matches.count, inliers: inliers.length,
+    matrix: matrix && Array.from(matrix), graph, backend: session.backend, worker, checked: choice.checked, state: targets[0].state,
+  };
 };
 `;
+
+/** Where a server of the folder has the model. */
+const FOLDER = "/node_modules/strata-features/models/strata-xs/";
 
 const HTML = (script: string) =>
   `<!doctype html><title>strata</title><link rel=icon href=data:,><script type=module src="${script}"></script>`;
@@ -46,7 +52,7 @@ export interface Bundle {
 /** Bundles the page in the folder; errors and warnings of the bundler, but those it always has, are failures. */
 export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
   async Vite(folder) {
-    writeFileSync(join(folder, "vite-entry.js"), PAGE(true));
+    writeFileSync(join(folder, "vite-entry.js"), PAGE("strata-xs"));
     writeFileSync(join(folder, "vite.html"), HTML("./vite-entry.js"));
     const outDir = join(folder, "out-vite");
     await build({
@@ -56,7 +62,7 @@ export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
     return { page: "/out-vite/vite.html" };
   },
   async "webpack 5"(folder) {
-    writeFileSync(join(folder, "webpack-entry.mjs"), PAGE(false));
+    writeFileSync(join(folder, "webpack-entry.mjs"), PAGE("strata-xs"));
     const path = join(folder, "out-webpack");
     await new Promise<void>((resolve, reject) => {
       webpack(
@@ -72,7 +78,7 @@ export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
     return { page: "/out-webpack/index.html" };
   },
   async esbuild(folder) {
-    writeFileSync(join(folder, "esbuild-entry.mjs"), PAGE(false));
+    writeFileSync(join(folder, "esbuild-entry.mjs"), PAGE(FOLDER));
     const options = { bundle: true, format: "esm", splitting: true, minify: true, logLevel: "silent" } as const;
     const outdir = join(folder, "out-esbuild");
     await esbuild.build({ ...options, absWorkingDir: folder, entryPoints: ["esbuild-entry.mjs"], outdir });
@@ -89,16 +95,24 @@ const TYPES: Record<string, string> = {
   json: "application/json",
 };
 
+export interface Taken {
+  scripts: number;
+  runtime: number;
+  model: number;
+  texts: string[];
+}
+
 export interface Files {
   address: string;
-  /** Bytes of the scripts that were asked for since the last call, as gzip has them. */
-  scripts(): number;
+  /** What was asked for since the last call: bytes as gzip has them, and the texts of scripts. */
+  taken(): Taken;
   close(): Promise<void>;
 }
 
 /** Serves a folder on loopback. */
 export async function serveFolder(folder: string): Promise<Files> {
-  let scripts = 0;
+  const none = (): Taken => ({ scripts: 0, runtime: 0, model: 0, texts: [] });
+  let taken = none();
   const server: Server = createServer((request, response) => {
     const path = join(folder, normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname)));
     if (!path.startsWith(folder) || !existsSync(path) || !statSync(path).isFile()) {
@@ -107,16 +121,20 @@ export async function serveFolder(folder: string): Promise<Files> {
     }
     const bytes = readFileSync(path);
     const ending = path.slice(path.lastIndexOf(".") + 1);
-    if (TYPES[ending] === "text/javascript") scripts += gzipSync(bytes).length;
+    const kind = TYPES[ending] === "text/javascript" ? "scripts" : ending === "wasm" ? "runtime" : "model";
+    if (kind !== "model" || /(model|graph|config)[^/]*\.(safetensors|onnx|json)$/.test(path)) {
+      taken[kind] += gzipSync(bytes).length;
+    }
+    if (kind === "scripts") taken.texts.push(bytes.toString());
     response.writeHead(200, { "Content-Type": TYPES[ending] ?? "application/octet-stream" }).end(bytes);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    scripts() {
-      const sum = scripts;
-      scripts = 0;
-      return sum;
+    taken() {
+      const last = taken;
+      taken = none();
+      return last;
     },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };

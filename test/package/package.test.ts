@@ -127,8 +127,12 @@ describe("doors", () => {
   });
 });
 
-/** Most bytes of scripts that a page loads to extract, match and verify, compressed, without the runtime's WASM. */
-const SCRIPTS = 150_000;
+/**
+ * Most bytes, compressed, that a page loads to match and to track; of scripts with a bundler that copies workers, and with
+ * one whose worker comes as a text. The tracker's search loads the runtime in the page as well, once more. The model is
+ * strata-xs.
+ */
+const LIMITS = { scripts: 145_000, withText: 210_000, runtime: 7_600_000, model: 420_000 };
 
 describeBrowser("bundles in Chromium", () => {
   it.each(Object.entries(BUNDLERS))("%s makes one without configuration, and it runs", async (name, bundle) => {
@@ -147,16 +151,28 @@ describeBrowser("bundles in Chromium", () => {
         matrix: number[];
         graph: unknown;
         backend: string;
+        worker: object;
+        checked: boolean;
+        state: string;
       };
       expect(result.graph).toEqual({ prepared: true });
       expect(result.backend).toBe("wasm");
+      expect(result.worker).toEqual({ used: true });
+      expect(result.checked).toBe(true);
+      expect(result.state).toBe("found");
       expect(result.matches).toBeGreaterThan(50);
       expect(cornerError(result.matrix, pair.truth, [pair.a.width, pair.a.height])).toBeLessThan(2);
       expect(errors).toEqual([]);
-      const bytes = files.scripts();
-      console.log(`${name}: ${(bytes / 1000).toFixed(0)} kB of scripts`);
-      expect(bytes).toBeGreaterThan(10_000);
-      expect(bytes).toBeLessThan(SCRIPTS);
+      const { scripts, runtime, model, texts } = files.taken();
+      const kB = [scripts, runtime, model].map((bytes) => (bytes / 1000).toFixed(0));
+      console.log(`${name}: ${kB[0]} kB of scripts, ${kB[1]} of the runtime, ${kB[2]} of the model`);
+      expect(scripts).toBeGreaterThan(10_000);
+      expect(scripts).toBeLessThan(wasm ? LIMITS.withText : LIMITS.scripts);
+      expect(runtime).toBeGreaterThan(10_000);
+      expect(runtime).toBeLessThan(LIMITS.runtime);
+      expect(model).toBeLessThan(LIMITS.model);
+      // Neither what traces nor OpenCV is in what the page loads.
+      for (const text of texts) expect(/makeJaxpr|jax-js|findHomography|TensorProto/.test(text)).toBe(false);
     } finally {
       await browser.close();
       await files.close();

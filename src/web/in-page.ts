@@ -1,0 +1,26 @@
+/** An extractor in the page itself: loaded where there is no worker, or none is wanted. */
+import { untilAborted } from "../abort.js";
+import type { FloatFeatures } from "../features.js";
+import type { Image } from "../image/image.js";
+import { type ImageSource, isPixels, loadImage } from "./images.js";
+import { type LocalContext, type LocalOptions, openLocal } from "./local.js";
+
+export async function openInPage(options: LocalOptions, context: LocalContext) {
+  const local = await openLocal(options, context);
+  return {
+    info: local.info,
+    options: local.options,
+    dispose: () => local.dispose(),
+    async extractBatch(
+      sources: readonly (Image | ImageSource)[],
+      { signal }: { signal?: AbortSignal } = {},
+    ): Promise<FloatFeatures[]> {
+      const images: Image[] = [];
+      for (const source of sources) {
+        images.push(isPixels(source) ? source : await loadImage(source));
+        signal?.throwIfAborted();
+      }
+      return untilAborted(local.extractBatch(images), signal);
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** The script worker-jspi.js as a text; the build puts it here (build/web.mjs). Empty from source. */
+export const SCRIPT: string = "";

@@ -1,0 +1,186 @@
+/** A three.js scene on a poster that the fake camera sees, with the newest and the oldest three.js that is served. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as esbuild from "esbuild";
+import { afterAll, expect, it } from "vitest";
+import { drawProbe } from "../../src/extract/probe.js";
+import type { Image } from "../../src/image/image.js";
+import { warpImage } from "../../src/image/warp.js";
+import { encodePng } from "../../src/node/images.js";
+import { assumedIntrinsics } from "../../src/track/index.js";
+import { ROOT, servePackage } from "./files.js";
+import { describeBrowser, launch, openPage } from "./page.js";
+
+const POSTER = drawProbe(400, 300);
+/** From the poster to a frame of 640×480, seen from the side by the camera that is assumed. */
+const SEEN = (() => {
+  const { fx, fy, cx, cy } = assumedIntrinsics(640, 480);
+  const [yaw, roll] = [0.45, 0.15];
+  // Columns of the rotation, and where the poster's middle is; the poster is 1 wide, z points away from the camera.
+  const across = [Math.cos(yaw) * Math.cos(roll), Math.sin(roll), Math.sin(yaw) * Math.cos(roll)];
+  const down = [-Math.cos(yaw) * Math.sin(roll), Math.cos(roll), -Math.sin(yaw) * Math.sin(roll)];
+  const middle = [0.05, -0.03, 1.3];
+  const column = ([x, y, z]: number[]) => [fx * x + cx * z, fy * y + cy * z, z];
+  const [a, b] = [column(across), column(down)].map((one) => one.map((value) => value / 400));
+  const c = column(middle).map((value, i) => value - 199.5 * a[i] - 149.5 * b[i]);
+  return [0, 1, 2].flatMap((i) => [a[i] / c[2], b[i] / c[2], c[i] / c[2]]);
+})();
+
+/** Where the poster's point lies in the frame. */
+function seen(x: number, y: number): [number, number] {
+  const [a, b, c, d, e, f, g, h, i] = SEEN;
+  const w = g * x + h * y + i;
+  return [(a * x + b * y + c) / w, (d * x + e * y + f) / w];
+}
+
+/** Raw video of one frame, or of a grey one after every hundred. */
+function video(frames: readonly Image[]): Buffer {
+  const [{ width, height }] = frames;
+  const parts: Buffer[] = [Buffer.from(`YUV4MPEG2 W${width} H${height} F30:1 Ip A1:1 C420\n`)];
+  for (const { data } of frames) {
+    const planes = [
+      Buffer.alloc(width * height),
+      Buffer.alloc((width * height) / 4),
+      Buffer.alloc((width * height) / 4),
+    ];
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const at = 3 * (y * width + x);
+        const [r, g, b] = [data[at], data[at + 1], data[at + 2]];
+        planes[0][y * width + x] = 16 + 0.257 * r + 0.504 * g + 0.098 * b;
+        const half = (y >> 1) * (width >> 1) + (x >> 1);
+        planes[1][half] = 128 - 0.148 * r - 0.291 * g + 0.439 * b;
+        planes[2][half] = 128 + 0.439 * r - 0.368 * g - 0.071 * b;
+      }
+    }
+    parts.push(Buffer.from("FRAME\n"), ...planes);
+  }
+  return Buffer.concat(parts);
+}
+
+const PAGE = `
+import * as THREE from "three";
+import { ImageTracker } from "strata-features/three";
+import { setWasmPaths } from "strata-features/web";
+setWasmPaths("/node_modules/onnxruntime-web/dist/");
+const tracker = new ImageTracker({
+  container: document.querySelector("#ar"),
+  targets: "/poster.png",
+  model: "/node_modules/strata-features/models/strata-xs/",
+});
+const anchor = tracker.addAnchor(0);
+anchor.group.add(new THREE.Mesh(new THREE.BoxGeometry(0.3, 0.3, 0.3), new THREE.MeshNormalMaterial()));
+anchor.group.add(new THREE.Mesh(new THREE.PlaneGeometry(1, 0.75), new THREE.MeshBasicMaterial({ color: "lime", wireframe: true })));
+const told = [];
+anchor.onTargetFound = () => told.push("found");
+anchor.onTargetLost = () => told.push("lost");
+tracker.onTargetFound = (index) => told.push("found " + index);
+globalThis.run = async () => {
+  let last;
+  const seen = new Promise((resolve, reject) => {
+    let updates = 0;
+    anchor.onTargetUpdate = ({ state, corners }) => { last = { state, corners: Array.from(corners) }; if (++updates === 5) resolve(); };
+    tracker.onError = reject;
+  });
+  await tracker.start();
+  const twice = await tracker.start().then(() => "", (error) => error.message);
+  await seen;
+  tracker.renderer.render(tracker.scene, tracker.camera);
+  const place = (x, y) => {
+    const point = new THREE.Vector3(x, y, 0).applyMatrix4(anchor.group.matrixWorld).project(tracker.camera);
+    return [(point.x + 1) * 320 - 0.5, (1 - point.y) * 240 - 0.5];
+  };
+  // The picture stays on the canvas for the screenshot.
+  tracker.renderer.setAnimationLoop(() => tracker.renderer.render(tracker.scene, tracker.camera));
+  return { revision: THREE.REVISION, told, last, twice, places: [place(-0.5, 0.375), place(0.5, 0.375), place(0.5, -0.375), place(-0.5, -0.375), place(0, 0)] };
+};
+globalThis.end = async () => {
+  await tracker.dispose();
+  const { children } = document.querySelector("#ar");
+  return { told, visible: anchor.visible, children: children.length };
+};
+globalThis.ready = true;
+`;
+
+const HTML = (three: string) => `<!doctype html><title>three</title><link rel=icon href=data:,>
+<style>body { margin: 0 } #ar { width: 640px; height: 480px }</style><div id=ar></div>
+<script type=importmap>{"imports":{"three":"/node_modules/${three}/build/three.module.js"}}</script>
+<script type=module src=/three-page.js></script>`;
+
+describeBrowser("a three.js scene on a poster", () => {
+  const folder = mkdtempSync(join(tmpdir(), "strata-three-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("lies on it with the newest and the oldest three.js", async () => {
+    const { outputFiles } = await esbuild.build({
+      stdin: { contents: PAGE, resolveDir: ROOT },
+      ...{
+        bundle: true,
+        write: false,
+        format: "esm",
+        splitting: true,
+        minify: true,
+        outdir: folder,
+        logLevel: "silent",
+      },
+      external: ["three"],
+    });
+    const scripts = Object.fromEntries(
+      outputFiles.map(({ path, text }) => [`/${path.slice(folder.length + 1).replace(/^stdin/, "three-page")}`, text]),
+    );
+    const frame = warpImage(POSTER, Float64Array.from(SEEN), { width: 640, height: 480, fill: [120, 110, 100] });
+    const file = join(folder, "camera.y4m");
+    writeFileSync(file, video([frame]));
+    const poster = `data:image/png;base64,${Buffer.from(await encodePng(POSTER)).toString("base64")}`;
+    const pages = { "/newest.html": HTML("three"), "/oldest.html": HTML("three-oldest") };
+    const files = Object.fromEntries(
+      [...Object.entries(pages), ...Object.entries(scripts)].map(([path, text]) => [
+        path,
+        text.replaceAll("/poster.png", poster),
+      ]),
+    );
+    const server = await servePackage({}, files);
+    const browser = await launch([
+      ...[
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        `--use-file-for-fake-video-capture=${file}`,
+      ],
+      ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    ]);
+    try {
+      for (const name of ["newest", "oldest"]) {
+        const page = await openPage(browser, { viewport: { width: 640, height: 480 } });
+        const errors: string[] = [];
+        page.on("pageerror", (error) => errors.push(String(error)));
+        await page.goto(`${server.address}${name}.html`);
+        await page.waitForFunction("globalThis.ready");
+        const { revision, told, last, twice, places } = (await page.evaluate("run()")) as {
+          revision: string;
+          told: string[];
+          last: { corners: number[] };
+          twice: string;
+          places: [number, number][];
+        };
+        if (process.env.STRATA_SCREENSHOTS)
+          await page.screenshot({ path: join(process.env.STRATA_SCREENSHOTS, `${name}.png`) });
+        console.log(`three.js r${revision}`);
+        expect(told).toEqual(["found", "found 0"]);
+        expect(twice).toMatch(/started already/);
+        const truth = [seen(-0.5, -0.5), seen(399.5, -0.5), seen(399.5, 299.5), seen(-0.5, 299.5)];
+        truth.forEach(([x, y], i) => {
+          expect(Math.hypot(last.corners[2 * i] - x, last.corners[2 * i + 1] - y), `corner ${i}`).toBeLessThan(3);
+          expect(Math.hypot(places[i][0] - x, places[i][1] - y), `scene ${i}`).toBeLessThan(3);
+        });
+        const ended = (await page.evaluate("end()")) as object;
+        expect(ended).toEqual({ told: ["found", "found 0", "lost"], visible: false, children: 0 });
+        expect(errors).toEqual([]);
+        await page.close();
+      }
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+  });
+});

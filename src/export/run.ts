@@ -21,9 +21,7 @@ export interface FedAs {
 /** Runs an exported model on one image; the features are those of the batch's last image. */
 export async function runExported(session: Session, image: Image, fed: FedAs): Promise<FloatFeatures> {
   const where = "runExported";
-  if (typeof (session as Session | null | undefined)?.run !== "function") {
-    throw wrong(where, "session", "an open session (await runtime.open(bytes))", session);
-  }
+  checkSession(where, session);
   const { input, batch = 1 } = checkObject(where, "how it is fed", fed) as unknown as FedAs;
   checkChoice(where, "input", input, PIXEL_TYPES);
   checkNumber(where, "batch", batch, { min: 1, max: 1024, integer: true });
@@ -48,6 +46,11 @@ export async function runExported(session: Session, image: Image, fed: FedAs): P
   };
 }
 
+function checkSession(where: string, session: Session): void {
+  if (typeof (session as Session | null | undefined)?.run === "function") return;
+  throw wrong(where, "session", "an open session (await runtime.open(bytes))", session);
+}
+
 /** What COLMAP asks of a file for each image: `AlikedExtraction.max_num_features` and `min_score`. */
 export interface ColmapAsks {
   maxKeypoints: number;
@@ -61,6 +64,7 @@ export interface ColmapAsks {
  */
 export async function runColmap(session: Session, image: Image, asks: ColmapAsks): Promise<FloatFeatures> {
   const where = "runColmap";
+  checkSession(where, session);
   const { maxKeypoints, minScore = 0 } = checkObject(where, "what is asked", asks) as unknown as ColmapAsks;
   checkNumber(where, "maxKeypoints", maxKeypoints, { min: 1, integer: true });
   checkNumber(where, "minScore", minScore, { min: 0 });

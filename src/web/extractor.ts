@@ -13,7 +13,7 @@ import { planBackend, WEB_BACKENDS, type WebBackend } from "./backend.js";
 import type { ImageSource } from "./images.js";
 import type { LocalContext, LocalInfo, LocalOptions } from "./local.js";
 import type { ModelAddresses, ModelProgress } from "./model-files.js";
-import { RemoteExtractor, startWorker } from "./remote.js";
+import { haveWorkers, RemoteExtractor, startWorker } from "./remote.js";
 import { SHIPPED, SHIPPED_MODELS, type ShippedModel } from "./shipped.js";
 import { wasmForWorker } from "./wasm-address.js";
 
@@ -185,7 +185,7 @@ function checkOptions(options: OpenOptions): Checked {
     local: { model: checkModel(model), extract, threads, tilePixels, cache },
     context: { runtime, compile, signal, onProgress },
     backend: runtime ? "wasm" : backend,
-    worker: worker ?? (functions === null && typeof Worker !== "undefined"),
+    worker: worker ?? (functions === null && haveWorkers()),
   };
 }
 

@@ -27,8 +27,12 @@ const TEXTS: Readonly<Record<Build, () => Promise<{ SCRIPT: string }>>> = {
   asyncify: () => import("./worker-asyncify-text.js"),
 };
 
+/** Whether there are a browser's workers. Node has none, but the runtime puts Node's own kind under that name there. */
+export const haveWorkers = (): boolean => typeof Worker !== "undefined" && Worker.prototype instanceof EventTarget;
+
 /** A worker that runs, or why there can be none. */
 export async function startWorker(build: Build, signal?: AbortSignal): Promise<Worker | { reason: string }> {
+  if (!haveWorkers()) return { reason: "there are no web workers here" };
   const reasons: string[] = [];
   for (const make of [async () => SCRIPTS[build](), () => fromText(build)]) {
     let worker: Worker | undefined;

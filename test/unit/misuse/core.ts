@@ -284,6 +284,25 @@ export const CORE: Table = {
   readZip: () => ({ args: [core.writeZip([["a", Uint8Array.of(1)]]), { limit: 1e6 }], optional: 1 }),
   resizeImage: () => ({ args: [image, 4, 3] }),
   resizePoints: () => ({ args: [points(), 2, 2], optional: 2, also: { "0": "Float64Array" } }),
+  runColmap: () => {
+    const run = async () => ({
+      keypoints: { shape: [1, 1, 2], data: Float32Array.of(0, 0) },
+      descriptors: { shape: [1, 1, 2], data: Float32Array.of(0.6, 0.8) },
+      scores: { shape: [1, 1], data: Float32Array.of(0.5) },
+    });
+    const session = { info: {}, inputNames: [], outputNames: [], run, dispose: async () => {} };
+    return {
+      args: [session, image, { maxKeypoints: 5, minScore: 0.1 }],
+      depth: 1,
+      also: {
+        "0.info": "any",
+        "0.inputNames": "any",
+        "0.outputNames": "any",
+        "0.dispose": "any",
+        "2.minScore": "undefined",
+      },
+    };
+  },
   runExported: async () => {
     const session = {
       info: {},

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -6,6 +7,9 @@ const deps = { interopDefault: false };
 
 /** Ends what hangs, and nothing else: no test depends on how fast the machine is, so none has a limit of its own. */
 const HANGS = 30 * 60_000;
+
+/** What strata keeps for the next run, models and graphs, is kept apart from the user's. */
+const STRATA_HOME = fileURLToPath(new URL("node_modules/.cache/strata-tests", import.meta.url));
 
 const ONE_CORE = new URL("test/one-core.mjs", import.meta.url).href;
 
@@ -29,7 +33,7 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
     expect: { poll: { timeout: HANGS / 2 } },
     deps,
     // Also for the processes that tests start.
-    env: { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${ONE_CORE}` },
+    env: { STRATA_HOME, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${ONE_CORE}` },
     ...extra,
   },
 });

@@ -1,5 +1,5 @@
 /** What a stranger meets: an install that ends well, doors that open, types that fit, bundles that run. */
-import { cpSync, existsSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
@@ -129,10 +129,12 @@ describe("doors", () => {
 
 /**
  * Most bytes, compressed, that a page loads to match and to track; of scripts with a bundler that copies workers, and with
- * one whose worker comes as a text. The tracker's search loads the runtime in the page as well, once more. The model is
- * strata-xs.
+ * one whose worker comes as a text. The model is strata-xs.
  */
-const LIMITS = { scripts: 145_000, withText: 210_000, runtime: 7_600_000, model: 420_000 };
+const LIMITS = { scripts: 120_000, withText: 190_000, runtime: 3_800_000, model: 420_000 };
+
+/** A message that only jax-js has: minifiers leave it. */
+const OF_JAX = "outTree was not set in makeJaxpr";
 
 describeBrowser("bundles in Chromium", () => {
   it.each(Object.entries(BUNDLERS))("%s makes one without configuration, and it runs", async (name, bundle) => {
@@ -171,8 +173,10 @@ describeBrowser("bundles in Chromium", () => {
       expect(runtime).toBeGreaterThan(10_000);
       expect(runtime).toBeLessThan(LIMITS.runtime);
       expect(model).toBeLessThan(LIMITS.model);
-      // Neither what traces nor OpenCV is in what the page loads.
-      for (const text of texts) expect(/makeJaxpr|jax-js|findHomography|TensorProto/.test(text)).toBe(false);
+      // Neither jax-js nor OpenCV is in what the page loads. (esbuild puts our own tracing, 5 kB, beside what is used.)
+      const jax = readFileSync(join(installed.folder, "node_modules/@jax-js/jax/dist/index.js"), "utf8");
+      expect(jax).toContain(OF_JAX);
+      for (const text of texts) expect(text.includes(OF_JAX) || /findHomography|TensorProto/.test(text)).toBe(false);
     } finally {
       await browser.close();
       await files.close();

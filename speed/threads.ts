@@ -11,6 +11,7 @@ import { type OrtModule, openOrtSession } from "../src/graph/ort.js";
 import type { Runtime } from "../src/graph/session.js";
 import { resizeImage } from "../src/image/resize.js";
 import { type Image, openExtractor, Random } from "../src/node/index.js";
+import { nativeOptions } from "../src/node/runtime.js";
 import { correspond, detectorTask, readDetectorRecipe, type TrainingPair } from "../src/node/train/index.js";
 import { hyperparameters } from "../src/train/optimizer.js";
 import { TRAIN_DEFAULTS } from "../src/train/options.js";
@@ -52,13 +53,7 @@ function runtimeWith({ threads, spins }: (typeof SETTINGS)[number]): Runtime {
         fallback: "cpu",
         threads,
         writesInto: true,
-        options: {
-          intraOpNumThreads: threads,
-          graphOptimizationLevel: "all",
-          enableMemPattern: false,
-          logSeverityLevel: 4,
-          extra: { session: { intra_op: { allow_spinning: spins ? "1" : "0" } } },
-        },
+        options: nativeOptions(threads, spins),
       }),
   };
 }

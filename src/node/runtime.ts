@@ -77,6 +77,18 @@ export const nodeRuntime: Runtime = {
   },
 };
 
+/** How sessions of the native library are opened. */
+export const nativeOptions = (threads: number, spins = false) =>
+  ({
+    intraOpNumThreads: threads,
+    graphOptimizationLevel: "all",
+    // A memory pattern is planned per shape; one graph serves all sizes, and without it the peak is a quarter lower.
+    enableMemPattern: false,
+    logSeverityLevel: 4,
+    // A thread that spins while it waits takes a core from whoever has work for it (docs/decisions.md).
+    extra: { session: { intra_op: { allow_spinning: spins ? "1" : "0" } } },
+  }) as const;
+
 function openNative(ort: NativeModule, model: Uint8Array, options: SessionOptions): Promise<Session> {
   const threads = options.threads ?? availableParallelism();
   const wanted = options.backend ?? "cpu";
@@ -87,15 +99,7 @@ function openNative(ort: NativeModule, model: Uint8Array, options: SessionOption
     fallback: "cpu",
     threads,
     writesInto: true,
-    // A memory pattern is planned per shape; one graph serves all sizes, and without it the peak is a quarter lower.
-    options: {
-      intraOpNumThreads: threads,
-      graphOptimizationLevel: "all",
-      enableMemPattern: false,
-      logSeverityLevel: 4,
-      // A thread that spins while it waits takes a core from whoever has work for it (docs/decisions.md).
-      extra: { session: { intra_op: { allow_spinning: "0" } } },
-    },
+    options: nativeOptions(threads),
     check: () => {
       const offered = ort.listSupportedBackends().map(({ name }) => name);
       if (!offered.includes(wanted)) throw new UnsupportedError(`${NATIVE} offers ${offered.join(", ")}`);

@@ -17,6 +17,8 @@ const DOORS = [
   { door: "./web", file: "src/web/index.ts", holds: "src/index.ts" },
   { door: "./track", file: "src/track/index.ts" },
   { door: "./three", file: "src/web/three/index.ts" },
+  { door: "./search", file: "src/search/index.ts" },
+  { door: "./search in Node", file: "src/node/search/index.ts", holds: "src/search/index.ts" },
   { door: "./train", file: "src/train/index.ts" },
   { door: "./train in Node", file: "src/node/train/index.ts", holds: "src/train/index.ts" },
   { door: "./bench", file: "src/bench/index.ts" },

@@ -108,10 +108,10 @@ export function crcTable(polynomial: number): Int32Array {
   return table;
 }
 
-/** The check of `bytes` by a table of `crcTable`. */
-export function crcOf(table: Int32Array, bytes: Uint8Array): number {
+/** The check of `bytes` by a table of `crcTable`; `before`: that of the bytes before them. */
+export function crcOf(table: Int32Array, bytes: Uint8Array, before = 0): number {
   const { length } = bytes;
-  let crc = -1;
+  let crc = ~before;
   let i = 0;
   for (; i + 8 <= length; i += 8) {
     const c = crc ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
@@ -126,8 +126,8 @@ export function crcOf(table: Int32Array, bytes: Uint8Array): number {
 
 const CRC_TABLE = crcTable(0xedb88320);
 
-/** CRC-32 as in zip, gzip and PNG. */
-export const crc32 = (bytes: Uint8Array): number => crcOf(CRC_TABLE, bytes);
+/** CRC-32 as in zip, gzip and PNG; `before`: that of the bytes before these. */
+export const crc32 = (bytes: Uint8Array, before = 0): number => crcOf(CRC_TABLE, bytes, before);
 
 /** Adler-32 as in zlib; sums are reduced every 5552 bytes, the most that fit 32 bits. */
 export function adler32(bytes: Uint8Array): number {

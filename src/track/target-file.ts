@@ -7,9 +7,10 @@ import { checkObject, jsonText } from "../check.js";
 import { FormatError, UnsupportedError } from "../errors.js";
 import { checkFeatures } from "../features.js";
 import { ByteReader, crc32, encodeUtf8, parseJson } from "../formats/bytes.js";
+import { descriptorBytes, descriptorFloats, placesFromPixels, placesToPixels } from "../packed.js";
 import { unpackPicture } from "./picture-codec.js";
 import { judgeQuality } from "./quality.js";
-import { descriptorBytes, descriptorFloats, placesFromPixels, placesToPixels, type Target } from "./target.js";
+import type { Target } from "./target.js";
 
 const MAGIC = "STRATATG";
 /** The version that this code writes and reads. */

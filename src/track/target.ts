@@ -10,6 +10,7 @@ import { resizePoints } from "../geometry/coordinates.js";
 import { checkImage, type Image } from "../image/image.js";
 import { fitSize, resizeImage } from "../image/resize.js";
 import { checkNumber, withDefaults } from "../options.js";
+import { descriptorBytes, descriptorFloats, placesFromPixels, placesToPixels } from "../packed.js";
 import { checkExtractor } from "./check-targets.js";
 import { findCorners } from "./corners.js";
 
@@ -171,30 +172,6 @@ function similarity(a: FloatFeatures, i: number, b: FloatFeatures, j: number): n
   return sum;
 }
 
-/** A descriptor's values as signed bytes, by the largest of them, and back: what a file keeps, so that both track alike. */
-export function descriptorBytes({ descriptors, count, dim }: FloatFeatures): Int8Array {
-  const bytes = new Int8Array(count * dim);
-  for (let i = 0; i < count; i++) {
-    let largest = 0;
-    for (let k = i * dim; k < (i + 1) * dim; k++) largest = Math.max(largest, Math.abs(descriptors[k]));
-    for (let k = i * dim; k < (i + 1) * dim; k++)
-      bytes[k] = largest > 0 ? Math.round((127 * descriptors[k]) / largest) : 0;
-  }
-  return bytes;
-}
-
-/** Unit rows of signed bytes. */
-export function descriptorFloats(bytes: Int8Array, count: number, dim: number): Float32Array {
-  const floats = new Float32Array(count * dim);
-  for (let i = 0; i < count; i++) {
-    let square = 0;
-    for (let k = i * dim; k < (i + 1) * dim; k++) square += bytes[k] * bytes[k];
-    const scale = square > 0 ? 1 / Math.sqrt(square) : 0;
-    for (let k = i * dim; k < (i + 1) * dim; k++) floats[k] = scale * bytes[k];
-  }
-  return floats;
-}
-
 /** Descriptors and keypoints with the precision of a file. */
 function eightBits(features: FloatFeatures): FloatFeatures {
   const { count, dim, keypoints, imageSize } = features;
@@ -203,21 +180,6 @@ function eightBits(features: FloatFeatures): FloatFeatures {
     keypoints: placesToPixels(placesFromPixels(keypoints, imageSize), imageSize),
     descriptors: descriptorFloats(descriptorBytes(features), count, dim),
   };
-}
-
-/** Steps of a keypoint's coordinate over an edge of the image. */
-const STEPS = 65535;
-
-/** Keypoints as whole steps from the image's left and upper border (−½) to its right and lower one. */
-export function placesFromPixels(keypoints: Float32Array, [width, height]: readonly [number, number]): Uint16Array {
-  return Uint16Array.from(keypoints, (value, k) => {
-    const share = (value + 0.5) / (k & 1 ? height : width);
-    return Math.round(STEPS * Math.min(1, Math.max(0, share)));
-  });
-}
-
-export function placesToPixels(places: Uint16Array, [width, height]: readonly [number, number]): Float32Array {
-  return Float32Array.from(places, (value, k) => (value / STEPS) * (k & 1 ? height : width) - 0.5);
 }
 
 /** The picture as large as its bytes allow. */

@@ -11,6 +11,8 @@ const DOORS: Record<string, () => Promise<object>> = {
   "./node": () => import("../../src/node/index.js"),
   "./web": () => import("../../src/web/index.js"),
   "./track": () => import("../../src/track/index.js"),
+  "./search": () => import("../../src/search/index.js"),
+  "./search in Node": () => import("../../src/node/search/index.js"),
   "./train": () => import("../../src/train/index.js"),
   "./train in Node": () => import("../../src/node/train/index.js"),
   "./bench": () => import("../../src/bench/index.js"),

@@ -1,8 +1,9 @@
 /** Poses, the projection that draws with them, the filter, and the codes that find targets. */
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
+import { codeDistance } from "../../../src/match/code-distance.js";
 import { Random } from "../../../src/random.js";
-import { CodeIndex, codeDistance, mutualNearest } from "../../../src/track/codes.js";
+import { CodeIndex, mutualNearest } from "../../../src/track/codes.js";
 import { CornerFilter } from "../../../src/track/filter.js";
 import { assumedIntrinsics, projectionMatrix } from "../../../src/track/index.js";
 import { homographyOfCorners } from "../../../src/track/plane.js";

@@ -1,0 +1,32 @@
+/** `strata-features/search`: which of many pictures a photograph shows, where in it, and how sure that is. Runs in Node and in pages. */
+export { INDEX_VERSION } from "./manifest.js";
+export type { DamagedFile } from "./open-segment.js";
+export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./query.js";
+export {
+  checkSameModel,
+  INDEX_EXTRACTION,
+  QUERY_EXTRACTION,
+  type SearchImageOptions,
+  searchImage,
+} from "./search-image.js";
+export {
+  type AddedImage,
+  type CreateIndexOptions,
+  createIndex,
+  type IndexInfo,
+  type OpenIndexOptions,
+  openIndex,
+  SearchIndex,
+} from "./search-index.js";
+export { INDEX_KINDS, type IndexKind } from "./segment-format.js";
+export { addressStore, type IndexSource, type IndexStore, memoryStore } from "./store.js";
+export { type TrainingDescriptors, trainVocabulary, type VocabularyOptions } from "./train-vocabulary.js";
+export type { FoundGeometry, FoundPoints } from "./verify.js";
+export {
+  isVocabulary,
+  type ModelIdentity,
+  readVocabulary,
+  VOCABULARY_VERSION,
+  type Vocabulary,
+  writeVocabulary,
+} from "./vocabulary.js";

@@ -1,0 +1,82 @@
+/** A picture, or a part of one, looked for in an index. */
+import { checkList } from "../check.js";
+import { OptionError } from "../errors.js";
+import type { Extractor } from "../extract/extractor.js";
+import type { FloatFeatures } from "../features.js";
+import { cropImage } from "../image/crop.js";
+import { checkImage, type Image } from "../image/image.js";
+import type { SearchOptions, SearchReport } from "./query.js";
+import type { SearchIndex } from "./search-index.js";
+
+/**
+ * How features of images that are added are extracted, and how those of queries: a print on a wall may fill a fifth of the
+ * frame, so queries are looked at more closely.
+ */
+export const INDEX_EXTRACTION = { maxEdge: 640, maxFeatures: 1000 } as const;
+/** See INDEX_EXTRACTION. */
+export const QUERY_EXTRACTION = { maxEdge: 1280, maxFeatures: 2000 } as const;
+
+/** How a picture is looked for. */
+export interface SearchImageOptions extends SearchOptions {
+  /** The part of the picture that is looked for, in its pixels: left, top, width, height. Default: all of it. */
+  region?: readonly [number, number, number, number];
+}
+
+/**
+ * Searches the index for what the picture, or a region of it, shows. The extractor is of the index's model, opened with
+ * QUERY_EXTRACTION or other options; geometry is in pixels of the whole picture.
+ */
+export async function searchImage(
+  index: SearchIndex,
+  extractor: Extractor,
+  image: Image,
+  options: SearchImageOptions = {},
+): Promise<SearchReport & { features: FloatFeatures }> {
+  checkImage("searchImage", image);
+  const { region, ...search } = options;
+  checkSameModel(index, extractor);
+  const features = await extractRegion(extractor, image, region);
+  return { ...(await index.search(features, search)), features };
+}
+
+/** An OptionError unless the extractor's model is that of the index. */
+export function checkSameModel(index: SearchIndex, { info }: Extractor): void {
+  const { name, sha256 } = index.model;
+  if (info.sha256 === sha256) return;
+  const which = info.model === name ? `other weights of ${name}` : info.model;
+  throw new OptionError(
+    `${index.name}: the index holds features of ${name} (${sha256.slice(0, 8)}), not of ${which} (${info.sha256.slice(0, 8)}); ` +
+      `use --model ${name}, or index the images again`,
+  );
+}
+
+/** Features of a region in pixels of the whole picture. */
+async function extractRegion(
+  extractor: Extractor,
+  image: Image,
+  region: SearchImageOptions["region"],
+): Promise<FloatFeatures> {
+  if (region === undefined) return extractor.extract(image);
+  const [left, top, width, height] = checkRegion(image, region);
+  const features = await extractor.extract(cropImage(image, left, top, width, height));
+  const keypoints = features.keypoints.map((value, k) => value + (k & 1 ? top : left));
+  return { ...features, keypoints, imageSize: [image.width, image.height] };
+}
+
+function checkRegion(image: Image, region: readonly number[]): readonly number[] {
+  const where = "searchImage";
+  checkList(where, "region", region);
+  const [left, top, width, height] = region;
+  const fits =
+    region.length === 4 &&
+    region.every((value) => Number.isInteger(value) && value >= 0) &&
+    width > 0 &&
+    height > 0 &&
+    left + width <= image.width &&
+    top + height <= image.height;
+  if (fits) return region;
+  throw new OptionError(
+    `${where}: the region must be left,top,width,height in whole pixels inside of the picture of ` +
+      `${image.width}×${image.height}, got ${region.join(",")}`,
+  );
+}

@@ -1,8 +1,8 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
- * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`
- * and `npm run bench threads` are of another kind: they compare estimators, and numbers of threads, and keep files of their
- * own. So is `npm run bench gpu [-- --software]`.
+ * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
+ * `npm run bench threads` and `npm run bench models` are of another kind: they compare estimators, numbers of threads,
+ * and models, and keep files of their own. So is `npm run bench gpu [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -72,6 +72,14 @@ async function runThreads(): Promise<void> {
   keep(`threads--${machineSlug(about)}`, { machine: about, rows });
 }
 
+async function runModels(): Promise<void> {
+  const { compareModels, modelsTable } = await import("./models.js");
+  const about = machine();
+  const rows = await compareModels();
+  console.log(`median (fastest) in ms, × the first model's median\n\n${modelsTable(rows)}`);
+  keep(`models--${machineSlug(about)}`, { machine: about, rows });
+}
+
 function keep(name: string, what: object): void {
   const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
@@ -104,4 +112,5 @@ if (flag === "--gpu-child") {
 else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry(process.argv.slice(3));
 else if (flag === "threads") await runThreads();
+else if (flag === "models") await runModels();
 else runAll(process.argv.slice(2));

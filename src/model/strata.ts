@@ -1,5 +1,5 @@
 /**
- * The default family's network (strata-s, strata-xs, strata-s0): five levels of small convolutions; the score head reads
+ * The default family's network (strata-s, strata-xs, strata-t, strata-s0): five levels of small convolutions; the score head reads
  * all of them at full or half resolution, encoders add up what the descriptor sees. See models/strata-s/CARD.md. This is
  * the one place that knows its layers.
  */

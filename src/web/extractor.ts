@@ -20,7 +20,7 @@ import { wasmForWorker } from "./wasm-address.js";
 /** Model, options of extraction and runtime of openExtractor. */
 export interface OpenOptions extends Partial<ExtractOptions> {
   /**
-   * Name of a model of the package ("strata-s", "strata-xs"), address of a model folder (with model.safetensors,
+   * Name of a model of the package ("strata-s", "strata-xs", "strata-t"), address of a model folder (with model.safetensors,
    * config.json and graph.onnx; a relative one begins with a dot or a slash), or the bytes of these files.
    */
   model: ShippedModel | (string & {}) | URL | { weights: Uint8Array; config: Uint8Array; graph?: Uint8Array };

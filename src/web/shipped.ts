@@ -5,7 +5,7 @@
 import type { ModelAddresses } from "./model-files.js";
 
 /** Names of models that openExtractor finds without an address. */
-export const SHIPPED_MODELS = ["strata-s", "strata-xs"] as const;
+export const SHIPPED_MODELS = ["strata-s", "strata-xs", "strata-t"] as const;
 /** Name of a model of the package. */
 export type ShippedModel = (typeof SHIPPED_MODELS)[number];
 
@@ -19,5 +19,10 @@ export const SHIPPED: Readonly<Record<ShippedModel, () => ModelAddresses>> = {
     weights: new URL("../../models/strata-xs/model.safetensors", import.meta.url).href,
     config: new URL("../../models/strata-xs/config.json", import.meta.url).href,
     graph: new URL("../../models/strata-xs/graph.onnx", import.meta.url).href,
+  }),
+  "strata-t": () => ({
+    weights: new URL("../../models/strata-t/model.safetensors", import.meta.url).href,
+    config: new URL("../../models/strata-t/config.json", import.meta.url).href,
+    graph: new URL("../../models/strata-t/graph.onnx", import.meta.url).href,
   }),
 };

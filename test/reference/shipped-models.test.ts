@@ -24,7 +24,7 @@ describeShared("models that ship", (shared) => {
   let extractor: Extractor | undefined;
   afterEach(() => extractor?.dispose());
 
-  it.each([DEFAULT_MODEL, "strata-xs"])("%s: scores are those of its card", async (model) => {
+  it.each([DEFAULT_MODEL, "strata-xs", "strata-t"])("%s: scores are those of its card", async (model) => {
     setDefaultRuntime(nodeRuntime);
     const own = await openExtractor({ model });
     extractor = own;

@@ -10,6 +10,7 @@ import type { PoseFlags } from "./pose.js";
 import type { PublishedFlags } from "./published.js";
 import type { TrackBenchFlags } from "./track.js";
 import type { VerdictFlags } from "./verdict.js";
+import type { ViewsFlags } from "./views.js";
 
 /** Folder of everything that is kept, unless said otherwise. */
 const OUT = "strata-bench";
@@ -29,7 +30,8 @@ Examples:
   strata bench pose --data scenes --method strata-s --method orb
   strata bench published
   strata bench track --photos photos/
-  strata bench verdict --photos photos/ --into runs/s/model`,
+  strata bench verdict --photos photos/ --into runs/s/model
+  strata bench views --photos photos/ --out views/`,
     );
   addHpatches(bench, context, done);
   addCompare(bench, context, done);
@@ -37,6 +39,7 @@ Examples:
   addPublished(bench, context, done);
   addTrackBench(bench, context, done);
   addVerdict(bench, context, done);
+  addViews(bench, context, done);
   addBenchDownload(bench, context, done);
 }
 
@@ -260,6 +263,36 @@ five points are within 3 px of the lines where it has them.`,
     .action(async (flags: VerdictFlags) => {
       const { verdictCommand } = await import("./verdict.js");
       done(await verdictCommand(flags, context));
+    });
+}
+
+function addViews(bench: Command, context: Context, done: (code: number) => void): void {
+  bench
+    .command("views")
+    .description("Draw views of photographs by known homographies, as sequences for bench hpatches.")
+    .optionsGroup("What is drawn:")
+    .requiredOption("--photos <dir>", "photographs; two views of one are a sequence")
+    .requiredOption("--out <dir>", "folder of the sequences, empty or new")
+    .option("--pairs <n>", "sequences", numberOf("--pairs", { min: 1, max: 1e6, integer: true }), 46)
+    .option("--size <px>", "edge of a view", numberOf("--size", { min: 64, max: 4096, integer: true }), 480)
+    .option("--zoom <times>", "largest zoom between two views", numberOf("--zoom", { min: 1, max: 4 }), 2.5)
+    .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)
+    .optionsGroup("Output:")
+    .option("--json", "print what was drawn as JSON")
+    .option("--quiet", "print errors only")
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata bench views --photos photos/val --out views
+  strata bench hpatches --data views --method strata-s --method strata-xs
+
+Views are turned by any angle, tilted, moved and in different light. Photographs smaller than a view are left out.`,
+    )
+    .action(async (flags: ViewsFlags) => {
+      const { viewsCommand } = await import("./views.js");
+      done(await viewsCommand(flags, context));
     });
 }
 

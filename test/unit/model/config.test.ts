@@ -25,10 +25,11 @@ describe("parseStrataConfig", () => {
     expect(whole).toEqual({ ...TINY, sha256: "a".repeat(64), parameters: 12 });
   });
 
-  it.each(["strata-s", "strata-s0", "strata-xs"])("reads the shipped model's: %s", (name) => {
+  it.each(["strata-s", "strata-s0", "strata-xs", "strata-t"])("reads the shipped model's: %s", (name) => {
     const path = new URL(`../../../models/${name}/config.json`, import.meta.url);
     const config = parseStrataConfig("c", JSON.parse(readFileSync(path, "utf8")));
-    expect(config).toMatchObject({ name, descriptorDim: 64, widths: [16, 32, 64, 128, 128] });
+    const widths = name === "strata-t" ? [16, 16, 32, 64, 64] : [16, 32, 64, 128, 128];
+    expect(config).toMatchObject({ name, descriptorDim: 64, widths });
     if (config.verdict) expect(parseVerdictModel("c", config.verdict)).toMatchObject({ same: 0.9, different: 0.05 });
   });
 

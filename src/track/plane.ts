@@ -31,3 +31,10 @@ export function projectInto(h: ArrayLike<number>, points: ArrayLike<number>, int
   }
   return into;
 }
+
+/** The mean distance of four corners from four others. */
+export function meanCornerDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let k = 0; k < 8; k += 2) sum += Math.hypot(a[k] - b[k], a[k + 1] - b[k + 1]);
+  return sum / 4;
+}

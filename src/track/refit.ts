@@ -5,6 +5,7 @@
 import { estimateModel } from "../geometry/robust/estimate.js";
 import { homographyModel } from "../geometry/robust/homography.js";
 import { STRIDE } from "../geometry/robust/model.js";
+import { Refiner } from "../geometry/robust/refine.js";
 import { MOST_PATCHES, type Patches } from "./patches.js";
 
 /** How patches are fitted. */
@@ -27,11 +28,9 @@ export interface Shape {
 const LEAST_PATCHES = 6;
 /** Most samples of the robust estimation: most patches are right. */
 const MOST_SAMPLES = 300;
-const REFITS = 4;
 /** Correlations above this are all the same: noise of the camera. */
 const CLEAN_CORRELATION = 0.97;
-/** Tukey's constant, and the least scale of an error in thresholds: patches are no better. */
-const TUKEY = 4.685;
+/** Least deviation of an error in thresholds: patches are no better. */
 const LEAST_SCALE = 0.03;
 
 /** The target is cut into so many parts each way; with these shares of them covered its shape counts not at all, or fully. */
@@ -85,30 +84,15 @@ export function refit(
   if (!found) return false;
   fitted.set(found.model);
   const own = errors.subarray(0, count);
+  const refiner = new Refiner(homographyModel, pairs, own, threshold, precision.slice(0, count));
+  refiner.polish(fitted);
   homographyModel.squaredErrors(fitted, 0, pairs, own);
-  const ownWeights = weights.subarray(0, count);
-  for (let step = 0; step < REFITS; step++) {
-    writeWeights(own, threshold, ownWeights);
-    if (!homographyModel.fit(pairs, ownWeights, fitted, fitted)) return false;
-    homographyModel.squaredErrors(fitted, 0, pairs, own);
+  if (shape) {
+    weights.set(refiner.weights);
+    keepShape(shape, corners, count, own, threshold);
   }
-  if (shape) keepShape(shape, corners, count, own, threshold);
   homography.set(fitted);
   return true;
-}
-
-/** Tukey's weights times each patch's precision; 1 in the mean of the inliers. */
-function writeWeights(squared: Float64Array, threshold: number, into: Float64Array): void {
-  const scale = TUKEY * Math.max(deviation(squared, threshold), LEAST_SCALE * threshold);
-  let total = 0;
-  let inliers = 0;
-  for (let i = 0; i < into.length; i++) {
-    const rest = 1 - squared[i] / (scale * scale);
-    into[i] = rest > 0 ? rest * rest * precision[i] : 0;
-    total += into[i];
-    if (rest > 0) inliers++;
-  }
-  for (let i = 0; i < into.length; i++) into[i] *= inliers / total;
 }
 
 /**
@@ -122,12 +106,15 @@ function keepShape(
   squared: Float64Array,
   threshold: number,
 ): void {
-  const open = Math.min(1, (COVERED - coveredShare(corners, count)) / (COVERED - HALF_COVERED));
+  const limit = threshold * threshold;
+  const open = Math.min(1, (COVERED - coveredShare(corners, squared, limit)) / (COVERED - HALF_COVERED));
   if (!(open > 0)) return;
   const pairs = points.subarray(0, STRIDE * count);
   if (!writeSimilarity(h, pairs, squared, threshold)) return;
   const noise = Math.max(deviation(squared, threshold), LEAST_SCALE * threshold);
-  const weight = open * Math.min(MOST_WEIGHT, (noise / change) ** 2);
+  // Of a patch that counts fully.
+  const full = weights.subarray(0, count).reduce((most, one) => Math.max(most, one), 0);
+  const weight = full * open * Math.min(MOST_WEIGHT, (noise / change) ** 2);
   for (let k = 0; k < 4; k++) {
     const [x, y] = [corners[2 * k], corners[2 * k + 1]];
     const w = h[6] * x + h[7] * y + h[8];
@@ -143,11 +130,11 @@ function keepShape(
   homographyModel.fit(points.subarray(0, STRIDE * (count + 4)), weights.subarray(0, count + 4), fitted, fitted);
 }
 
-/** Share of the target's parts that have a patch with a weight. */
-function coveredShare(corners: ArrayLike<number>, count: number): number {
+/** Share of the target's parts that have a patch whose squared error is within `limit`. */
+function coveredShare(corners: ArrayLike<number>, squared: Float64Array, limit: number): number {
   let parts = 0;
-  for (let i = 0; i < count; i++) {
-    if (weights[i] === 0) continue;
+  for (let i = 0; i < squared.length; i++) {
+    if (squared[i] > limit) continue;
     const column = Math.min(PARTS - 1, Math.floor((PARTS * points[STRIDE * i]) / corners[2]));
     const row = Math.min(PARTS - 1, Math.floor((PARTS * points[STRIDE * i + 1]) / corners[5]));
     parts |= 1 << (PARTS * row + column);

@@ -5,7 +5,7 @@ import { compose, imageCorners, inverse3x3 } from "../geometry/matrix3.js";
 import { CornerFilter } from "./filter.js";
 import { type Followed, seenShare } from "./follow.js";
 import type { PatchSource } from "./patches.js";
-import { homographyOfCorners, projectInto } from "./plane.js";
+import { homographyOfCorners, meanCornerDistance, projectInto } from "./plane.js";
 import { planarPose } from "./pose.js";
 import type { Pyramid } from "./pyramid.js";
 import type { Shape } from "./refit.js";
@@ -16,6 +16,19 @@ import type { TargetState, TrackedTarget, TrackerOptions } from "./types.js";
 const LEAST_CHANGE = 0.15;
 const MOST_CHANGE = 4;
 const CHANGE_LEFT = 0.85;
+/**
+ * A followed target is searched for again where fewer patches agree than most do: after so many frames below a confidence, and
+ * each time as many later. What misleads patches (a part that repeats itself, a long cover) is found so.
+ */
+const DOUBTS = [
+  { confidence: 0.5, frames: 15 },
+  { confidence: 0.8, frames: 90 },
+] as const;
+/** Share of its confidence that a followed target keeps from one frame to the next, but for covers and blur. */
+const EXPECTED = 0.7;
+/** A search corrects what is followed where its confidence is higher by this, this far away (mean of corners, in pixels). */
+const HIGHER_CONFIDENCE = 0.1;
+const ELSEWHERE = 3;
 /** A predicted target of which the frame shows less than this share has left it. */
 const LEFT = 0.25;
 
@@ -38,6 +51,8 @@ export class TrackState {
   /** How far corners move from frame to frame beside turning, moving and growing, in pixels: now or lately. */
   private change = MOST_CHANGE;
   private confidence = 0;
+  /** For each of DOUBTS, frames in a row below its confidence since a search. */
+  private readonly doubted = DOUBTS.map(() => 0);
   private seenFrames = 0;
   private missedFrames = 0;
   private announced = false;
@@ -81,12 +96,34 @@ export class TrackState {
     return homographyOfCorners(this.corners, next);
   }
 
-  /** It was found by a search: nothing is known of its motion. */
+  /** Confidence below which its place in the next frame is in doubt. */
+  get expected(): number {
+    return EXPECTED * this.confidence;
+  }
+
+  /** Whether a search should say if it is where patches have it. */
+  get isDoubtful(): boolean {
+    return this.isSeen && DOUBTS.some(({ frames }, k) => this.doubted[k] >= frames);
+  }
+
+  /** A search for it begins. */
+  searchBegins(): void {
+    this.doubted.fill(0);
+  }
+
+  /** It was found by a search: nothing is known of its motion. Where it is followed already, the better place counts. */
   find(found: Followed): void {
+    if (this.isSeen && !this.isBetter(found)) return;
     // What was lost for a moment goes on; its filter need not begin anew.
     this.hasSpeed = false;
     this.change = MOST_CHANGE;
     this.place(found);
+  }
+
+  private isBetter({ homography, confidence }: Followed): boolean {
+    if (confidence < this.confidence + HIGHER_CONFIDENCE) return false;
+    const corners = projectInto(homography, this.corners, new Float64Array(8));
+    return meanCornerDistance(corners, this.now) > ELSEWHERE;
   }
 
   /** It was followed into this frame. */
@@ -108,6 +145,8 @@ export class TrackState {
     this.confidence = confidence;
     this.seenFrames++;
     this.missedFrames = 0;
+    for (const [k, doubt] of DOUBTS.entries())
+      this.doubted[k] = confidence < doubt.confidence ? this.doubted[k] + 1 : 0;
   }
 
   /** It is not seen in this frame. */
@@ -133,6 +172,7 @@ export class TrackState {
     this.seenFrames = 0;
     this.missedFrames = 0;
     this.pose = null;
+    this.doubted.fill(0);
     this.filter.reset();
   }
 

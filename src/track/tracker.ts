@@ -7,14 +7,16 @@ import { StateError } from "../errors.js";
 import { checkIntrinsics, type Intrinsics } from "../geometry/intrinsics.js";
 import type { Image } from "../image/image.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { type Arrival, bringArrivals, KeptFrames } from "./arrivals.js";
 import { assumedIntrinsics } from "./camera.js";
 import { checkExtractor, checkTargets } from "./check-targets.js";
 import { createDetector, type DetectionResult, type Detector } from "./detector.js";
-import { follow } from "./follow.js";
-import { channelsOf, type Frame, Pyramid, rgbImage, writeGrey } from "./pyramid.js";
+import { type Followed, follow } from "./follow.js";
+import { channelsOf, type Frame, type Pyramid, rgbImage, writeGrey } from "./pyramid.js";
+import { Stopwatch } from "./stopwatch.js";
 import type { Target } from "./target.js";
 import { TrackState } from "./track-state.js";
-import { DETECTIONS, type ProcessOptions, type StageTimes, type TrackedFrame, type TrackerOptions } from "./types.js";
+import { DETECTIONS, type ProcessOptions, type TrackedFrame, type TrackerOptions } from "./types.js";
 
 type Settings = Required<Omit<TrackerOptions, "targets" | "extractor" | "detector">>;
 
@@ -28,17 +30,10 @@ const DEFAULTS: Settings = {
   detection: "wait",
 };
 
-/** Levels of a frame's pyramid. */
-const FRAME_LEVELS = 4;
-/** Frames that are kept for a search beside them; of one that takes longer, the middle ones are left out. */
-const KEPT_FRAMES = 12;
 /** Times that patches are looked for in one frame to make sure of a search's result and bring it here. */
 const CATCH_UPS = 3;
 /** Milliseconds between frames whose times are not told. */
 const FRAME_TIME = 1000 / 30;
-/** Confidence from which on patches make sure of a detection. */
-const FOUND_CONFIDENCE = 0.4;
-const FOUND_SUPPORT = 10;
 /** Below this confidence a followed target is no longer seen. */
 const SEEN_CONFIDENCE = 0.25;
 const SEEN_SUPPORT = 8;
@@ -87,15 +82,6 @@ export function createTracker(options: TrackerOptions): Tracker {
   });
 }
 
-/** What a search found in an earlier frame, on its way to the present one. */
-interface Arrival {
-  state: TrackState;
-  homography: Float64Array;
-  /** The frame where it was found, or brought to. */
-  frame: number;
-  isVerified: boolean;
-}
-
 /** A search that runs beside the frames. */
 interface Search {
   frame: number;
@@ -106,9 +92,7 @@ interface Search {
 class PatchTracker implements Tracker {
   camera: (Intrinsics & { assumed: boolean }) | null = null;
   private readonly states: TrackState[];
-  /** Pyramids of frames by number: the present one, and those since the frame of a search that runs. */
-  private readonly kept = new Map<number, Pyramid>();
-  private readonly spare: Pyramid[] = [];
+  private readonly frames = new KeptFrames();
   private frame = -1;
   private time = -FRAME_TIME;
   private size = [0, 0];
@@ -151,10 +135,10 @@ class PatchTracker implements Tracker {
     this.takeResult(watch);
     this.catchUp();
     watch.lap("verify");
-    const lost = this.lostTargets();
-    const searched = this.running === null && lost.length > 0;
+    const wanted = this.wantedTargets();
+    const searched = this.running === null && wanted.length > 0;
     if (searched) {
-      const search = this.search(rgbImage(frame, channels), lost);
+      const search = this.search(rgbImage(frame, channels), wanted);
       if (this.settings.detection === "wait") {
         await search;
         watch.skip();
@@ -176,14 +160,12 @@ class PatchTracker implements Tracker {
     if (width !== this.size[0] || height !== this.size[1]) {
       // A turned device, another camera: nothing of before holds.
       this.reset();
-      this.kept.clear();
-      this.spare.length = 0;
+      this.frames.clear();
       this.size = [width, height];
       const given = this.settings.intrinsics;
       this.camera = { ...(given ?? assumedIntrinsics(width, height)), assumed: given === null };
     }
-    const pyramid = this.spare.pop() ?? new Pyramid(width, height, FRAME_LEVELS);
-    this.kept.set(this.frame, pyramid);
+    const pyramid = this.frames.add(this.frame, width, height);
     writeGrey(frame, channels, pyramid.levels[0].data);
     pyramid.reduce();
     return pyramid;
@@ -191,28 +173,38 @@ class PatchTracker implements Tracker {
 
   private followOn(state: TrackState, pyramid: Pyramid): void {
     const { source, corners } = state;
-    const seen = (start: Float64Array | null, radius: number) => {
+    const from = (start: Float64Array | null, radius: number): Followed | null => {
       const found = start && follow(source, corners, pyramid, start, radius, state.shape);
       return found && found.confidence >= SEEN_CONFIDENCE && found.support >= SEEN_SUPPORT ? found : null;
     };
-    const found = seen(state.predicted(), RADIUS) ?? seen(state.homography, WIDE_RADIUS);
+    let found = from(state.predicted(), RADIUS);
+    // Few patches agree by chance too: where it was seen well before, it may have turned back.
+    if (!found || found.confidence < state.expected) {
+      const other = from(state.homography, WIDE_RADIUS);
+      if (!found || (other && other.confidence > found.confidence)) found = other;
+    }
     if (found) state.see(found);
     else state.miss();
   }
 
-  /** Targets to search for: those that are not seen, nor on their way, where there is room for more. */
-  private lostTargets(): number[] {
-    const seen = this.states.filter((state) => state.isSeen).length;
-    if (seen + this.arrivals.length >= this.settings.maxTrack) return [];
+  /**
+   * Targets to search for: those that are not seen, nor on their way, where there is room for more; and those that are
+   * followed, but so badly or so long that it is time for another look.
+   */
+  private wantedTargets(): number[] {
+    const isOnItsWay = (state: TrackState) => this.arrivals.some((arrival) => arrival.state === state);
+    const coming = this.states.filter((state) => !state.isSeen && isOnItsWay(state)).length;
+    const hasRoom = this.seenTargets() + coming < this.settings.maxTrack;
     return this.states.flatMap((state, i) =>
-      state.isSeen || this.arrivals.some((arrival) => arrival.state === state) ? [] : [i],
+      (state.isSeen ? state.isDoubtful : hasRoom) && !isOnItsWay(state) ? [i] : [],
     );
   }
 
-  private search(image: Image, lost: readonly number[]): Promise<void> {
+  private search(image: Image, wanted: readonly number[]): Promise<void> {
     const search: Search = { frame: this.frame, result: null, error: null };
     this.running = search;
-    return this.detector.detect(image, lost).then(
+    for (const target of wanted) this.states[target].searchBegins();
+    return this.detector.detect(image, wanted).then(
       (result) => {
         search.result = result;
       },
@@ -237,78 +229,19 @@ class PatchTracker implements Tracker {
     }
   }
 
-  /** Makes sure of what searches found, in the frame where they did, and brings it to the present one, hop by hop. */
+  /** Makes sure of what searches found, in the frame where they did, and brings it to the present one. */
   private catchUp(): void {
-    let left = this.settings.detection === "wait" ? Number.POSITIVE_INFINITY : CATCH_UPS;
-    const waiting: Arrival[] = [];
-    for (const arrival of this.arrivals) {
-      let isThere = !arrival.state.isSeen && this.seenTargets() < this.settings.maxTrack;
-      while (isThere && left > 0 && (arrival.frame < this.frame || !arrival.isVerified)) {
-        left--;
-        isThere = this.hop(arrival, left);
-      }
-      if (!isThere) continue;
-      if (arrival.frame < this.frame || !arrival.isVerified) waiting.push(arrival);
-    }
-    this.arrivals = waiting;
+    const steps = this.settings.detection === "wait" ? Number.POSITIVE_INFINITY : CATCH_UPS;
+    const hasRoom = () => this.seenTargets() < this.settings.maxTrack;
+    this.arrivals = bringArrivals(this.arrivals, this.frames, this.frame, steps, hasRoom);
   }
 
   private seenTargets(): number {
     return this.states.filter((state) => state.isSeen).length;
   }
 
-  /** One step of an arrival, as far as the steps that are left need; false where it is not there. */
-  private hop(arrival: Arrival, left: number): boolean {
-    const { state, homography, isVerified } = arrival;
-    const behind = this.frame - arrival.frame;
-    const wanted = isVerified ? this.frame - Math.floor((behind * left) / (left + 1)) : arrival.frame;
-    const at = [...this.kept.keys()].find((frame) => frame >= wanted) ?? this.frame;
-    const radius = at === arrival.frame ? RADIUS : WIDE_RADIUS;
-    const found = follow(state.source, state.corners, this.kept.get(at) as Pyramid, homography, radius);
-    if (!found || found.confidence < FOUND_CONFIDENCE || found.support < FOUND_SUPPORT) return false;
-    arrival.homography = found.homography;
-    arrival.frame = at;
-    arrival.isVerified = true;
-    if (at === this.frame) state.find(found);
-    return true;
-  }
-
   /** Frames that nothing will be brought from are no longer kept. */
   private letGo(): void {
-    const oldest = Math.min(this.running?.frame ?? this.frame + 1, ...this.arrivals.map(({ frame }) => frame));
-    const give = (frame: number) => {
-      this.spare.push(this.kept.get(frame) as Pyramid);
-      this.kept.delete(frame);
-    };
-    for (const frame of [...this.kept.keys()]) if (frame < oldest) give(frame);
-    // The frame of the search stays; of those after it every other one goes.
-    if (this.kept.size > KEPT_FRAMES) for (const frame of [...this.kept.keys()].filter((_, k) => k & 1)) give(frame);
-  }
-}
-
-/** Milliseconds by stage. */
-class Stopwatch {
-  private before = performance.now();
-  private readonly start = this.before;
-  private readonly times: StageTimes = { read: 0, track: 0, extract: 0, search: 0, verify: 0, filter: 0, total: 0 };
-
-  lap(stage: keyof StageTimes): void {
-    const now = performance.now();
-    this.times[stage] += now - this.before;
-    this.before = now;
-  }
-
-  /** Time that another stage has told already. */
-  skip(): void {
-    this.before = performance.now();
-  }
-
-  add(stage: keyof StageTimes, time: number): void {
-    this.times[stage] += time;
-  }
-
-  done(): StageTimes {
-    this.times.total = this.before - this.start;
-    return this.times;
+    this.frames.letGo(Math.min(this.running?.frame ?? this.frame + 1, ...this.arrivals.map(({ frame }) => frame)));
   }
 }

@@ -1,4 +1,5 @@
 /** How well a tracker follows a picture through a video whose truth is known. */
+import { meanCornerDistance } from "../../track/plane.js";
 import type { FrameTruth } from "./video.js";
 
 /** What a tracker said of the picture in a frame. */
@@ -42,13 +43,6 @@ export function isJudged({ corners, seen, extent, tilt }: FrameTruth): boolean {
   return corners !== null && seen >= LEAST_SEEN && extent >= LEAST_EXTENT && tilt <= MOST_TILT;
 }
 
-/** The mean distance of four corners from the truth. */
-export function meanCornerError(truth: ArrayLike<number>, corners: ArrayLike<number>): number {
-  let sum = 0;
-  for (let k = 0; k < 8; k += 2) sum += Math.hypot(truth[k] - corners[k], truth[k + 1] - corners[k + 1]);
-  return sum / 4;
-}
-
 /** Figures over videos, each of its frames' truths and answers. */
 export function trackFigures(
   videos: readonly { truths: readonly FrameTruth[]; answers: readonly FrameAnswer[] }[],
@@ -72,7 +66,7 @@ export function trackFigures(
       if (isShown) {
         judged++;
         if (corners && truth.corners) {
-          const error = meanCornerError(truth.corners, corners);
+          const error = meanCornerDistance(truth.corners, corners);
           errors.push(error);
           if (error <= WITHIN) within++;
         }
@@ -119,7 +113,7 @@ function changesAtRest(truths: readonly FrameTruth[], answers: readonly FrameAns
   let still = 0;
   for (let f = 1; f < answers.length; f++) {
     const [a, b] = [truths[f - 1].corners, truths[f].corners];
-    still = a && b && meanCornerError(a, b) < 1e-9 && isJudged(truths[f]) ? still + 1 : 0;
+    still = a && b && meanCornerDistance(a, b) < 1e-9 && isJudged(truths[f]) ? still + 1 : 0;
     const [before, now] = [answers[f - 1].corners, answers[f].corners];
     if (still < SETTLING || !before || !now) continue;
     for (let k = 0; k < 8; k += 2) changes.push(Math.hypot(now[k] - before[k], now[k + 1] - before[k + 1]));

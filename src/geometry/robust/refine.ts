@@ -26,18 +26,23 @@ const SETTLED = 1e-9;
 
 /** Refits of models on the same pairs; its arrays are allocated once. */
 export class Refiner {
-  private readonly weights: Float64Array;
+  /** What each pair counted in the last refit. */
+  readonly weights: Float64Array;
   private readonly sorted: Float64Array;
   private readonly factors: Float64Array;
   private readonly current = new Float64Array(9);
   private readonly next = new Float64Array(9);
 
-  /** `errors`: scratch, one number per pair, that the caller may use between two calls. */
+  /**
+   * `errors`: scratch, one number per pair, that the caller may use between two calls. `precisions`: of each pair the inverse
+   * of its variance, to any scale; null: all are alike.
+   */
   constructor(
     private readonly model: RobustModel,
     private readonly points: Float64Array,
     private readonly errors: Float64Array,
     private readonly threshold: number,
+    private readonly precisions: Float64Array | null = null,
   ) {
     this.weights = new Float64Array(errors.length);
     this.sorted = new Float64Array(errors.length);
@@ -68,7 +73,7 @@ export class Refiner {
     const limit = (FARTHEST * this.threshold) ** 2;
     for (let refits = 0; refits < FINAL_REFITS; refits++) {
       model.squaredErrors(result, 0, points, errors);
-      model.pairFactors?.(result, points, factors);
+      this.writeFactors(result);
       const unit = this.scale();
       if (unit === null) return; // they fit exactly: nothing says how precise they are
       for (let i = 0; i < weights.length; i++) {
@@ -79,6 +84,15 @@ export class Refiner {
       result.set(next);
       if (settled) return;
     }
+  }
+
+  /** Writes what makes a pair's squared error one of the same variance as any other's. */
+  private writeFactors(result: Float64Array): void {
+    const { model, points, factors, precisions } = this;
+    model.pairFactors?.(result, points, factors);
+    if (!precisions) return;
+    if (!model.pairFactors) factors.fill(1);
+    for (let i = 0; i < factors.length; i++) factors[i] *= precisions[i];
   }
 
   /** Squared distance at which a pair counts a quarter; null where no more pairs are near than a sample has. */

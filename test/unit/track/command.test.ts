@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { imageCorners, projectPoints } from "../../../src/geometry/matrix3.js";
 import { loadImage, saveImage } from "../../../src/node/images.js";
 import { naturalOrder } from "../../../src/node/track/frames.js";
+import { meanCornerDistance } from "../../../src/track/plane.js";
 import { fakeStrata, temporaryFolder } from "../cli/fake.js";
-import { cornerDistance, cornerFeatures, drawPoster, placed, showPoster } from "./drawn.js";
+import { cornerFeatures, drawPoster, placed, showPoster } from "./drawn.js";
 
 const folder = temporaryFolder();
 const at = folder.path;
@@ -107,7 +108,7 @@ describe("strata track", () => {
       expect(Object.keys(frames[k])).toEqual(["frame", "targets", "ms"]);
       expect(Object.keys(frames[k].targets[0])).toEqual(["target", "state", "corners", "confidence"]);
       expect(
-        cornerDistance(projectPoints(way(k), imageCorners([240, 180])), frames[k].targets[0].corners),
+        meanCornerDistance(projectPoints(way(k), imageCorners([240, 180])), frames[k].targets[0].corners),
       ).toBeLessThan(0.7);
     }
     expect(frames[3].targets[0]).toMatchObject({ corners: null, confidence: 0 });

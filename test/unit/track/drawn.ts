@@ -123,10 +123,3 @@ export function cornerExtractor(
   };
   return extractor;
 }
-
-/** The mean distance of four corners. */
-export function cornerDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let k = 0; k < 8; k += 2) sum += Math.hypot(a[k] - b[k], a[k + 1] - b[k + 1]);
-  return sum / 4;
-}

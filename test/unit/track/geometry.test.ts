@@ -138,6 +138,18 @@ describe("CornerFilter", () => {
     expect(filtered).toBeLessThan(0.35 * raw);
   });
 
+  it("comes along at once where a motion begins, turns back or stops", () => {
+    const filter = new CornerFilter(1.5, 1.5);
+    const step = (f: number) => (f < 30 ? 0 : f < 40 ? 10 : f < 50 ? -12 : 0);
+    let x = 0;
+    for (let f = 0; f < 60; f++) {
+      x += step(f);
+      const corners = at(x);
+      filter.apply(corners, f / 30);
+      expect(Math.abs(corners[0] - x), `frame ${f}`).toBeLessThan(0.8);
+    }
+  });
+
   it("lags by a fraction of a pixel at any speed", () => {
     for (const speed of [5, 30, 300, 2000]) {
       const filter = new CornerFilter(1.5, 1.5);

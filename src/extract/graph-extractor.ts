@@ -13,7 +13,8 @@ import { type GraphKey, openPrepared } from "../graph/prepared.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
-import { fitSize, resizeImage } from "../image/resize.js";
+import { type ImageParts, isParts, partsOf, wholeOf } from "../image/parts.js";
+import { fitSize, resizeParts } from "../image/resize.js";
 import { type Shrinking, shrinking } from "../image/shrink.js";
 import { withinLimits } from "../limits.js";
 import { checkNumber } from "../options.js";
@@ -29,8 +30,8 @@ import { bestOf, type Extent, inImage, planTiles, tileImage } from "./tiles.js";
 
 /** An image, and the same reduced as `maxEdge` and `maxSumEdges` say. */
 interface Prepared {
-  image: Image;
-  reduced: Image;
+  image: Image | ImageParts;
+  reduced: Image | ImageParts;
 }
 
 /** A graph that was prepared for the model (graph/prepared.ts): the file's bytes, its place, and what it has to be made of. */
@@ -59,11 +60,17 @@ const BATCH = 4;
 /** Pixels of a tile where nothing else is said: with the default model some 220 bytes of memory for each of them. */
 export const TILE_PIXELS = 2 ** 21;
 
+/** Bytes of memory for a pixel of a tile, and the fewest pixels of tiles that have to be small: smaller ones are all margin. */
+const TILE_BYTES = 220;
+const LEAST_TILE = 2 ** 18;
+
 /** Where an extractor runs, its prepared graph if there is one, and how much it looks at at once. */
 export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend" | "threads"> {
   prepared?: PreparedModel | null;
   /** An image with more pixels than this is extracted in tiles of at most as many. Default 2²¹. */
   tilePixels?: number;
+  /** Bytes that an image and its tiles may take together: beside large images tiles are smaller. Default: any number. */
+  memory?: number;
   /** Graphs that a DenseExtractor has traced before. Default: none are kept. */
   kept?: KeptGraphs | null;
   /** Traces what nobody prepared. Default: in a GraphExtractor none, in a DenseExtractor that of graph/compile.ts. */
@@ -81,14 +88,16 @@ export class GraphExtractor implements Extractor {
   private last: Promise<void> = Promise.resolve();
   readonly info: ExtractorInfo;
   private readonly tilePixels: number;
-  protected readonly runtime: Omit<DenseRuntime, "tilePixels">;
+  private readonly memory: number;
+  protected readonly runtime: Omit<DenseRuntime, "tilePixels" | "memory">;
 
   constructor(
     protected readonly model: DenseModel,
     readonly options: ExtractOptions,
-    { tilePixels = TILE_PIXELS, ...runtime }: DenseRuntime = {},
+    { tilePixels = TILE_PIXELS, memory = Number.POSITIVE_INFINITY, ...runtime }: DenseRuntime = {},
   ) {
     this.tilePixels = checkNumber("extract", "tilePixels", tilePixels, { min: 1, integer: true });
+    this.memory = memory;
     this.runtime = runtime;
     model.checkOptions?.(options);
     this.reading = model.reading?.(options) ?? null;
@@ -96,11 +105,11 @@ export class GraphExtractor implements Extractor {
     this.info = { model: name, sha256, dim, ...(verdict && { verdict }) };
   }
 
-  async extract(image: Image): Promise<FloatFeatures> {
+  async extract(image: Image | ImageParts): Promise<FloatFeatures> {
     return (await this.extractBatch([image]))[0];
   }
 
-  async extractBatch(images: readonly Image[]): Promise<FloatFeatures[]> {
+  async extractBatch(images: readonly (Image | ImageParts)[]): Promise<FloatFeatures[]> {
     this.checkOpen();
     checkList("extractBatch", "images", images);
     const prepared = images.map((image) => this.prepare(image));
@@ -145,9 +154,10 @@ export class GraphExtractor implements Extractor {
     const { scales, maxFeatures, spread } = this.options;
     const pool = spread && maxFeatures !== null ? SPREAD_POOL * maxFeatures : maxFeatures;
     const limits = scaleLimits(scales, pool);
+    const tilePixels = this.tilePixelsBeside(batch);
     for (const [s, scale] of scales.entries()) {
       const shrunk = batch.map(({ reduced }) => shrinking(reduced, scale));
-      const features = await this.atOneScale(shrunk, limits[s]);
+      const features = await this.atOneScale(shrunk, limits[s], tilePixels);
       for (const [i, { image, reduced }] of batch.entries()) {
         const [stepX, stepY] = shrunk[i].step;
         const step = [(stepX * image.width) / reduced.width, (stepY * image.height) / reduced.height] as const;
@@ -161,10 +171,14 @@ export class GraphExtractor implements Extractor {
   }
 
   /** At most `limit` features (null: all) of images of one size, in their pixels; large ones tile by tile. */
-  private async atOneScale(images: readonly Shrinking[], limit: number | null): Promise<FloatFeatures[]> {
+  private async atOneScale(
+    images: readonly Shrinking[],
+    limit: number | null,
+    tilePixels: number,
+  ): Promise<FloatFeatures[]> {
     const { width, height } = images[0];
     const { tiles: needs, leavesFlatOut } = this.model;
-    const tiles = needs && planTiles(images[0], needs, this.tilePixels);
+    const tiles = needs && planTiles(images[0], needs, tilePixels);
     if (!tiles) {
       const whole = images.map((image) => image.part(0, 0, width, height));
       const features = await this.inOnePass(whole, limit, { width, height });
@@ -183,6 +197,14 @@ export class GraphExtractor implements Extractor {
       results.push(leavesFlatOut ? withoutFlatParts(best, image) : best);
     }
     return results;
+  }
+
+  /** Pixels of a tile beside images that take memory of their own. */
+  private tilePixelsBeside(batch: readonly Prepared[]): number {
+    const held = new Set(batch.flatMap(({ image, reduced }) => [image, reduced]));
+    const bytes = [...held].reduce((sum, image) => sum + partsOf(image).bytes, 0);
+    const room = Math.floor((this.memory - bytes) / TILE_BYTES);
+    return Math.min(this.tilePixels, Math.max(LEAST_TILE, room));
   }
 
   private async inOnePass(images: readonly Image[], limit: number | null, extent: Extent): Promise<FloatFeatures[]> {
@@ -206,7 +228,7 @@ export class GraphExtractor implements Extractor {
   /** One image's maps, for pictures; `covered` is the share of them across and down that is the image, not its padding. */
   async maps(image: Image): Promise<{ maps: Record<string, DenseMap>; covered: [number, number] }> {
     const { reduced } = this.prepare(image);
-    const fitted = this.model.fit(reduced);
+    const fitted = this.model.fit(wholeOf(reduced));
     const maps = sharesOf(await this.dense([fitted]), 0);
     return { maps, covered: [reduced.width / fitted.width, reduced.height / fitted.height] };
   }
@@ -315,15 +337,15 @@ export class GraphExtractor implements Extractor {
     );
   }
 
-  private prepare(image: Image): Prepared {
-    checkImage("extract", image);
+  private prepare(image: Image | ImageParts): Prepared {
+    if (!isParts(image)) checkImage("extract", image);
     const { maxEdge, maxSumEdges } = this.options;
     const [width, height] = fitSize(image.width, image.height, {
       maxEdge: maxEdge ?? undefined,
       maxSumEdges: maxSumEdges ?? undefined,
     });
     const same = width === image.width && height === image.height;
-    return { image, reduced: same ? image : resizeImage(image, width, height) };
+    return { image, reduced: same ? image : resizeParts(partsOf(image), width, height) };
   }
 }
 

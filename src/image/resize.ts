@@ -8,6 +8,7 @@ import { checkObject, described } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { checkNumber } from "../options.js";
 import { checkImage, checkPixelLimit, type Image, newPixels } from "./image.js";
+import { type ImageParts, partsOf, wholeOf } from "./parts.js";
 
 /** Limits on the size of an image that is worked on. */
 export interface EdgeLimits {
@@ -41,15 +42,20 @@ function checkLimit(name: string, limit: number | undefined): number {
 
 /** The image at another size, in new memory. Throws a ShapeError for sizes that are not whole and positive. */
 export function resizeImage(image: Image, width: number, height: number): Image {
-  checkImage("resizeImage", image);
+  return resizeParts(partsOf(checkImage("resizeImage", image)), width, height);
+}
+
+/** The same of an image that is read part by part: rows of it, from top to bottom. */
+export function resizeParts(image: ImageParts, width: number, height: number): Image {
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
     throw new ShapeError(
       `resizeImage: the new size must be whole and positive, got ${described(width)}×${described(height)}`,
     );
   }
   checkPixelLimit("resizeImage", width, height);
-  if (width === image.width && height === image.height) return { width, height, data: image.data.slice() };
-
+  if (width === image.width && height === image.height) {
+    return { width, height, data: wholeOf(image).data.slice() };
+  }
   const across = tapsOf(image.width, width);
   const down = tapsOf(image.height, height);
   const stride = 3 * width;
@@ -59,11 +65,20 @@ export function resizeImage(image: Image, width: number, height: number): Image 
   const data = newPixels("resizeImage", width, height);
   const sums = new Int32Array(stride);
   let ready = 0; // input rows resized so far
+  const bandRows = Math.max(1, Math.floor(BAND_PIXELS / image.width));
+  let band: Image | undefined;
+  let bandEnd = 0;
   for (let y = 0; y < height; y++) {
     const first = down.first[y];
     const count = down.start[y + 1] - down.start[y];
     for (; ready < first + count; ready++) {
-      if (ready >= first) resizeRow(image, ready, across, width, ring, (ready % rows) * stride);
+      if (ready < first) continue;
+      if (!band || ready >= bandEnd) {
+        band = image.part(0, ready, image.width, Math.min(bandRows, image.height - ready));
+        bandEnd = ready + band.height;
+      }
+      const line = 3 * image.width * (ready - bandEnd + band.height);
+      resizeRow(band.data, line, across, width, ring, (ready % rows) * stride);
     }
     sums.fill(1 << 21);
     for (let k = 0; k < count; k++) {
@@ -75,6 +90,9 @@ export function resizeImage(image: Image, width: number, height: number): Image 
   }
   return { width, height, data };
 }
+
+/** Pixels of rows that are read at once. */
+const BAND_PIXELS = 2 ** 20;
 
 /** Which input samples make each output sample, and how much each counts, in 1/16384. */
 interface Taps {
@@ -118,11 +136,9 @@ function tapsOf(from: number, to: number): Taps {
   return { first, start, weights, most };
 }
 
-/** One input row resized across, times 256, into `out` at `to`. */
-function resizeRow(image: Image, row: number, taps: Taps, width: number, out: Uint16Array, to: number): void {
-  const { data } = image;
+/** The input row that begins at `line`, resized across, times 256, into `out` at `to`. */
+function resizeRow(data: Uint8Array, line: number, taps: Taps, width: number, out: Uint16Array, to: number): void {
   const { first, start, weights } = taps;
-  const line = 3 * row * image.width;
   let at = to;
   for (let x = 0; x < width; x++) {
     let from = line + 3 * first[x];

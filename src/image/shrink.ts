@@ -4,8 +4,8 @@
  * runtime has, so that an exported graph can do it too.
  */
 import { OptionError } from "../errors.js";
-import { cropImage } from "./crop.js";
-import type { Image } from "./image.js";
+import { type Image, newPixels } from "./image.js";
+import { type ImageParts, isParts, partsOf, wholeOf } from "./parts.js";
 
 export interface Shrunk {
   image: Image;
@@ -14,42 +14,61 @@ export interface Shrunk {
 }
 
 /** An image at a coarser scale, of which parts can be had without the whole. */
-export interface Shrinking {
-  width: number;
-  height: number;
+export interface Shrinking extends ImageParts {
   /** As in Shrunk. */
-  step: [number, number];
-  /** Its pixels from (left, top) on, width × height of them; the whole is not copied where nothing shrinks. */
-  part(left: number, top: number, width: number, height: number): Image;
+  readonly step: [number, number];
 }
 
 /** The image at a scale in (0, 1]; each edge keeps one pixel at least. Scale 1 is the image itself, not a copy. */
 export function shrinkImage(image: Image, scale: number): Shrunk {
-  const { width, height, step, part } = shrinking(image, scale);
-  return { image: part(0, 0, width, height), step };
+  const shrunk = shrinking(image, scale);
+  return { image: wholeOf(shrunk), step: shrunk.step };
 }
 
-/** What `shrinkImage` gives, part by part, to the last bit: memory is needed for the halved image alone. */
-export function shrinking(image: Image, scale: number): Shrinking {
+/**
+ * What `shrinkImage` gives, part by part, to the last bit. Of an image in memory the halved one is kept beside it; of one
+ * that is read part by part nothing is.
+ */
+export function shrinking(image: Image | ImageParts, scale: number): Shrinking {
   if (!(scale > 0 && scale <= 1)) {
     throw new OptionError(`shrinkImage: the scale must be above 0 and at most 1, got ${scale}`);
   }
   let halved = image;
   let halvings = 0;
   while (scale * 2 ** halvings <= 0.5) {
-    halved = halve(halved);
+    halved = isParts(halved) ? halving(halved) : halve(halved);
     halvings++;
   }
   const left = scale * 2 ** halvings;
   const width = Math.max(1, Math.floor(halved.width * left + 0.5));
   const height = Math.max(1, Math.floor(halved.height * left + 0.5));
   const step: [number, number] = [(2 ** halvings * halved.width) / width, (2 ** halvings * halved.height) / height];
-  if (width === halved.width && height === halved.height) {
-    return { width, height, step, part: (x, y, w, h) => cropImage(halved, x, y, w, h) };
-  }
+  const parts = partsOf(halved);
+  const { bytes } = parts;
+  if (width === halved.width && height === halved.height) return { ...parts, step };
   const across = placesOf(halved.width, width);
   const down = placesOf(halved.height, height);
-  return { width, height, step, part: (x, y, w, h) => bilinear(halved, across, down, x, y, w, h) };
+  return { width, height, bytes, step, part: (x, y, w, h) => bilinear(parts, across, down, x, y, w, h) };
+}
+
+/** Rows of pixels that are halved at once, of an image that is read part by part. */
+const BAND_PIXELS = 2 ** 19;
+
+/** What `halve` gives, part by part. */
+function halving(image: ImageParts): ImageParts {
+  const [width, height] = [Math.ceil(image.width / 2), Math.ceil(image.height / 2)];
+  const part = (left: number, top: number, w: number, h: number): Image => {
+    const data = newPixels("shrinkImage", w, h);
+    const rows = Math.max(1, Math.floor(BAND_PIXELS / (4 * w)));
+    const across = Math.min(2 * w, image.width - 2 * left);
+    for (let y = 0; y < h; y += rows) {
+      const from = 2 * (top + y);
+      const down = Math.min(2 * Math.min(rows, h - y), image.height - from);
+      data.set(halve(image.part(2 * left, from, across, down)).data, 3 * y * w);
+    }
+    return { width: w, height: h, data };
+  };
+  return { width, height, bytes: image.bytes, part };
 }
 
 /** Means of 2×2 pixels; an odd last row or column counts twice. */
@@ -72,7 +91,7 @@ function halve({ width, height, data }: Image): Image {
 
 /** Linear interpolation between the four nearest pixel centres: w × h pixels of the result, from (x0, y0) on. */
 function bilinear(
-  { width, data }: Image,
+  image: ImageParts,
   across: Places,
   down: Places,
   x0: number,
@@ -80,13 +99,20 @@ function bilinear(
   w: number,
   h: number,
 ): Image {
+  const [firstX, firstY] = [across.low[x0], down.low[y0]];
+  const { width, data } = image.part(
+    firstX,
+    firstY,
+    across.high[x0 + w - 1] + 1 - firstX,
+    down.high[y0 + h - 1] + 1 - firstY,
+  );
   const out = new Uint8Array(3 * w * h);
-  const left = across.low.map((x) => 3 * x);
-  const right = across.high.map((x) => 3 * x);
+  const left = across.low.map((x) => 3 * (x - firstX));
+  const right = across.high.map((x) => 3 * (x - firstX));
   const fractions = across.fraction;
   for (let y = 0, to = 0; y < h; y++) {
-    const top = 3 * width * down.low[y0 + y];
-    const bottom = 3 * width * down.high[y0 + y];
+    const top = 3 * width * (down.low[y0 + y] - firstY);
+    const bottom = 3 * width * (down.high[y0 + y] - firstY);
     const fy = down.fraction[y0 + y];
     for (let x = x0; x < x0 + w; x++, to += 3) {
       const fx = fractions[x];

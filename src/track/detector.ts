@@ -33,6 +33,11 @@ export interface Detector {
   detect(frame: Image, lost: readonly number[]): Promise<DetectionResult>;
 }
 
+/** What gives a detector its features; where it lives elsewhere (a page's worker), the detector may live there too. */
+export type DetectorSource = Pick<Extractor, "extract" | "info"> & {
+  createDetector?(targets: readonly DetectorTarget[]): Detector;
+};
+
 /** Bits in which a feature and its match may differ, of 64. */
 const MOST_BITS = 20;
 /** Targets that are tried per frame, of those that most features vote for. */
@@ -47,16 +52,13 @@ const MOST_SAMPLES = 1500;
 const MOST_MATCHES = 200;
 
 /**
- * A detector of `targets` over an extractor. Throws an OptionError for no targets, and for a target of another model than the
+ * A detector of `targets` over an extractor; of one in a page's worker it works there. Throws an OptionError for no targets, and for a target of another model than the
  * extractor's.
  */
-export function createDetector(
-  targets: readonly DetectorTarget[],
-  extractor: Pick<Extractor, "extract" | "info">,
-): Detector {
+export function createDetector(targets: readonly DetectorTarget[], extractor: DetectorSource): Detector {
   checkExtractor("createDetector", extractor);
   checkTargets("createDetector", targets, extractor.info);
-  return new CodeDetector(targets, extractor);
+  return extractor.createDetector?.(targets) ?? new CodeDetector(targets, extractor);
 }
 
 class CodeDetector implements Detector {

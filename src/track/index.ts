@@ -1,7 +1,13 @@
 /** `strata-features/track`: flat pictures followed through the frames of a camera. Runs in Node and in pages. */
 export { assumedIntrinsics, projectionMatrix } from "./camera.js";
 export type { DetectorTarget } from "./check-targets.js";
-export { createDetector, type Detection, type DetectionResult, type Detector } from "./detector.js";
+export {
+  createDetector,
+  type Detection,
+  type DetectionResult,
+  type Detector,
+  type DetectorSource,
+} from "./detector.js";
 export type { Frame, Grey } from "./pyramid.js";
 export { POOR_QUALITY, type TargetQuality } from "./quality.js";
 export { type CompileTargetOptions, compileTarget, type Target } from "./target.js";

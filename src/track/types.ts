@@ -1,7 +1,6 @@
 /** What a tracker takes and gives. */
-import type { Extractor } from "../extract/extractor.js";
 import type { IntrinsicsLike } from "../geometry/intrinsics.js";
-import type { Detector } from "./detector.js";
+import type { Detector, DetectorSource } from "./detector.js";
 import type { Target } from "./target.js";
 
 /** How a lost target is looked for: before `process` ends, or beside the frames that go on. */
@@ -11,9 +10,12 @@ export const DETECTIONS = ["wait", "background"] as const;
 export interface TrackerOptions {
   /** The pictures to look for, as compileTarget or readTarget gives them; results name them by their index. */
   targets: readonly Target[];
-  /** Gives a frame's features: the model that the targets were compiled with. Not needed beside a detector. */
-  extractor?: Pick<Extractor, "extract" | "info">;
-  /** Looks for lost targets, in the place of the extractor: a page may have one in a worker. See createDetector. */
+  /**
+   * Gives a frame's features: the model that the targets were compiled with. One in a page's worker looks for lost targets
+   * there as well. Not needed beside a detector.
+   */
+  extractor?: DetectorSource;
+  /** Looks for lost targets, in the place of the extractor. See createDetector. */
   detector?: Detector;
   /** Most targets that are followed at once; further ones are not looked for. Default 1. */
   maxTrack?: number;

@@ -9,6 +9,8 @@ import type { compile } from "../graph/compile.js";
 import type { Runtime } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { checkTargets, type DetectorTarget } from "../track/check-targets.js";
+import type { Detector } from "../track/detector.js";
 import { planBackend, WEB_BACKENDS, type WebBackend } from "./backend.js";
 import type { ImageSource } from "./images.js";
 import type { LocalContext, LocalInfo, LocalOptions } from "./local.js";
@@ -80,6 +82,11 @@ export interface WebExtractor extends Extractor {
   extract(source: Image | ImageSource, options?: WebExtractOptions): Promise<FloatFeatures>;
   /** Features of several, in their order. */
   extractBatch(sources: readonly (Image | ImageSource)[], options?: WebExtractOptions): Promise<FloatFeatures[]>;
+  /**
+   * A detector of targets in the worker, so that a search takes nothing of the page's time; createTracker makes one by itself.
+   * Absent where there is no worker. Throws what createDetector of strata-features/track throws.
+   */
+  createDetector?(targets: readonly DetectorTarget[]): Detector;
   /** Frees memory and ends the worker; a second call does nothing. What is under way ends with a StateError. */
   dispose(): Promise<void>;
 }
@@ -123,6 +130,7 @@ async function inPage(
 /** What both kinds do: the page's and the worker's. */
 interface Inner {
   extractBatch(sources: readonly (Image | ImageSource)[], options: WebExtractOptions): Promise<FloatFeatures[]>;
+  createDetector?(targets: readonly DetectorTarget[]): Detector;
   dispose(): Promise<void>;
 }
 
@@ -145,6 +153,12 @@ function extractorOf(info: WebExtractorInfo, options: ExtractOptions, inner: Inn
     options,
     extractBatch,
     extract: async (source, given) => (await extractBatch([source], given))[0],
+    ...(inner.createDetector && {
+      createDetector(targets: readonly DetectorTarget[]): Detector {
+        checkTargets("createDetector", targets, info);
+        return inner.createDetector?.(targets) as Detector;
+      },
+    }),
     async dispose() {
       if (disposed) return;
       disposed = true;

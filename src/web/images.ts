@@ -1,9 +1,11 @@
 /** Images in a browser: whatever it can decode, as 8-bit RGB with the orientation applied. */
 import { FormatError, IoError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
-import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image, newPixels } from "../image/image.js";
+import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
+import { type ImageParts, wholeOf } from "../image/parts.js";
 import { isPnm, readPnm } from "../image/pnm.js";
 import { knownKind } from "../image/sniff.js";
 import { withDefaults } from "../options.js";
+import { bitmapParts } from "./bitmap-parts.js";
 
 /** Anything a canvas can draw, bytes of an image file, or the address of one: a URL, or a text relative to the page. */
 export type ImageSource =
@@ -34,20 +36,48 @@ export interface LoadImageOptions {
  * for a frame without pixels, IoError for an address that gives nothing, OptionError for what is no image.
  */
 export async function loadImage(source: ImageSource, options: LoadImageOptions = {}): Promise<Image> {
+  const opened = await openImage(source, options);
+  try {
+    return wholeOf(opened.image);
+  } finally {
+    opened.close();
+  }
+}
+
+/** An image that may be large, to be closed when it is read. */
+export interface OpenedImage {
+  image: Image | ImageParts;
+  close(): void;
+}
+
+/** Images of more pixels stay in the browser's bitmap and are read part by part. */
+const WHOLE_PIXELS = 2 ** 22;
+
+/** What loadImage gives, large ones part by part. What the caller owns has to stay open until then. */
+export async function openImage(source: ImageSource, options: LoadImageOptions = {}): Promise<OpenedImage> {
   const { pixelLimit } = withDefaults("loadImage", { pixelLimit: DEFAULT_PIXEL_LIMIT }, options);
   const file = await fileOf(source);
-  if (file?.length === 0) throw new FormatError("loadImage: the file is empty");
-  if (file && isPnm(file)) return readPnm(file, { pixelLimit });
-  // What holds pixels that nobody changes is drawn as it is, everything else as it is now.
-  const still = !file && isStill(source);
+  if (file?.blob.size === 0) throw new FormatError("loadImage: the file is empty");
+  if (file && isPnm(file.start)) {
+    const bytes = file.start.length === file.blob.size ? file.start : await bytesOf(file.blob);
+    return { image: readPnm(bytes, { pixelLimit }), close() {} };
+  }
   if (!file) checkFrame("loadImage", source as Drawable);
-  const drawn = still ? source : await (file ? decodeFile(file, source) : bitmapOf(source as Drawable));
+  // What holds pixels that nobody changes is drawn as it is, everything else as it is now.
+  const still = !file && isStill(source) ? source : null;
+  const drawn = still ?? (await (file ? decodeFile(file.blob) : bitmapOf(source as Drawable)));
+  const close = () => drawn !== still && drawn.close();
   try {
     const [width, height] = frameSize(drawn) as [number, number];
     checkPixelLimit("loadImage", width, height, pixelLimit);
-    return rgbOf(drawn, width, height);
-  } finally {
-    if (!still) (drawn as ImageBitmap).close();
+    const image = bitmapParts(drawn, width, height);
+    if (width * height > WHOLE_PIXELS) return { image, close };
+    const whole = wholeOf(image);
+    close();
+    return { image: whole, close() {} };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
@@ -99,33 +129,57 @@ export function checkFrame(where: string, source: Exclude<ImageSource, string>):
 
 type Drawable = Exclude<ImageSource, string | URL | ArrayBuffer | DataView | Uint8Array>;
 
-/** The bytes of a source that is a file; null for what can be drawn as it is. */
-async function fileOf(source: ImageSource): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (source instanceof Uint8Array || source instanceof DataView) {
-    const { buffer, byteOffset, byteLength } = source;
-    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+/** A file, and how it begins. */
+interface SourceFile {
+  blob: Blob;
+  start: Uint8Array;
+}
+
+/** A source that is a file; null for what can be drawn as it is. A Blob's bytes are not brought here: they may be many. */
+async function fileOf(source: ImageSource): Promise<SourceFile | null> {
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
+    const bytes =
+      source instanceof ArrayBuffer
+        ? new Uint8Array(source)
+        : new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
     // A Blob takes no memory that others may write to.
-    return buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
+    return { blob: new Blob([bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice()]), start: bytes };
   }
-  if (typeof source !== "string" && !(source instanceof URL)) return null;
+  const blob =
+    source instanceof Blob
+      ? source
+      : typeof source === "string" || source instanceof URL
+        ? await fetched(source)
+        : null;
+  return blob && { blob, start: await bytesOf(blob.slice(0, 16)) };
+}
+
+async function fetched(address: string | URL): Promise<Blob> {
   try {
-    const answer = await fetch(source);
+    const answer = await fetch(address);
     if (!answer.ok)
-      throw new IoError(`loadImage: cannot read ${source}: the server answers with status ${answer.status}`);
-    return new Uint8Array(await answer.arrayBuffer());
+      throw new IoError(`loadImage: cannot read ${address}: the server answers with status ${answer.status}`);
+    return await answer.blob();
   } catch (cause) {
     if (cause instanceof IoError) throw cause;
-    throw new IoError(`loadImage: cannot read ${source}: ${(cause as Error).message}`, { cause });
+    throw new IoError(`loadImage: cannot read ${address}: ${(cause as Error).message}`, { cause });
   }
 }
 
-async function decodeFile(file: Uint8Array<ArrayBuffer>, source: ImageSource): Promise<ImageBitmap> {
+/** The bytes of a file; it may have gone since it was chosen. */
+async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await bitmapOf(source instanceof Blob ? source : new Blob([file]));
+    return new Uint8Array(await blob.arrayBuffer());
   } catch (cause) {
-    const what = knownKind(file);
+    throw new IoError(`loadImage: the file cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function decodeFile(file: Blob): Promise<ImageBitmap> {
+  try {
+    return await bitmapOf(file);
+  } catch (cause) {
+    const what = knownKind(await bytesOf(file));
     if (what) throw new UnsupportedError(`loadImage: ${what} is not read here; save it as PNG or JPEG`, { cause });
     throw cause;
   }
@@ -140,27 +194,4 @@ export async function bitmapOf(source: Drawable): Promise<ImageBitmap> {
     if (cause instanceof TypeError) throw new OptionError(`loadImage: this is no image: ${cause.message}`, { cause });
     throw new FormatError("loadImage: the browser cannot decode this image", { cause });
   }
-}
-
-/** Pixels that are on a canvas at once: its memory, and that of what is read from it, is four bytes for each. */
-const BAND_PIXELS = 2 ** 22;
-
-/** The colours of a bitmap or frame, on white where it is transparent; band by band. */
-function rgbOf(bitmap: ImageBitmap | VideoFrame, width: number, height: number): Image {
-  const rows = Math.min(height, Math.max(1, Math.floor(BAND_PIXELS / width)));
-  const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new FormatError("loadImage: this browser gives no 2-D canvas to read pixels from");
-  context.fillStyle = "white";
-  const rgb = newPixels("loadImage", width, height);
-  for (let top = 0, i = 0; top < height; top += rows) {
-    context.fillRect(0, 0, width, rows);
-    context.drawImage(bitmap, 0, -top);
-    const { data } = context.getImageData(0, 0, width, Math.min(rows, height - top));
-    for (let p = 0; p < data.length; i += 3, p += 4) {
-      rgb[i] = data[p];
-      rgb[i + 1] = data[p + 1];
-      rgb[i + 2] = data[p + 2];
-    }
-  }
-  return { width, height, data: rgb };
 }

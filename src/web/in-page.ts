@@ -2,7 +2,7 @@
 import { untilAborted } from "../abort.js";
 import type { FloatFeatures } from "../features.js";
 import type { Image } from "../image/image.js";
-import { type ImageSource, isPixels, loadImage } from "./images.js";
+import type { ImageSource } from "./images.js";
 import { type LocalContext, type LocalOptions, openLocal } from "./local.js";
 
 export async function openInPage(options: LocalOptions, context: LocalContext) {
@@ -11,16 +11,9 @@ export async function openInPage(options: LocalOptions, context: LocalContext) {
     info: local.info,
     options: local.options,
     dispose: () => local.dispose(),
-    async extractBatch(
+    extractBatch: (
       sources: readonly (Image | ImageSource)[],
       { signal }: { signal?: AbortSignal } = {},
-    ): Promise<FloatFeatures[]> {
-      const images: Image[] = [];
-      for (const source of sources) {
-        images.push(isPixels(source) ? source : await loadImage(source));
-        signal?.throwIfAborted();
-      }
-      return untilAborted(local.extractBatch(images), signal);
-    },
+    ): Promise<FloatFeatures[]> => untilAborted(local.extractSources(sources, signal), signal),
   };
 }

@@ -13,7 +13,9 @@ import type { compile } from "../graph/compile.js";
 import { notesOf } from "../graph/prepared.js";
 import type { Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
+import { type ImageParts, isParts } from "../image/parts.js";
 import { type BackendChoice, type BackendPlan, chooseBackend, type Opened } from "./backend.js";
+import { type ImageSource, isPixels, type OpenedImage, openImage } from "./images.js";
 import { fetchModel, type ModelAddresses, type ModelBytes, type ModelProgress } from "./model-files.js";
 import { sha256 } from "./sha256.js";
 
@@ -63,6 +65,9 @@ export async function openLocal(options: LocalOptions, context: LocalContext = {
   return new LocalExtractor(opened, extractOptions(extract, opened.defaults), prepared, options, context);
 }
 
+/** Bytes that a page's image and its tiles may take: the largest bitmaps that are read leave room for small tiles. */
+const MEMORY = 480e6;
+
 type OpenedModel = ReturnType<typeof openModel>;
 
 /** A model with the backend that its first image chooses. */
@@ -83,7 +88,7 @@ export class LocalExtractor {
     this.info = this.extractorOn(undefined, options).info;
   }
 
-  async extractBatch(images: readonly Image[]): Promise<FloatFeatures[]> {
+  async extractBatch(images: readonly (Image | ImageParts)[]): Promise<FloatFeatures[]> {
     if (this.disposed) throw new StateError("extract: this extractor was disposed");
     this.chosen ??= this.choose();
     // A page that was offline for a moment may try again.
@@ -97,6 +102,43 @@ export class LocalExtractor {
     if (session && this.fallback !== undefined) session.fallback ??= this.fallback;
     Object.assign(this.info, { graph, session });
     return features;
+  }
+
+  /**
+   * Features of what a page has, in order. Large ones are opened one at a time, for each takes as much memory as there may
+   * be; `release` is called for each source when it is
+   * read, or when nothing comes of it.
+   */
+  async extractSources(
+    sources: readonly (Image | ImageSource)[],
+    signal?: AbortSignal,
+    release?: (source: Image | ImageSource) => void,
+  ): Promise<FloatFeatures[]> {
+    const results: FloatFeatures[] = [];
+    let small: Image[] = [];
+    const flush = async () => {
+      if (small.length > 0) results.push(...(await this.extractBatch(small)));
+      small = [];
+    };
+    try {
+      for (const source of sources) {
+        const opened: OpenedImage = isPixels(source) ? { image: source, close() {} } : await openImage(source);
+        try {
+          signal?.throwIfAborted();
+          if (isParts(opened.image)) {
+            await flush();
+            results.push(...(await this.extractBatch([opened.image])));
+          } else small.push(opened.image);
+        } finally {
+          opened.close();
+          release?.(source);
+        }
+      }
+      await flush();
+      return results;
+    } finally {
+      for (const source of sources) release?.(source);
+    }
   }
 
   async dispose(): Promise<void> {
@@ -161,6 +203,7 @@ export class LocalExtractor {
       runtime,
       prepared: this.prepared,
       tilePixels,
+      memory: MEMORY,
       threads,
       compile,
     });

@@ -3,6 +3,8 @@ import { StateError } from "../errors.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { FloatFeatures } from "../features.js";
 import type { Image } from "../image/image.js";
+import type { DetectorTarget } from "../track/check-targets.js";
+import type { Detector } from "../track/detector.js";
 import type { Build } from "./builds.js";
 import type { ImageSource } from "./images.js";
 import type { LocalInfo, LocalOptions } from "./local.js";
@@ -82,6 +84,11 @@ export class RemoteExtractor {
   private readonly pending = new Map<number, Pending>();
   private next = 0;
   private ended: Error | null = null;
+  private detectors = 0;
+  /** Trackers come and go; the worker keeps no targets of those that went. */
+  private readonly unused = new FinalizationRegistry<number>((detector) => {
+    if (!this.ended) this.post({ id: this.next++, call: "forget", detector });
+  });
 
   private constructor(private readonly worker: Worker) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => this.receive(data);
@@ -120,6 +127,25 @@ export class RemoteExtractor {
     const { features, info } = answer as Extract<Answer, { features: unknown }>;
     Object.assign(this.info, info);
     return features;
+  }
+
+  /** A detector in the worker: frames go there, and places of targets come back. */
+  createDetector(targets: readonly DetectorTarget[]): Detector {
+    const detector = this.detectors++;
+    const sent = targets.map(({ name, features, model }) => ({ name, features, model }));
+    const arrived = this.call((id) => ({ id, call: "targets", detector, targets: sent }), []);
+    arrived.catch(() => undefined);
+    const remote: Detector = {
+      detect: async (frame, lost) => {
+        await arrived;
+        const answer = await this.call((id) => ({ id, call: "detect", detector, frame, lost }), []);
+        const { found, info } = answer as Extract<Answer, { found: unknown }>;
+        Object.assign(this.info, info);
+        return found;
+      },
+    };
+    this.unused.register(remote, detector);
+    return remote;
   }
 
   /** Ends the worker, and with it all its memory. */

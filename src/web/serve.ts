@@ -1,11 +1,12 @@
-/** The worker's side: opens one extractor, and extracts what comes, in order. */
+/** The worker's side: opens one extractor, extracts what comes and looks for targets, in order. */
 import { untilAborted } from "../abort.js";
 import { StateError } from "../errors.js";
 import type { Image } from "../image/image.js";
-import { isPixels, loadImage } from "./images.js";
+import { createDetector, type Detector, type DetectorSource } from "../track/detector.js";
+import { type ImageSource, isStill } from "./images.js";
 import { type LocalExtractor, openLocal } from "./local.js";
 import { setWasmFile } from "./sessions.js";
-import { type Answer, type Call, packError, READY, type Sent, unpackImage } from "./wire.js";
+import { type Answer, type Call, packError, READY, unpackImage } from "./wire.js";
 
 /** The part of a worker's scope that is used; the DOM's types know a page's only. */
 interface Scope {
@@ -21,9 +22,10 @@ export function serve(): void {
   const answer = (message: Answer, transfer: Transferable[] = []) => scope.postMessage(message, transfer);
   const running = new Map<number, AbortController>();
   let extractor: LocalExtractor | undefined;
+  const detectors = new Map<number, Detector>();
   let last: Promise<unknown> = Promise.resolve();
 
-  async function handle(call: Exclude<Call, { call: "abort" }>, signal: AbortSignal): Promise<void> {
+  async function handle(call: Exclude<Call, { call: "abort" | "forget" }>, signal: AbortSignal): Promise<void> {
     const { id } = call;
     if (call.call === "open") {
       setWasmFile(call.options.plan.build, call.wasm);
@@ -32,10 +34,18 @@ export function serve(): void {
       return;
     }
     if (!extractor) throw new StateError("extract: the model is not open");
-    const images: Image[] = [];
-    for (const sent of call.images) images.push(await decode(sent));
-    signal.throwIfAborted();
-    const features = await untilAborted(extractor.extractBatch(images), signal);
+    if (call.call === "targets") {
+      detectors.set(call.detector, createDetector(call.targets, detectorSource(extractor)));
+      answer({ id, detector: call.detector });
+      return;
+    }
+    if (call.call === "detect") {
+      const found = await detectors.get(call.detector)?.detect(call.frame, call.lost);
+      if (!found) throw new StateError("detect: the worker has no such detector");
+      answer({ id, found, info: extractor.info });
+      return;
+    }
+    const features = await untilAborted(extractor.extractSources(call.images.map(unpackImage), signal, letGo), signal);
     const buffers = features.flatMap(({ keypoints, scores, descriptors }) => [keypoints, scores, descriptors]);
     answer(
       { id, features, info: extractor.info },
@@ -47,6 +57,10 @@ export function serve(): void {
     const { id } = call;
     if (call.call === "abort") {
       running.get(id)?.abort();
+      return;
+    }
+    if (call.call === "forget") {
+      detectors.delete(call.detector);
       return;
     }
     const control = new AbortController();
@@ -63,14 +77,12 @@ export function serve(): void {
   scope.postMessage(READY);
 }
 
-/** Pixels of what was sent; a frame that was given over is let go, for a camera has few of them. */
-async function decode(sent: Sent): Promise<Image> {
-  const image = unpackImage(sent);
-  if (isPixels(image)) return image;
-  try {
-    return await loadImage(image);
-  } finally {
-    if (typeof VideoFrame !== "undefined" && image instanceof VideoFrame) image.close();
-    if (image instanceof ImageBitmap) image.close();
-  }
+const detectorSource = (extractor: LocalExtractor): DetectorSource => ({
+  info: extractor.info,
+  extract: async (image) => (await extractor.extractBatch([image]))[0],
+});
+
+/** A frame or bitmap that was given over is let go, for a camera has few of them. */
+function letGo(source: Image | ImageSource): void {
+  if (isStill(source)) source.close();
 }

@@ -3,6 +3,8 @@ import { type ErrorCode, StrataError, strataError } from "../errors.js";
 import type { ExtractOptions } from "../extract/options.js";
 import type { FloatFeatures } from "../features.js";
 import { checkImage, type Image } from "../image/image.js";
+import type { DetectorTarget } from "../track/check-targets.js";
+import type { DetectionResult } from "../track/detector.js";
 import { bitmapOf, checkFrame, type ImageSource, isPixels, isStill } from "./images.js";
 import type { LocalInfo, LocalOptions } from "./local.js";
 import type { ModelProgress } from "./model-files.js";
@@ -22,12 +24,17 @@ export type Sent = Image | Blob | ArrayBuffer | ArrayBufferView | ImageBitmap | 
 export type Call =
   | { id: number; call: "open"; options: LocalOptions; wasm: string }
   | { id: number; call: "extract"; images: Sent[] }
+  | { id: number; call: "targets"; detector: number; targets: DetectorTarget[] }
+  | { id: number; call: "detect"; detector: number; frame: Image; lost: readonly number[] }
+  | { id: number; call: "forget"; detector: number }
   | { id: number; call: "abort" };
 
 /** What the worker answers. */
 export type Answer =
   | { id: number; opened: { info: LocalInfo; options: ExtractOptions } }
   | { id: number; features: FloatFeatures[]; info: LocalInfo }
+  | { id: number; detector: number }
+  | { id: number; found: DetectionResult; info: LocalInfo }
   | { id: number; progress: ModelProgress }
   | { id: number; error: SentError };
 

@@ -22,12 +22,15 @@ const MOUNTS: Record<string, string> = {
   "/node_modules/": join(ROOT, "node_modules"),
 };
 
-/** The runtime in the page itself is looked for by the page's import map. */
+/** The runtime in the page itself, and what targets are packed with, are looked for by the page's import map. */
 const BLANK = `<!doctype html><title>strata</title><link rel=icon href=data:,>
-<script type=importmap>{"imports":{"onnxruntime-web/jspi":"/node_modules/onnxruntime-web/dist/ort.jspi.bundle.min.mjs","onnxruntime-web/wasm":"/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs"}}</script>`;
+<script type=importmap>{"imports":{"fflate":"/node_modules/fflate/esm/browser.js","onnxruntime-web/jspi":"/node_modules/onnxruntime-web/dist/ort.jspi.bundle.min.mjs","onnxruntime-web/wasm":"/node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs"}}</script>`;
 
 /** The web door as one script. */
 export const DOOR = "/node_modules/strata-features/dist/web/standalone.js";
+
+/** The door of tracking. */
+export const TRACK = "/node_modules/strata-features/dist/track/index.js";
 
 export type Failure = "missing" | "page" | "cut" | "damaged" | "slow";
 
@@ -41,11 +44,10 @@ export interface PackageServer {
 }
 
 /** Serves the package at /node_modules/strata-features/ and a blank page at /, and what the tests run in it at
- * /page.js; `headers` come with every answer,
- * `files` are texts at further paths. */
+ * /page.js; `headers` come with every answer, `files` are texts or bytes at further paths. */
 export async function servePackage(
   headers: Record<string, string> = {},
-  files: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string | Uint8Array>> = {},
 ): Promise<PackageServer> {
   if (!existsSync(join(ROOT, "dist/web/standalone.js"))) throw new Error("dist is missing: run npm run build first");
   const asked: string[] = [];
@@ -60,7 +62,7 @@ export async function servePackage(
     if (pathname === "/" || how === "page")
       return void response.writeHead(200, { "Content-Type": "text/html" }).end(BLANK);
     if (files[pathname] !== undefined) {
-      const type = TYPES[pathname.slice(pathname.lastIndexOf("."))];
+      const type = TYPES[pathname.slice(pathname.lastIndexOf("."))] ?? "application/octet-stream";
       return void response.writeHead(200, { "Content-Type": type }).end(files[pathname]);
     }
     if (pathname === "/page.js") {

@@ -1,4 +1,5 @@
 /** What runs inside the page of web.test.ts: typed here, sent there as text. `door` is the web door. */
+import type * as Track from "../../src/track/index.js";
 import type * as Web from "../../src/web/index.js";
 
 type Door = typeof Web;
@@ -183,4 +184,66 @@ export async function loseDevice(door: Door) {
   const { choice } = extractor.info;
   await extractor.dispose();
   return { runs, opened, choice };
+}
+
+/** A large picture as a bitmap, read part by part, and the same as pixels: keypoints of both, and what a closed one says. */
+export async function largeBitmap(door: Door) {
+  const canvas = drawing([2400, 1800]);
+  const pixels = await door.loadImage(canvas);
+  const bitmap = await createImageBitmap(canvas);
+  const extractor = await door.openExtractor({ model: "strata-xs", maxFeatures: 200, scales: [0.3], backend: "wasm" });
+  const small = drawing();
+  const list = await extractor.extractBatch([small, bitmap, pixels, await canvas.convertToBlob(), small]);
+  const kept = bitmap.width > 0;
+  await extractor.extract(bitmap, { transfer: true });
+  await extractor.dispose();
+  return { list: list.map(plain), kept, gone: bitmap.width === 0 };
+}
+
+/** A target in frames, looked for in the worker: states, what the page itself was asked for, and how a tracker ends. */
+export async function searchInWorker(
+  door: Door,
+  track: typeof Track,
+  { data, ...size }: { width: number; height: number; data: number[] },
+) {
+  const poster = { ...size, data: Uint8Array.from(data) };
+  const extractor = await door.openExtractor({ model: "strata-xs", backend: "wasm" });
+  const target = await track.compileTarget(poster, extractor);
+  const [width, height] = [size.width + 120, size.height + 100];
+  /** The poster in a grey frame, `left` pixels from its edge. */
+  const frame = (left: number): Web.Image => {
+    const pixels = new Uint8Array(3 * width * height).fill(128);
+    for (let y = 0; y < size.height; y++) {
+      const row = poster.data.subarray(3 * y * size.width, 3 * (y + 1) * size.width);
+      pixels.set(row, 3 * ((y + 40) * width + left));
+    }
+    return { width, height, data: pixels };
+  };
+  // A page that searched itself would ask for features.
+  let extracted = 0;
+  const extract = (image: Web.Image) => {
+    extracted++;
+    return extractor.extract(image);
+  };
+  const watched = { ...extractor, extract };
+  const tracker = track.createTracker({ targets: [target], extractor: watched, detection: "background" });
+  const [states, searched]: [string[], boolean[]] = [[], []];
+  let corner: number[] = [];
+  for (let i = 0; states.at(-1) !== "tracked"; i++) {
+    const { targets, ...rest } = await tracker.process(frame(50 + (i % 20)));
+    states.push(targets[0].state);
+    searched.push(rest.searched);
+    corner = [...(targets[0].corners ?? [])].slice(0, 2).concat(50 + (i % 20));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const other = track.createTracker({ targets: [target], extractor });
+  const again: string[] = [];
+  for (const left of [60, 61]) again.push((await other.process(frame(left))).targets[0].state);
+  await extractor.dispose();
+  other.reset();
+  const disposed = await other.process(frame(60)).then(
+    () => "",
+    (error) => `${error.code} ${error.message}`,
+  );
+  return { states: [...new Set(states)], searched, corner, extracted, again, disposed };
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawProbe } from "../../src/extract/probe.js";
 import { openExtractor } from "../../src/node/index.js";
 import { agreement } from "../agreement.js";
-import { DOOR, type PackageServer, servePackage } from "./files.js";
+import { DOOR, type PackageServer, servePackage, TRACK } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 import type * as InPage from "./web-page.js";
 
@@ -15,6 +15,12 @@ type Returned<F extends keyof Functions> = Awaited<ReturnType<Functions[F]>>;
 const call = <F extends keyof Functions>(page: Page, name: F, ...args: unknown[]): Promise<Returned<F>> =>
   page.evaluate(
     `Promise.all([import("/page.js"), import("${DOOR}")]).then(([page, door]) => page.${name}(door, ...${JSON.stringify(args)}))`,
+  ) as Promise<Returned<F>>;
+
+/** The same for functions whose second argument is the door of tracking. */
+const callTrack = <F extends keyof Functions>(page: Page, name: F, ...args: unknown[]): Promise<Returned<F>> =>
+  page.evaluate(
+    `Promise.all([import("/page.js"), import("${DOOR}"), import("${TRACK}")]).then(([page, door, track]) => page.${name}(door, track, ...${JSON.stringify(args)}))`,
   ) as Promise<Returned<F>>;
 
 const floats = ({
@@ -173,6 +179,29 @@ describeBrowser("the web door in Chromium", () => {
     );
     server.fail = [];
     expect(said).toBe("Error: too slow");
+  });
+
+  it("reads a large bitmap part by part, and finds what it finds in its pixels", async () => {
+    const { list, kept, gone } = await call(page, "largeBitmap");
+    const [first, bitmap, pixels, file, last] = list;
+    expect(bitmap.count).toBe(200);
+    expect(bitmap).toEqual(pixels);
+    expect(file).toEqual(pixels);
+    expect(last).toEqual(first);
+    expect({ kept, gone }).toEqual({ kept: true, gone: true });
+  });
+
+  it("looks for targets in the worker, while the page follows", async () => {
+    const { states, searched, corner, ...rest } = await callTrack(page, "searchInWorker", sent);
+    expect(states).toEqual(["lost", "found", "tracked"]);
+    expect(searched.filter(Boolean).length).toBeLessThan(searched.length);
+    const [x, y, left] = corner;
+    expect(Math.hypot(x - left, y - 40)).toBeLessThan(3);
+    expect(rest).toEqual({
+      extracted: 0,
+      again: ["found", "tracked"],
+      disposed: expect.stringMatching(/^E_STATE .*disposed/),
+    });
   });
 
   it("grows neither its heap nor the runtime's memory over 1,000 frames and 200 pairs", async () => {

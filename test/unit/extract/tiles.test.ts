@@ -16,6 +16,7 @@ import { openExtractor } from "../../../src/node/index.js";
 import { nodeRuntime } from "../../../src/node/runtime.js";
 import { agreement } from "../../agreement.js";
 import { drawImage, noiseImage, referenceTensors, SLIM, strataTensors, TINY } from "../../models.js";
+import { readInParts } from "../../parts.js";
 
 /** What sessions were fed: images and pixels of each pass. */
 const passes: { images: number; pixels: number }[] = [];
@@ -240,6 +241,35 @@ describe("features of an image in tiles", () => {
     expect(passes.at(-1)).toEqual({ images: 2, pixels: 112 * 96 });
     expect(Math.max(...passes.map((pass) => pass.images * pass.pixels))).toBeLessThanOrEqual(70_000);
     for (const [i, one] of images.entries()) expectSame(batch[i], await own.extract(one));
+  });
+
+  it.each<Partial<ExtractOptions>>([{ scales: [1, 0.8, 0.4] }, { maxEdge: 400 }])(
+    "are those of an image that is read part by part: %j",
+    async (options) => {
+      const own = open("half, cascade", options, 70_000);
+      const parts = readInParts(image);
+      expect(await own.extract(parts)).toEqual(await own.extract(image));
+      expect(parts.asked.length).toBeGreaterThan(options.maxEdge ? 0 : 9);
+    },
+  );
+
+  it("get smaller beside an image that takes much memory, but never all margin", async () => {
+    const { model, defaults } = opened.get("half, cascade")!;
+    const large = scene(700, 600, 7);
+    const runtime = { runtime: watched, threads: 1, memory: 130e6 };
+    const own = new DenseExtractor(model, extractOptions({ maxFeatures: 300 }, defaults), runtime);
+    made.push(own);
+    const most: number[] = [];
+    for (const bytes of [2e6, 60e6, 130e6]) {
+      passes.length = 0;
+      await own.extract(readInParts(large, bytes));
+      most.push(Math.max(...passes.map(({ pixels }) => pixels)));
+    }
+    // A pass in one, within what is left, and no smaller than that makes sense.
+    expect(most[0]).toBeGreaterThanOrEqual(700 * 600);
+    expect(most[1]).toBeLessThanOrEqual(70e6 / 220);
+    expect(most[2]).toBeLessThan(most[1]);
+    expect(most[2]).toBeGreaterThan(2 ** 17);
   });
 
   it("are none where there are none", async () => {

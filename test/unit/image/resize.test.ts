@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { LimitError, OptionError, ShapeError } from "../../../src/errors.js";
 import type { Image } from "../../../src/image/image.js";
 import { padImage } from "../../../src/image/pad.js";
-import { fitScale, fitSize, resizeImage } from "../../../src/image/resize.js";
+import { fitScale, fitSize, resizeImage, resizeParts } from "../../../src/image/resize.js";
 import { Random } from "../../../src/random.js";
+import { readInParts } from "../../parts.js";
 
 const make = (width: number, height: number, value: (x: number, y: number, c: number) => number): Image => {
   const data = new Uint8Array(3 * width * height);
@@ -168,6 +169,23 @@ describe("fitScale and fitSize", () => {
     expect(fitSize(7, 5, {})).toEqual([7, 5]);
     for (const maxEdge of [0, -1, Number.NaN]) expect(() => fitScale(1, 1, { maxEdge })).toThrow(OptionError);
     expect(() => fitScale(1, 1, { maxSumEdges: 0 })).toThrow(/maxSumEdges/);
+  });
+});
+
+describe("resizeParts", () => {
+  it("gives what resizeImage gives, of rows that are read once", () => {
+    const image = noise(2100, 1200, 3);
+    for (const [width, height] of [
+      [700, 411],
+      [90, 1200],
+      [2100, 1200],
+      [2200, 3],
+    ]) {
+      const parts = readInParts(image);
+      expect(resizeParts(parts, width, height)).toEqual(resizeImage(image, width, height));
+      expect(parts.asked.reduce((sum, pixels) => sum + pixels)).toBe(2100 * 1200);
+      if (width !== 2100) expect(parts.asked.length).toBeGreaterThan(1);
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { cropImage } from "../../../src/image/crop.js";
 import type { Image } from "../../../src/image/image.js";
 import { shrinkImage, shrinking } from "../../../src/image/shrink.js";
 import { Random } from "../../../src/random.js";
+import { readInParts } from "../../parts.js";
 
 function noise(width: number, height: number, seed: number): Image {
   const random = new Random(seed);
@@ -84,4 +85,25 @@ describe("shrinking", () => {
       }
     }
   });
+
+  it.each([1, 0.8, 0.5, 0.4, 0.3, 0.2, 0.13])(
+    "gives the same of an image that is read part by part, at scale %f",
+    (scale) => {
+      const image = noise(1501, 1003, 6);
+      const parts = readInParts(image);
+      const [whole, lazy] = [shrinking(image, scale), shrinking(parts, scale)];
+      const { width, height, step } = whole;
+      expect([lazy.width, lazy.height, lazy.step]).toEqual([width, height, step]);
+      for (const [left, top, w, h] of [
+        [0, 0, width, height],
+        [17, 5, 60, 70],
+        [width - 31, height - 3, 31, 3],
+        [width - 1, 0, 1, 1],
+      ]) {
+        expect(lazy.part(left, top, w, h)).toEqual(whole.part(left, top, w, h));
+      }
+      // Of what is halved again and again no more than bands are read at once.
+      if (scale <= 0.5) expect(Math.max(...parts.asked)).toBeLessThan(image.width * image.height);
+    },
+  );
 });

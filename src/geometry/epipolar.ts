@@ -79,6 +79,7 @@ const ESSENTIAL_DEFAULTS = {
  * The fundamental matrix of `pointsA` and `pointsB` (pixels: x0, y0, x1, y1, …, pair by pair); `inliers` are all pairs within
  * `threshold` of it. Where a plane holds most of them, it and the pairs off it are asked, too. Pairs with a coordinate
  * that is not finite are left out. Too few pairs, or pairs that determine none: matrix null, no inliers. Throws a
+ * ShapeError when the arrays do not pair up, an OptionError for an option that is not offered.
  */
 export async function estimateFundamental(
   pointsA: Float32Array,
@@ -96,6 +97,7 @@ export async function estimateFundamental(
 /**
  * The essential matrix of two cameras whose intrinsics are known, with the pose that it stands for; points, `inliers` and
  * errors as in `estimateFundamental`. A camera that only turns has no translation, and the one that is given then means
+ * nothing.
  */
 export async function estimateEssential(
   pointsA: Float32Array,

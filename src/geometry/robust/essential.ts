@@ -32,46 +32,8 @@ export const ESSENTIAL: Manifold = {
   },
 };
 
-/**
- * Monomials of degree 3 in x, y, z in the order of elimination: those with more than one power of x and y first. `AT[i][j][k]`
- * would be the place of the product of variables i, j, k (0 x, 1 y, 2 z, 3 the number 1); it is flat.
- */
-const ORDER = [
-  "xxx",
-  "yyy",
-  "xxy",
-  "xyy",
-  "xxz",
-  "xx1",
-  "yyz",
-  "yy1",
-  "xyz",
-  "xy1",
-  "xzz",
-  "xz1",
-  "x11",
-  "yzz",
-  "yz1",
-  "y11",
-  "zzz",
-  "zz1",
-  "z11",
-  "111",
-];
-const AT = new Int32Array(64);
-for (let k = 0; k < 64; k++) {
-  const name = [k >> 4, (k >> 2) & 3, k & 3]
-    .sort()
-    .map((digit) => "xyz1"[digit])
-    .join("");
-  AT[k] = ORDER.indexOf(name);
-}
-/** Pairs of variables i ≤ j in the order of a quadratic polynomial's coefficients. */
-const PAIRS = [0, 1, 2, 3, 5, 6, 7, 10, 11, 15];
-/** Place of the product of a quadratic polynomial's coefficient and a variable. */
-const CUBIC_AT = Int32Array.from({ length: 40 }, (_, k) => AT[4 * PAIRS[k >> 2] + (k & 3)]);
-const PAIR_AT = new Int32Array(16);
-for (let k = 0; k < 16; k++) PAIR_AT[k] = PAIRS.indexOf(Math.min(k >> 2, k & 3) * 4 + Math.max(k >> 2, k & 3));
+/** First of the eliminated equations that `hideZ` reads. */
+const HIDDEN = 4;
 
 const rows = new Float64Array(5 * 9);
 const basis = new Float64Array(4 * 9);
@@ -105,7 +67,7 @@ export function essentialModel(c: Conditioning): RobustModel {
       if (!nullSpace(rows, 5, basis)) return 0;
       mixBasis();
       writeConstraints();
-      if (!eliminate(constraints, 10, 20)) return 0;
+      if (!eliminate(constraints, 10, 20, HIDDEN)) return 0;
       const count = realRoots(polynomial, hideZ(), roots);
       let kept = 0;
       for (let r = 0; r < count; r++) {
@@ -182,28 +144,69 @@ function writeConstraints(): void {
   for (let k = 0; k < 3; k++) addCubic(k, k, 180);
 }
 
-/** Adds sign · entry p · entry q to a quadratic polynomial. */
+/** Adds sign · entry p · entry q to a quadratic polynomial: xx, xy, xz, x, yy, yz, y, zz, z, 1. */
 function addProduct(p: number, q: number, sign: number, to: number): void {
-  for (let i = 0; i < 4; i++) {
-    const factor = sign * entries[4 * p + i];
-    for (let j = 0; j < 4; j++) products[10 * to + PAIR_AT[4 * i + j]] += factor * entries[4 * q + j];
-  }
+  const x = sign * entries[4 * p];
+  const y = sign * entries[4 * p + 1];
+  const z = sign * entries[4 * p + 2];
+  const one = sign * entries[4 * p + 3];
+  const u = entries[4 * q];
+  const v = entries[4 * q + 1];
+  const w = entries[4 * q + 2];
+  const unit = entries[4 * q + 3];
+  const at = 10 * to;
+  products[at] += x * u;
+  products[at + 1] += x * v + y * u;
+  products[at + 2] += x * w + z * u;
+  products[at + 3] += x * unit + one * u;
+  products[at + 4] += y * v;
+  products[at + 5] += y * w + z * v;
+  products[at + 6] += y * unit + one * v;
+  products[at + 7] += z * w;
+  products[at + 8] += z * unit + one * w;
+  products[at + 9] += one * unit;
 }
 
-/** Adds a quadratic polynomial times an entry to the cubic one at `to`. */
+/**
+ * Adds a quadratic polynomial times an entry to the cubic one at `to`. Monomials in the order of elimination, those with more
+ * than one power of x and y first: xxx, yyy, xxy, xyy, xxz, xx, yyz, yy, xyz, xy, xzz, xz, x, yzz, yz, y, zzz, zz, z, 1.
+ */
 function addCubic(quadratic: number, entry: number, to: number): void {
-  const at = 4 * entry;
-  const x = entries[at];
-  const y = entries[at + 1];
-  const z = entries[at + 2];
-  const one = entries[at + 3];
-  for (let i = 0, k = 0; i < 10; i++, k += 4) {
-    const factor = products[10 * quadratic + i];
-    constraints[to + CUBIC_AT[k]] += factor * x;
-    constraints[to + CUBIC_AT[k + 1]] += factor * y;
-    constraints[to + CUBIC_AT[k + 2]] += factor * z;
-    constraints[to + CUBIC_AT[k + 3]] += factor * one;
-  }
+  const x = entries[4 * entry];
+  const y = entries[4 * entry + 1];
+  const z = entries[4 * entry + 2];
+  const one = entries[4 * entry + 3];
+  const at = 10 * quadratic;
+  const xx = products[at];
+  const xy = products[at + 1];
+  const xz = products[at + 2];
+  const x1 = products[at + 3];
+  const yy = products[at + 4];
+  const yz = products[at + 5];
+  const y1 = products[at + 6];
+  const zz = products[at + 7];
+  const z1 = products[at + 8];
+  const unit = products[at + 9];
+  constraints[to] += xx * x;
+  constraints[to + 1] += yy * y;
+  constraints[to + 2] += xx * y + xy * x;
+  constraints[to + 3] += xy * y + yy * x;
+  constraints[to + 4] += xx * z + xz * x;
+  constraints[to + 5] += xx * one + x1 * x;
+  constraints[to + 6] += yy * z + yz * y;
+  constraints[to + 7] += yy * one + y1 * y;
+  constraints[to + 8] += xy * z + xz * y + yz * x;
+  constraints[to + 9] += xy * one + x1 * y + y1 * x;
+  constraints[to + 10] += xz * z + zz * x;
+  constraints[to + 11] += xz * one + x1 * z + z1 * x;
+  constraints[to + 12] += x1 * one + unit * x;
+  constraints[to + 13] += yz * z + zz * y;
+  constraints[to + 14] += yz * one + y1 * z + z1 * y;
+  constraints[to + 15] += y1 * one + unit * y;
+  constraints[to + 16] += zz * z;
+  constraints[to + 17] += zz * one + z1 * z;
+  constraints[to + 18] += z1 * one + unit * z;
+  constraints[to + 19] += unit * one;
 }
 
 /**
@@ -212,7 +215,7 @@ function addCubic(quadratic: number, entry: number, to: number): void {
  */
 function hideZ(): number {
   for (let r = 0; r < 3; r++) {
-    const upper = 20 * (4 + 2 * r) + 10;
+    const upper = 20 * (HIDDEN + 2 * r) + 10;
     const lower = upper + 20;
     for (let k = 0; k < 3; k++) {
       // Tails: x·(zz, z, 1), y·(zz, z, 1), (zzz, zz, z, 1); upper − z·lower.

@@ -7,8 +7,8 @@
 /** Largest degree. */
 const MOST = 10;
 /** Last step to a root, and to one of a derivative, which only brackets: the error left is of the order of its square. */
-const SETTLED = 2e-16;
-const BRACKETED = 1e-6;
+const SETTLED = 1e-9;
+const BRACKETED = 1e-3;
 /** Derivatives by degree: MOST + 1 coefficients each. */
 const derivatives = new Float64Array((MOST + 1) * (MOST + 1));
 const brackets = new Float64Array(MOST + 2);

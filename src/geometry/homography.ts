@@ -38,9 +38,12 @@ export interface HomographyOptions {
   scores?: ArrayLike<number> | null;
 }
 
+/** Default threshold, in pixels. */
+export const HOMOGRAPHY_THRESHOLD = 3;
+
 const DEFAULTS: Required<HomographyOptions> = {
   method: "magsac",
-  threshold: 3,
+  threshold: HOMOGRAPHY_THRESHOLD,
   confidence: 0.9999,
   maxIterations: 10_000,
   seed: 0,

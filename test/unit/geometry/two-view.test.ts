@@ -59,6 +59,23 @@ describe("verifyMatches", () => {
     }
   });
 
+  it("auto: a plane that holds four fifths of a scene does not hide its depth, wrong pairs do not make up any", async () => {
+    const random = new Random(6);
+    const pose = randomPose(random);
+    const beside = Float64Array.of(...drawPairs(random, pose, 160, true), ...drawPairs(random, pose, 40));
+    for (const known of [cameras, {}]) {
+      for (const wrong of [0, 30]) {
+        const found = await verifyMatches(...matched(random, beside, wrong), { model: "auto", ...known });
+        expect(found.model).not.toBe("homography");
+        expect(found.inliers.length).toBeGreaterThan(180);
+      }
+      const plane = drawPairs(random, pose, 150, true);
+      expect((await verifyMatches(...matched(random, plane, 300), { model: "auto", ...known })).model).toBe(
+        "homography",
+      );
+    }
+  });
+
   it("auto: nothing is found in random matches of little number", async () => {
     const random = new Random(3);
     const found = await verifyMatches(...matched(random, new Float64Array(0), 3), { model: "auto" });

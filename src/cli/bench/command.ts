@@ -238,6 +238,12 @@ function addVerdict(bench: Command, context: Context, done: (code: number) => vo
     .addOption(choice("--geometry <kind>", "geometry whose verdict it is", TWO_VIEW_MODELS).default("homography"))
     .option("--pairs <n>", "pairs of views of one photograph", whole("--pairs", 10), 500)
     .option("--different <n>", "pairs of different photographs", whole("--different", 10), 1000)
+    .option("--test-different <n>", "the same of --test (default: as many)", whole("--test-different", 10))
+    .option(
+      "--one-place <starts>",
+      "photographs whose names begin with the same one of these (separated by commas) are no pair of different ones",
+      (text: string) => text.split(",").map((start) => start.trim()),
+    )
     .option("--same <p>", "called the same from this probability on", share("--same"), 0.9)
     .option("--unlike <p>", "called different below this one", share("--unlike"), 0.05)
     .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)

@@ -15,6 +15,8 @@ export interface VerdictFlags extends ExtractionFlags {
   test?: string;
   pairs: number;
   different: number;
+  testDifferent?: number;
+  onePlace?: string[];
   same: number;
   unlike: number;
   seed: number;
@@ -40,9 +42,22 @@ export async function verdictCommand(flags: VerdictFlags, context: Context): Pro
 }
 
 async function calibrate(flags: VerdictFlags, { engine, terminal, err }: Context): Promise<Calibration> {
-  const { photos, test, pairs, different, same, unlike, seed, geometry, into, quiet = false } = flags;
+  const {
+    photos,
+    test,
+    pairs,
+    different,
+    testDifferent,
+    onePlace,
+    same,
+    unlike,
+    seed,
+    geometry,
+    into,
+    quiet = false,
+  } = flags;
   const progress = await openProgress({
-    total: (pairs + different) * (test === undefined ? 1 : 2),
+    total: pairs + different + (test === undefined ? 0 : pairs + (testDifferent ?? different)),
     unit: ["pair", "pairs"],
     terminal,
     quiet,
@@ -50,7 +65,7 @@ async function calibrate(flags: VerdictFlags, { engine, terminal, err }: Context
   });
   try {
     return await calibrateVerdict({
-      ...{ photos, test, pairs, different, same, unlike, seed, geometry, into },
+      ...{ photos, test, pairs, different, testDifferent, places: onePlace, same, unlike, seed, geometry, into },
       model: openOptions(flags),
       openExtractor: engine.openExtractor,
       onPair: (done) => progress.update(done, done),

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fitVerdict, roundVerdict, type VerdictFigures, verdictFigures } from "../../bench/calibration.js";
-import { checkFunction, checkObject } from "../../check.js";
+import { checkFunction, checkObject, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { TWO_VIEW_MODELS, type TwoViewGeometry } from "../../geometry/epipolar.js";
@@ -25,6 +25,13 @@ export interface CalibrationOptions {
   pairs?: number;
   /** Pairs of different photographs; default 1000. */
   different?: number;
+  /**
+   * Beginnings of names, as below the folder: photographs whose names begin with the same one may show one place, and are no
+   * pair of different ones. Default: none.
+   */
+  places?: readonly string[];
+  /** The same of `test`; default: as many as `different`. */
+  testDifferent?: number;
   /** Called the same from this probability on; default 0.9. */
   same?: number;
   /** Called different below this one; default 0.05. */
@@ -72,8 +79,11 @@ export async function calibrateVerdict(options: CalibrationOptions): Promise<Cal
   checkPath(`${where}: photos`, checkObject(where, "options", options).photos);
   for (const name of ["test", "into"] as const)
     if (options[name] !== undefined) checkPath(`${where}: ${name}`, options[name]);
-  for (const name of ["pairs", "different"] as const) {
+  for (const name of ["pairs", "different", "testDifferent"] as const) {
     if (options[name] !== undefined) checkNumber(where, name, options[name], { min: 1, integer: true });
+  }
+  if (options.places !== undefined && checkTexts(where, "places", options.places).includes("")) {
+    throw new OptionError(`${where}: "places" must be beginnings of names, got an empty one, which is that of all`);
   }
   for (const name of ["same", "unlike"] as const) {
     if (options[name] !== undefined) checkNumber(where, name, options[name], { min: 0, max: 1 });
@@ -90,8 +100,9 @@ export async function calibrateVerdict(options: CalibrationOptions): Promise<Cal
 
 /** `config`: of the model that the verdict goes into. */
 async function calibrate(options: CalibrationOptions, config: Record<string, unknown> | null): Promise<Calibration> {
-  const { photos, test, into, onPair = () => {} } = options;
+  const { photos, test, into, places, onPair = () => {} } = options;
   const { pairs, different, same, unlike, seed, geometry } = { ...CALIBRATION_DEFAULTS, ...defined(options) };
+  const testDifferent = options.testDifferent ?? different;
   if (unlike > same) throw new OptionError(`--unlike must be at most --same, got ${unlike} and ${same}`);
   if (geometry !== "homography" && config && config.verdict === undefined) {
     throw new OptionError(`${into}: has no verdict on homographies yet; fit that first`);
@@ -99,14 +110,14 @@ async function calibrate(options: CalibrationOptions, config: Record<string, unk
   const open = options.openExtractor ?? openExtractor;
   const extractor = await open({ ...options.model, ...(into !== undefined && { model: into }) });
   try {
-    const total = (pairs + different) * (test === undefined ? 1 : 2);
-    const collect = (folder: string, drawn: number, before: number) =>
+    const total = pairs + different + (test === undefined ? 0 : pairs + testDifferent);
+    const collect = (folder: string, unrelated: number, drawn: number, before: number) =>
       verdictPairs(extractor, {
-        ...{ photos: folder, same: pairs, different, seed: drawn, geometry },
+        ...{ photos: folder, same: pairs, different: unrelated, places, seed: drawn, geometry },
         onPair: (done) => onPair(before + done, total),
       });
-    const own = await collect(photos, seed, 0);
-    const held = test === undefined ? null : await collect(test, seed + 1, pairs + different);
+    const own = await collect(photos, different, seed, 0);
+    const held = test === undefined ? null : await collect(test, testDifferent, seed + 1, pairs + different);
     const model: VerdictWeights = { ...fitVerdict([...own.same, ...own.different]), same, different: unlike };
     const facts = {
       pairs: own.same.length + own.different.length,

@@ -6,6 +6,8 @@
 import type { JudgedPair } from "../../bench/calibration.js";
 import { topFeatures } from "../../bench/features.js";
 import { drawSceneViews } from "../../bench/scene-views.js";
+import { UnrelatedPairs } from "../../bench/unrelated-pairs.js";
+import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { Features } from "../../features.js";
 import { cornerError } from "../../geometry/corner-error.js";
@@ -26,6 +28,8 @@ export interface VerdictPairOptions {
   same: number;
   different: number;
   seed: number;
+  /** Beginnings of names of photographs that show one place: no pairs of different ones. Default: none. */
+  places?: readonly string[];
   /** The geometry that is looked for; default "homography". The others are judged on scenes with depth. */
   geometry?: TwoViewGeometry["model"];
   /** Told after each pair. */
@@ -56,17 +60,22 @@ const SAME_VIEW = { rotation: 0, zoom: 1, perspective: 0, shear: 0, shift: 0 };
 const SCENE_DRAW = 7;
 
 export async function verdictPairs(extractor: Extractor, options: VerdictPairOptions): Promise<VerdictPairs> {
-  const { photos, seed, onPair, geometry = "homography" } = options;
+  const { photos, seed, places, onPair, geometry = "homography" } = options;
   const views = geometry === "homography" ? HOMOGRAPHY : SAME_VIEW;
   const source = await PhotoSource.open({ folder: photos, cropSize: VIEW, homography: views, seed });
   const same: JudgedPair[] = [];
   const different: JudgedPair[] = [];
   try {
     // Second views wait for views of other photographs: each is extracted once.
-    let earlier: { name: string; seen: Seen }[] = [];
+    const unrelated = new UnrelatedPairs<Seen>(places);
     const drawn = { same: 0, different: 0 };
+    let before = 0;
     for (let index = 0; drawn.same < options.same || drawn.different < options.different; index++) {
       const epoch = Math.floor(index / source.length);
+      if (epoch > 0 && index % source.length === 0 && drawn.different < options.different) {
+        if (drawn.different === before && !unrelated.again()) throw noPairs(photos);
+        before = drawn.different;
+      }
       const pair = await source.pair(epoch, index % source.length);
       if ("skipped" in pair) continue;
       if (pair.warp.kind !== "homography") continue;
@@ -81,13 +90,11 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
         same.push(...(await judgeAll(a, b, geometry, truth)));
         drawn.same++;
       }
-      for (const other of earlier) {
-        if (drawn.different >= options.different) break;
-        if (other.name === name) continue;
-        different.push(...(await judgeAll(a, other.seen, geometry, null)));
+      for (const other of unrelated.partners(name, options.different - drawn.different)) {
+        different.push(...(await judgeAll(a, other, geometry, null)));
         drawn.different++;
       }
-      earlier = [{ name, seen: b }, ...earlier].slice(0, KEPT);
+      unrelated.add(name, b);
       onPair?.(drawn.same + drawn.different);
     }
     return { same, different, digest: source.digest, leftOut: source.leftOut() };
@@ -96,8 +103,8 @@ export async function verdictPairs(extractor: Extractor, options: VerdictPairOpt
   }
 }
 
-/** Second views kept for pairs of different photographs. */
-const KEPT = 4;
+const noPairs = (photos: string) =>
+  new OptionError(`${photos}: no two of its photographs make a pair of different ones; a verdict needs some`);
 
 /**
  * Keypoints of an image by which a pair is judged, the best ones: with few of them there are few matches, and what those

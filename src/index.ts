@@ -1,4 +1,5 @@
 /** The core: everything that runs anywhere. The Node and web doors add files, images and a runtime. */
+export * from "./align/index.js";
 export {
   type ErrorCode,
   FormatError,

@@ -35,6 +35,9 @@ export interface ExtractionFlags {
   orientation: boolean;
 }
 
+/** The range of seeds. */
+export const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
+
 const ATTENTION_MODELS = ["auto", ...ATTENTION_KINDS] as const;
 
 /** What the reference's `--scale` stands for. */

@@ -1,5 +1,5 @@
 /**
- * The command line: `strata extract`, `match`, `track`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
+ * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
@@ -7,7 +7,8 @@ import { OptionError } from "../errors.js";
 import { RECORD_FORMATS } from "../formats/feature-formats.js";
 import { packageVersion } from "../node/version.js";
 import { printable } from "../printable.js";
-import { addExtractionOptions, numberOf } from "./arguments.js";
+import { addAlign } from "./align/command.js";
+import { addExtractionOptions, numberOf, SEEDS } from "./arguments.js";
 import { addBench } from "./bench/command.js";
 import { type Context, EXIT } from "./context.js";
 import { addExport } from "./export/command.js";
@@ -69,6 +70,7 @@ Examples:
   strata match a.jpg b.jpg --out matches.svg
   strata extract photos/ --out features/
   strata extract --list images.txt --format h5 --out features.h5 --resume
+  strata align scan.jpg form.png --out aligned.png
   strata match-features features.h5 --out matches.h5
   strata export-colmap features.h5 --matches matches.h5 --out database.db
   strata bench hpatches --data hpatches-sequences-release
@@ -82,6 +84,7 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
     );
   addExtract(program, context, done);
   addMatch(program, context, done);
+  addAlign(program, context, done);
   addResults(program, context, done);
   addBench(program, context, done);
   addTrack(program, context, done);
@@ -205,8 +208,6 @@ Examples:
       done(await infoCommand(model, flags, context));
     });
 }
-
-const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];

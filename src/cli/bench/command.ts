@@ -1,7 +1,7 @@
 /** Names, options and help of `strata bench`; what a command does is imported when it is called. */
 import type { Command } from "commander";
 import { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
-import { addExtractionOptions, choice, numberOf } from "../arguments.js";
+import { addExtractionOptions, choice, numberOf, SEEDS } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { CompareFlags } from "./compare.js";
 import { addBenchDownload } from "./download.js";
@@ -14,7 +14,6 @@ import type { ViewsFlags } from "./views.js";
 
 /** Folder of everything that is kept, unless said otherwise. */
 const OUT = "strata-bench";
-const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
 
 export function addBench(program: Command, context: Context, done: (code: number) => void): void {
   const bench = program

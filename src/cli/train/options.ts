@@ -7,7 +7,7 @@ import { type SourcePair, splitSources } from "../../node/train/sources.js";
 import { OPTIMIZERS, REFERENCE_SEED, TRAIN_DEFAULTS, type TrainOptions } from "../../train/options.js";
 import type { Recipe } from "../../train/recipes.js";
 import { SCHEDULES } from "../../train/schedule.js";
-import { numberOf } from "../arguments.js";
+import { numberOf, SEEDS } from "../arguments.js";
 
 /** As commander hands them over. */
 export interface TrainFlags {
@@ -158,8 +158,6 @@ export function addSessionOptions(command: Command): Command {
 export const AFTER_TRAINING = `
 A run that is stopped (Ctrl-C, SIGTERM, SIGUSR1) ends its step and keeps a checkpoint; the same command with --resume goes
 on, with the same losses as without the interruption. A run that was killed loses the steps since its last checkpoint.`;
-
-const SEEDS = { min: 0, max: 2 ** 32 - 1, integer: true };
 
 /** How to train: the flags, on the recipe's defaults. */
 export function trainOptionsOf(flags: TrainFlags, recipe: Recipe): Partial<TrainOptions> {

@@ -7,10 +7,10 @@
  * again, weaker each time, until the views overlap enough.
  */
 import { OptionError } from "../../errors.js";
+import { convexArea, cutToSquare } from "../../geometry/convex-polygon.js";
 import { compose, imageCorners, inverse3x3, type Matrix3, projectPoints } from "../../geometry/matrix3.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import type { Random } from "../../random.js";
-import { convexArea, cutToSquare } from "./polygon.js";
 
 /** How a homography is estimated. */
 export interface HomographyOptions {

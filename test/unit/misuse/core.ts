@@ -202,6 +202,7 @@ export const CORE: Table = {
     optional: 2,
     also: { ...of("0"), ...of("1"), "2.ratio": "null", "2.minSimilarity": "null" },
   }),
+  alignImages: () => ({ args: [extractor(), [image, image], { match: {}, homography: {} }], optional: 2 }),
   matchImages: () => ({ args: [extractor(), image, image, { match: {}, homography: {} }], optional: 3 }),
   matchedPoints: () => ({ args: ["x", features, features, matches], also: { "0": "any", ...of("1"), ...of("2") } }),
   matchesHtml: () => ({ args: [picture()], also: drawn }),

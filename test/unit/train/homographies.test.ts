@@ -11,7 +11,7 @@ import {
   homographyOptions,
   overlapOf,
 } from "../../../src/train/data/homographies.js";
-import { convexArea, cutToSquare } from "../../../src/train/data/polygon.js";
+import { convexArea, cutToSquare } from "../../../src/geometry/convex-polygon.js";
 
 const SIZE = 192;
 const NONE = { rotation: 0, zoom: 1, perspective: 0, shear: 0, shift: 0, reduce: 1 };

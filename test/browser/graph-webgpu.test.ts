@@ -1,4 +1,8 @@
-/** The contract table on onnxruntime-web's WebGPU, in Chromium with its software GPU (SwiftShader). */
+/**
+ * The contract table on onnxruntime-web's WebGPU, in Chromium with its software GPU (SwiftShader), one row of each kind: it
+ * takes minutes to compile shaders for all, and Node's WebGPU, whose kernels are the same, runs the whole table
+ * (test/contract/graph). WHOLE_TABLE=1 runs it here too.
+ */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { GROUPS } from "../contract/graph/cases.js";
@@ -29,7 +33,7 @@ describeBrowser("lowered graphs in Chromium on WebGPU", () => {
         console.warn(`skipped: ${absent}`);
         skip(absent);
       }
-      const call = `runGroup(${JSON.stringify(group)}, "web-webgpu", runtime.webRuntime, { backend: "webgpu" })`;
+      const call = `runGroup(${JSON.stringify(group)}, "web-webgpu", runtime.webRuntime, { backend: "webgpu" }, ${!process.env.WHOLE_TABLE})`;
       const report = (await page.evaluate(
         `Promise.all([import("/test/contract/graph/failures.ts"), import("/src/web/runtime.ts")])
           .then(([table, runtime]) => table.${call})`,

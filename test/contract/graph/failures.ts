@@ -38,14 +38,29 @@ async function keepDevice(runtime: Runtime, options: SessionOptions): Promise<Se
   return runtime.open(onnx, options);
 }
 
-/** Runs one group of the table on a runtime. */
+/**
+ * One row of each kind, the largest: rows whose names differ in numbers alone are of one kind, and of gradients those of a
+ * square ask for all that the others do.
+ */
+function oneOfAKind(rows: readonly Case[]): Case[] {
+  const kinds = new Map<string, Case>();
+  for (const row of rows) kinds.set(row.name.replace(/\[[^\]]*\]|=\w+|\d+/g, "#"), row);
+  return [...kinds].flatMap(([kind, row]) => {
+    const square = kind.replace(/^gradients of /, "gradients of the square of ");
+    return square !== kind && kinds.has(square) ? [] : [row];
+  });
+}
+
+/** Runs one group of the table on a runtime; `kinds`: one row of each kind, where another runtime runs the whole. */
 export async function runGroup(
   group: string,
   on: RuntimeId,
   runtime: Runtime,
   options: SessionOptions = {},
+  kinds = false,
 ): Promise<GroupReport> {
-  const rows = GROUPS[group].filter((row) => !row.except?.[on]);
+  const offered = GROUPS[group].filter((row) => !row.except?.[on]);
+  const rows = kinds ? oneOfAKind(offered) : offered;
   prepared ??= interpretAll();
   const expected = await prepared;
   if (options.backend === "webgpu") kept ??= keepDevice(runtime, options);

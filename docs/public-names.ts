@@ -19,6 +19,7 @@ const DOORS = [
   { door: "./three", file: "src/web/three/index.ts" },
   { door: "./search", file: "src/search/index.ts" },
   { door: "./search in Node", file: "src/node/search/index.ts", holds: "src/search/index.ts" },
+  { door: "./jobs", file: "src/node/jobs/index.ts" },
   { door: "./train", file: "src/train/index.ts" },
   { door: "./train in Node", file: "src/node/train/index.ts", holds: "src/train/index.ts" },
   { door: "./bench", file: "src/bench/index.ts" },

@@ -21,15 +21,21 @@ interface Peer {
  * there without a version: npm would refuse strata beside an OpenCV that somebody has for something else.
  */
 export const PEERS = {
+  "@fastify/swagger": { version: "9.9.3", use: "services" },
+  "@fastify/swagger-ui": { version: "5.2.6", use: "services" },
   "@observablehq/plot": { version: "0.6.17", use: "reports with plots" },
   "@techstark/opencv-js": { version: "5.0.0-release.1", use: "ORB's baselines" },
+  bullmq: { version: "6.7.0", use: "queues of jobs" },
+  fastify: { version: "5.12.8", use: "services" },
   h5wasm: { version: "0.10.3", use: "HDF5 files" },
+  ioredis: { version: "5.11.1", use: "queues on Redis" },
   linkedom: { version: "0.18.15", use: "reports with plots" },
   "opencv-js-4": {
     version: "4.12.0-release.1",
     use: "AKAZE's baselines",
     source: "npm:@techstark/opencv-js@",
   },
+  pg: { version: "8.23.1", use: "queues on PostgreSQL" },
   "sql.js": { version: "1.16.0", use: "COLMAP's databases" },
   "tar-stream": { version: "3.2.2", use: "tar archives" },
 } as const satisfies Record<string, Peer>;

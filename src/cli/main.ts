@@ -1,5 +1,6 @@
 /**
- * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export` and `info`. This file has names, options and
+ * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export`, `jobs`, `worker` and `info`. This file has
+ * names, options and
  * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
@@ -15,6 +16,7 @@ import { addExport } from "./export/command.js";
 import type { ExtractFlags } from "./extract.js";
 import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
+import { addJobs } from "./jobs/command.js";
 import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
@@ -77,6 +79,8 @@ Examples:
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata track poster.jpg frames/ --json
   strata export --out strata.onnx
+  strata jobs submit extract /data/photos --recursive --out /data/jobs/photos --queue redis://queue:6379
+  strata worker --queue redis://queue:6379
   strata info
 
 "strata COMMAND --help" explains a command. Exit codes: 0 done, 1 something failed (results that a full disk or a closed
@@ -91,6 +95,7 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
   addTrain(program, context, done);
   addModels(program, context, done);
   addExport(program, context, done);
+  addJobs(program, context, done);
   addInfo(program, context, done);
   return program;
 }

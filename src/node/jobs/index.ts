@@ -1,0 +1,28 @@
+/** The jobs door: large work cut into shards, done on many machines through a queue, or without one. */
+import { setDefaultRuntime } from "../../graph/session.js";
+import { nodeRuntime } from "../runtime.js";
+
+setDefaultRuntime(nodeRuntime);
+
+export {
+  type ExtractJob,
+  type LocatedFeatures,
+  locateFeatures,
+  type MatchJob,
+  makeExtractJob,
+  makeMatchJob,
+} from "./make.js";
+export type { MatchJobOptions } from "./match-shard.js";
+export { type MergeReport, mergeJob } from "./merge.js";
+export { type JobKind, type JobPlan, readPlan, type SetAside } from "./plan.js";
+export { type JobStatus, jobStatus, type QueueStatus } from "./status.js";
+export { statusPage } from "./status-page.js";
+export { cancelJob, type SubmitOptions, type SubmitReport, submitJob } from "./submit.js";
+export {
+  type RunShardsOptions,
+  runShards,
+  runWorker,
+  type ShardEvent,
+  type WorkerOptions,
+  type WorkerReport,
+} from "./worker.js";

@@ -1,0 +1,152 @@
+/** Makes jobs: looks at everything that shards will depend on, and writes it down. */
+import { resolve } from "node:path";
+import { checkIterable, checkList, checkObject } from "../../check.js";
+import { OptionError } from "../../errors.js";
+import type { Extractor } from "../../extract/extractor.js";
+import { isHdf5 } from "../../formats/hdf5.js";
+import { checkHlocMatchNames, listHlocImages } from "../../formats/hloc.js";
+import type { Provenance } from "../../formats/record.js";
+import { checkMatchOptions } from "../../match/mutual.js";
+import type { NamePair } from "../../match/pairs.js";
+import { checkNumber } from "../../options.js";
+import { checkPeer } from "../../peers.js";
+import { checkPath, readFileChecked } from "../atomic.js";
+import type { OpenOptions } from "../extractor.js";
+import type { NamedImage } from "../stores/store.js";
+import { digestImages } from "./extract-shard.js";
+import { type MatchJobOptions, slicePairs } from "./match-shard.js";
+import { type JobPlan, readPlan, type SlicePairs, sliced, writePlan } from "./plan.js";
+import { outputPath, readRecord, sha256 } from "./records.js";
+
+/** Images, and pairs, of a shard unless it is said. */
+export const SHARD_SIZE = { extract: 1000, match: 10_000 } as const;
+
+/** What an extraction job is made of. */
+export interface ExtractJob {
+  /** Folder that names start from: an image lies at root/name. */
+  root: string;
+  images: readonly NamedImage[];
+  /** The open model: its digest and all of its options are part of the job. */
+  extractor: Extractor;
+  /** The options that it was opened with. */
+  open: OpenOptions;
+  /** Options of `loadImage`. */
+  image: { pixelLimit: number; orientation: boolean };
+  /** What else is kept with features, as `extractMany` has it. */
+  choices?: Provenance;
+  /** Images of a shard; default 1000. */
+  size?: number;
+  onProgress?(done: number): void;
+}
+
+/**
+ * Writes an extraction job into `folder`: every image with the digest of its file. Images that cannot be read are listed in
+ * the plan, and no error unless none is left.
+ */
+export async function makeExtractJob(folder: string, job: ExtractJob): Promise<JobPlan> {
+  checkObject("makeExtractJob", "job", job);
+  const { root, images, extractor, open, image, choices = {}, size = SHARD_SIZE.extract, onProgress } = job;
+  checkPath("makeExtractJob: root", root);
+  checkList("makeExtractJob", "images", images);
+  checkNumber("makeExtractJob", "size", size, { min: 1, max: 100_000, integer: true });
+  checkPeer("h5wasm");
+  const { slice, unreadable } = await digestImages(images, onProgress);
+  if (slice.length === 0)
+    throw new OptionError(`${folder}: no image can be read (${unreadable[0]?.message ?? "none is named"})`);
+  // Where and with how many threads it is computed does not decide about features.
+  const { threads: _t, backend: _b, runtime: _r, ...extract } = open;
+  const { model, sha256: digest } = extractor.info;
+  return writePlan(
+    folder,
+    {
+      kind: "extract",
+      model: { name: model, sha256: digest },
+      options: { extract, all: extractor.options, image, choices },
+      root: resolve(root),
+      result: "features.h5",
+      size,
+      unreadable,
+    },
+    asyncly(sliced(slice, size)),
+  );
+}
+
+/** What a matching job is made of. */
+export interface MatchJob {
+  /** Where the features are, as `locateFeatures` finds them. */
+  features: LocatedFeatures;
+  pairs: Iterable<NamePair>;
+  options?: MatchJobOptions;
+  /** Pairs of a shard; default 10,000. */
+  size?: number;
+}
+
+/** Files of features, and which holds which image. */
+export type LocatedFeatures = ReadonlyMap<string, SlicePairs["files"][number]>;
+
+/** Writes a matching job into `folder`. OptionError for images without features, and names that the result cannot hold. */
+export async function makeMatchJob(folder: string, job: MatchJob): Promise<JobPlan> {
+  checkObject("makeMatchJob", "job", job);
+  const { features, pairs, options = {}, size = SHARD_SIZE.match } = job;
+  checkIterable("makeMatchJob", "pairs", pairs);
+  checkNumber("makeMatchJob", "size", size, { min: 1, max: 1_000_000, integer: true });
+  const { mutual = true, ratio = null, minSimilarity = null } = options;
+  checkMatchOptions({ mutual, ratio, minSimilarity }, "makeMatchJob");
+  checkHlocMatchNames(folder, features.keys(), features.keys());
+  return writePlan(
+    folder,
+    {
+      kind: "match",
+      model: null,
+      options: { mutual, ratio, minSimilarity },
+      root: "",
+      result: "matches.h5",
+      size,
+      unreadable: [],
+    },
+    slicePairs(pairs, size, features),
+  );
+}
+
+/**
+ * The files of features at `sources`, and the images that each holds: HDF5 files of hloc's layout, or folders of extraction
+ * jobs whose shards are done. OptionError for an image that is in two of them.
+ */
+export async function locateFeatures(sources: readonly string[]): Promise<LocatedFeatures> {
+  checkPeer("h5wasm");
+  const places = new Map<string, SlicePairs["files"][number]>();
+  for (const source of sources) {
+    for (const path of await featureFiles(source)) {
+      const bytes = await readFileChecked(path);
+      if (!isHdf5(bytes)) {
+        throw new OptionError(
+          `${path} is no HDF5 file; "strata convert" makes one, or give the folder of an extraction job`,
+        );
+      }
+      const file = { path: resolve(path), sha256: sha256(bytes) };
+      for (const name of await listHlocImages(bytes)) {
+        const before = places.get(name);
+        if (before) throw new OptionError(`"${name}" is in ${before.path} and in ${path}; give one of them`);
+        places.set(name, file);
+      }
+    }
+  }
+  if (places.size === 0) throw new OptionError(`there are no features in ${sources.join(", ")}`);
+  return places;
+}
+
+async function featureFiles(source: string): Promise<string[]> {
+  const plan = await readPlan(source).catch(() => null);
+  if (plan?.kind !== "extract") return [source];
+  const files: string[] = [];
+  for (let shard = 0; shard < plan.shards.length; shard++) {
+    const record = await readRecord(source, plan, shard);
+    if (!record) throw new OptionError(`the job ${source} is not done yet; match its features when it is`);
+    if (record.file !== null) files.push(outputPath(source, record.file));
+  }
+  return files;
+}
+
+async function* asyncly<T>(all: Iterable<T>): AsyncGenerator<T> {
+  yield* all;
+}

@@ -1,7 +1,6 @@
 /**
- * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export`, `jobs`, `worker` and `info`. This file has
- * names, options and
- * help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
+ * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export`, `jobs`, `worker` and `info`. This file
+ * has names, options and help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
 import { OptionError } from "../errors.js";

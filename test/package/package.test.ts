@@ -10,11 +10,7 @@ import { describeBrowser, launch, openPage } from "../browser/page.js";
 import { BUNDLERS, serveFolder } from "./bundles.js";
 import { type Installed, install, ROOT } from "./installed.js";
 
-<<<<<<< HEAD
-const DOORS = ["", "/node", "/web", "/search", "/train", "/bench"];
-=======
-const DOORS = ["", "/node", "/web", "/jobs", "/train", "/bench"];
->>>>>>> 060f468 (Jobs on many machines: shards, queues on Redis and PostgreSQL, workers)
+const DOORS = ["", "/node", "/web", "/search", "/jobs", "/train", "/bench"];
 const pair = drawDemoPair(7);
 
 let installed: Installed;
@@ -80,11 +76,7 @@ describe("doors", () => {
     expect(imported.err).toBe("");
     const found = names(imported.out);
     expect(Object.keys(found)).toEqual(DOORS);
-<<<<<<< HEAD
     for (const door of DOORS) expect(found[door], door).toBeGreaterThan(15);
-=======
-    for (const door of DOORS) expect(found[door], door).toBeGreaterThan(10);
->>>>>>> 060f468 (Jobs on many machines: shards, queues on Redis and PostgreSQL, workers)
     // Node 20 asks for a flag before 20.19.
     const required = installed.node("--experimental-require-module", "--no-warnings", "doors.cjs");
     expect(required.err).toBe("");

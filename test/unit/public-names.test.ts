@@ -11,12 +11,9 @@ const DOORS: Record<string, () => Promise<object>> = {
   "./node": () => import("../../src/node/index.js"),
   "./web": () => import("../../src/web/index.js"),
   "./track": () => import("../../src/track/index.js"),
-<<<<<<< HEAD
   "./search": () => import("../../src/search/index.js"),
   "./search in Node": () => import("../../src/node/search/index.js"),
-=======
   "./jobs": () => import("../../src/node/jobs/index.js"),
->>>>>>> 060f468 (Jobs on many machines: shards, queues on Redis and PostgreSQL, workers)
   "./train": () => import("../../src/train/index.js"),
   "./train in Node": () => import("../../src/node/train/index.js"),
   "./bench": () => import("../../src/bench/index.js"),

@@ -1,6 +1,7 @@
 /**
- * The command line: `strata extract`, `match`, `align`, `track`, `bench`, `train`, `models`, `export`, `jobs`, `worker` and `info`. This file
- * has names, options and help; what a command does is imported when it is called, for nobody should wait for a runtime to read the help.
+ * The command line: `strata extract`, `match`, `align`, `track`, `index`, `search`, `duplicates`, `bench`, `train`, `models`, `export`,
+ * `jobs`, `worker` and `info`. This file has names, options and help; what a command does is imported when it is called, for nobody
+ * should wait for a runtime to read the help.
  */
 import { Command, CommanderError, Option } from "commander";
 import { OptionError } from "../errors.js";
@@ -20,6 +21,7 @@ import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
 import { addResults } from "./results/command.js";
+import { addSearch } from "./search/command.js";
 import { addTrack } from "./track/command.js";
 import { addTrain } from "./train/command.js";
 
@@ -77,6 +79,8 @@ Examples:
   strata bench hpatches --data hpatches-sequences-release
   strata train encoder --backbone NAME.ckpt --data MegaDepth --out runs/encoder
   strata track poster.jpg frames/ --json
+  strata index photos/ --out photos.index
+  strata search photos.index query.jpg
   strata export --out strata.onnx
   strata jobs submit extract /data/photos --recursive --out /data/jobs/photos --queue redis://queue:6379
   strata worker --queue redis://queue:6379
@@ -91,6 +95,7 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
   addResults(program, context, done);
   addBench(program, context, done);
   addTrack(program, context, done);
+  addSearch(program, context, done);
   addTrain(program, context, done);
   addModels(program, context, done);
   addExport(program, context, done);

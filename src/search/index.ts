@@ -1,4 +1,12 @@
 /** `strata-features/search`: which of many pictures a photograph shows, where in it, and how sure that is. Runs in Node and in pages. */
+export {
+  DUPLICATE_REASONS,
+  type DuplicateGroup,
+  type DuplicateOptions,
+  type DuplicatePair,
+  type DuplicateReason,
+  findDuplicates,
+} from "./duplicates.js";
 export { INDEX_VERSION } from "./manifest.js";
 export type { DamagedFile } from "./open-segment.js";
 export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./query.js";

@@ -40,7 +40,7 @@ export async function searchImage(
 }
 
 /** An OptionError unless the extractor's model is that of the index. */
-export function checkSameModel(index: SearchIndex, { info }: Extractor): void {
+export function checkSameModel(index: SearchIndex, { info }: Pick<Extractor, "info">): void {
   const { name, sha256 } = index.model;
   if (info.sha256 === sha256) return;
   const which = info.model === name ? `other weights of ${name}` : info.model;

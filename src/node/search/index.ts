@@ -5,4 +5,27 @@ import { nodeRuntime } from "../runtime.js";
 setDefaultRuntime(nodeRuntime);
 
 export * from "../../search/index.js";
+export { saveDuplicatesPage } from "./duplicates-page.js";
 export { folderStore } from "./folder-store.js";
+export { type IndexedImages, type IndexImagesOptions, type IndexProgress, indexImages } from "./index-images.js";
+export {
+  type FolderImages,
+  folderImages,
+  openPhotoIndex,
+  openQueryExtractor,
+  type PhotoIndex,
+  type PhotoIndexOptions,
+  SEARCH_MODEL,
+  searchVerdict,
+} from "./photo-index.js";
+export { type SearchPage, saveSearchPage } from "./search-page.js";
+export {
+  checkVocabulary,
+  loadVocabulary,
+  modelVocabulary,
+  saveVocabulary,
+  type TrainOnPhotosOptions,
+  trainOnPhotos,
+  VOCABULARY_FILE,
+} from "./vocabularies.js";
+export { watchFolders } from "./watch-folders.js";

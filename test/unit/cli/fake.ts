@@ -20,6 +20,10 @@ export interface Fake {
   disposed: number;
   /** The fake's checksum, to be another model. */
   sha256: string;
+  /** Values of its descriptors. */
+  dim: number;
+  /** Its verdict, where it has one. */
+  verdict?: ExtractorInfo["verdict"] | object;
   /** What the engine ran on, where it says so. */
   session?: ExtractorInfo["session"];
   /** After this many images in a run the user presses Ctrl-C; default never. */
@@ -37,6 +41,7 @@ export function fakeStrata(): Fake {
     extracted: 0,
     disposed: 0,
     sha256: "00",
+    dim: 4,
     interruptAfter: Infinity,
     async run(...argv) {
       let [out, err] = ["", ""];
@@ -47,7 +52,13 @@ export function fakeStrata(): Fake {
           async openExtractor(options) {
             fake.opened.push(options);
             return {
-              info: { model: options.model ?? "fake", sha256: fake.sha256, dim: 4, session: fake.session },
+              info: {
+                model: options.model ?? "fake",
+                sha256: fake.sha256,
+                dim: fake.dim,
+                session: fake.session,
+                ...(fake.verdict && { verdict: fake.verdict as ExtractorInfo["verdict"] }),
+              },
               options: { ...EXTRACT_DEFAULTS, maxFeatures: options.maxFeatures ?? null } satisfies ExtractOptions,
               extract: async (image) => {
                 if (inRun >= fake.interruptAfter) interrupt.stop();

@@ -18,7 +18,7 @@ import { folderStore } from "./folder-store.js";
 import { checkVocabulary, modelVocabulary } from "./vocabularies.js";
 
 /** The model of an index when none is named. */
-export const SEARCH_MODEL = "strata-xs";
+export const SEARCH_MODEL = "strata-t";
 
 /** How an index of folders is opened or made. */
 export interface PhotoIndexOptions {

@@ -88,7 +88,11 @@ function addFrames(program: Command, context: Context, done: (code: number) => v
       "follow at most this many targets at once (default: all)",
       numberOf("--max-track", { min: 1, integer: true }),
     )
-    .option("--rate <fps>", "frames a second (default: 30)", numberOf("--rate", { min: 0.001, max: 10_000 }))
+    .option(
+      "--rate <fps>",
+      "frames a second (default: the video's; 30 of images)",
+      numberOf("--rate", { min: 0.001, max: 10_000 }),
+    )
     .option("--json", "print a JSON line per frame")
     .option("--quiet", "print errors only");
   addExtractionOptions(command)

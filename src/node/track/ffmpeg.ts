@@ -16,8 +16,12 @@ interface Running {
   said(): string;
 }
 
-function start(where: string, args: readonly string[], stdin: "ignore" | "pipe"): Running {
-  const child = spawn("ffmpeg", ["-hide_banner", "-nostdin", ...args], { stdio: [stdin, "pipe", "pipe"] });
+function start(
+  where: string,
+  args: readonly string[],
+  { stdin = "ignore", stdout = "ignore" }: { stdin?: "ignore" | "pipe"; stdout?: "ignore" | "pipe" },
+): Running {
+  const child = spawn("ffmpeg", ["-hide_banner", "-nostdin", ...args], { stdio: [stdin, stdout, "pipe"] });
   let words = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     words = (words + chunk.toString()).slice(-KEPT_WORDS);
@@ -45,24 +49,47 @@ function start(where: string, args: readonly string[], stdin: "ignore" | "pipe")
 
 const lastLine = (words: string): string => words.trim().split("\n").pop()?.trim() || "it says nothing";
 
+/** A path that ffmpeg takes for a file, whatever its name looks like. */
+const fileOf = (path: string): string => `file:${path}`;
+
+/** Frames a second of a video, in the mean; null where ffmpeg finds none in it. */
+export async function videoRate(path: string): Promise<number | null> {
+  // Without an output ffmpeg describes the input, and fails.
+  const { ended, said } = start(path, ["-i", fileOf(path)], {});
+  await ended.catch((error: unknown) => {
+    if (!(error instanceof FormatError)) throw error;
+  });
+  const found = /Stream #.*Video:.*?([\d.]+)(k?) fps/.exec(said());
+  const rate = found ? Number(found[1]) * (found[2] ? 1000 : 1) : 0;
+  return rate > 0 ? rate : null;
+}
+
+/** Each frame that is there once: how ffmpeg is told so, since 5.1 and before. */
+const FRAME_MODES = [
+  ["-fps_mode", "passthrough"],
+  ["-vsync", "passthrough"],
+] as const;
+
 /** Frames of a video in order, turned as it says. */
 export async function* videoFrames(path: string): AsyncGenerator<Image> {
-  const running = start(
-    path,
-    ["-loglevel", "error", "-i", path, "-an", "-f", "image2pipe", "-vcodec", "ppm", "-"],
-    "ignore",
-  );
-  const { child, ended } = running;
-  let frames = 0;
-  try {
-    for await (const image of ppmFrames(path, child.stdout as Readable)) {
-      frames++;
-      yield image;
+  for (const [k, mode] of FRAME_MODES.entries()) {
+    const args = ["-loglevel", "error", "-i", fileOf(path), "-an", "-sn", ...mode];
+    const output = ["-f", "image2pipe", "-vcodec", "ppm", "-pix_fmt", "rgb24", "-"];
+    const { child, ended, said } = start(path, [...args, ...output], { stdout: "pipe" });
+    let frames = 0;
+    try {
+      for await (const image of ppmFrames(path, child.stdout as Readable)) {
+        frames++;
+        yield image;
+      }
+      await ended;
+      if (frames === 0) throw new FormatError(`${path}: ffmpeg finds no frames in it`);
+      return;
+    } catch (error) {
+      if (k === FRAME_MODES.length - 1 || frames > 0 || !said().includes(mode[0].slice(1))) throw error;
+    } finally {
+      child.kill("SIGKILL");
     }
-    await ended;
-    if (frames === 0) throw new FormatError(`${path}: ffmpeg finds no frames in it`);
-  } finally {
-    child.kill("SIGKILL");
   }
 }
 
@@ -99,9 +126,7 @@ async function* ppmFrames(where: string, stream: Readable): AsyncGenerator<Image
       wanted = 0;
     }
   }
-  if (size || buffered.length > 0) {
-    // ffmpeg was cut off; what it says comes with its end.
-  }
+  // What is left is of a frame that ffmpeg did not end; what it says comes with its end.
 }
 
 /** A video that frames are written into, one after the other; all of one size. */
@@ -120,25 +145,11 @@ export function openVideoWriter(
   rate: number,
 ): VideoWriter {
   const even = "pad=ceil(iw/2)*2:ceil(ih/2)*2";
+  const raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", `${width}x${height}`, "-r", `${rate}`, "-i", "-"];
   const { child, ended } = start(
     target,
-    [
-      ...[
-        "-loglevel",
-        "error",
-        "-y",
-        "-f",
-        "rawvideo",
-        "-pix_fmt",
-        "rgb24",
-        "-s",
-        `${width}x${height}`,
-        "-r",
-        `${rate}`,
-      ],
-      ...["-i", "-", "-vf", even, "-pix_fmt", "yuv420p", path],
-    ],
-    "pipe",
+    ["-loglevel", "error", "-y", ...raw, "-vf", even, "-pix_fmt", "yuv420p", fileOf(path)],
+    { stdin: "pipe" },
   );
   const input = child.stdin as NodeJS.WritableStream;
   // Its end tells more than a broken pipe does.

@@ -6,7 +6,7 @@ import type { Image } from "../../image/image.js";
 import { checkPath, ioError } from "../atomic.js";
 import { isImageName } from "../image-kinds.js";
 import { type LoadImageOptions, loadImage } from "../images.js";
-import { videoFrames } from "./ffmpeg.js";
+import { videoFrames, videoRate } from "./ffmpeg.js";
 
 /** A frame and what it is called: its file's name, or its number in a video. */
 export interface NamedFrame {
@@ -18,6 +18,8 @@ export interface NamedFrame {
 export interface FrameSource {
   /** How many there are; null of a video, which does not say. */
   count: number | null;
+  /** Frames a second, in the mean; null of images, and of a video that does not say. */
+  rate: number | null;
   frames(): AsyncGenerator<NamedFrame>;
 }
 
@@ -53,8 +55,10 @@ export async function openFrames(
     throw ioError("read", path, cause);
   });
   if (!info.isDirectory()) {
-    if (!isImageName(path) || isVideoPath(path)) return { count: null, frames: () => numbered(videoFrames(path)) };
-    return { count: 1, frames: () => loaded([path], options) };
+    if (!isImageName(path) || isVideoPath(path)) {
+      return { count: null, rate: await videoRate(path), frames: () => numbered(videoFrames(path)) };
+    }
+    return { count: 1, rate: null, frames: () => loaded([path], options) };
   }
   const names = (
     await readdir(path).catch((cause) => {
@@ -63,7 +67,7 @@ export async function openFrames(
   ).filter((name) => !name.startsWith(".") && isImageName(name));
   if (names.length === 0) throw new IoError(`${path}: there are no frames: the folder has no images`);
   const paths = names.sort(naturalOrder).map((name) => join(path, name));
-  return { count: paths.length, frames: () => loaded(paths, options) };
+  return { count: paths.length, rate: null, frames: () => loaded(paths, options) };
 }
 
 async function* numbered(images: AsyncGenerator<Image>): AsyncGenerator<NamedFrame> {

@@ -33,7 +33,7 @@ export interface FrameRecord {
 
 /** How frames are tracked. */
 export interface TrackFramesOptions {
-  /** Frames a second, for the filter and for a video that is written. Default 30. */
+  /** Frames a second, for the filter and for a video that is written. Default: the source's, or 30. */
   rate?: number;
   /** A folder for drawn frames (PNG), or a video (by ffmpeg). Default: none. */
   out?: string;
@@ -69,7 +69,7 @@ export async function trackFrames(
   if (typeof source?.frames !== "function") throw wrong(where, "the source", "one of openFrames", source);
   const { rate, out, onFrame, signal } = withDefaults<TrackFramesOptions & { rate: number }>(
     where,
-    { rate: 30, out: undefined, onFrame: undefined, signal: undefined },
+    { rate: source.rate ?? 30, out: undefined, onFrame: undefined, signal: undefined },
     options,
   );
   checkNumber(where, "rate", rate, { min: 0.001, max: 10_000 });

@@ -1,4 +1,6 @@
 /** `strata target` and `strata track` in this process, over a fake engine; videos by a fake ffmpeg. */
+
+import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -190,16 +192,56 @@ describe("videos", () => {
     );
     writeFileSync(at("frames.ppms"), ppm);
     writeFileSync(at("film.mp4"), "film");
-    fakeFfmpeg(`const b = require("fs").readFileSync(${JSON.stringify(at("frames.ppms"))});
-      for (let i = 0; i < b.length; i += 70001) process.stdout.write(b.subarray(i, i + 70001));`);
+    const write = `const b = require("fs").readFileSync(${JSON.stringify(at("frames.ppms"))});
+      for (let i = 0; i < b.length; i += 70001) process.stdout.write(b.subarray(i, i + 70001));`;
+    fakeFfmpeg(write);
     const { code, out } = await strata.run("track", at("poster.strata"), at("film.mp4"), "--json");
     expect(code).toBe(0);
     expect(out.trim().split("\n")).toHaveLength(3);
+    // One before 5.1 has another word for "each frame once".
+    fakeFfmpeg(`if (process.argv.includes("-fps_mode")) { console.error("Unrecognized option 'fps_mode'."); process.exit(1); }
+      ${write}`);
+    const old = await strata.run("track", at("poster.strata"), at("film.mp4"), "--json");
+    expect([old.code, old.out.trim().split("\n").length]).toEqual([0, 3]);
+  });
+
+  it("are written at the rate that they are read with, unless another is given", async () => {
+    fakeFfmpeg(`const { argv } = process, fs = require("fs");
+      if (argv.includes("ppm")) process.stdout.write(fs.readFileSync(${JSON.stringify(at("frames.ppms"))}));
+      else if (argv.includes("rawvideo")) process.stdin.on("data", () => {}).on("end", () =>
+        fs.writeFileSync(argv.at(-1).replace(/^file:/, ""), argv[argv.indexOf("-r") + 1]));
+      else { console.error("  Stream #0:0: Video: h264, 320x240, 797 kb/s, 23.98 fps, 25 tbr"); process.exit(1); }`);
+    for (const [flags, rate] of [
+      [[], "23.98"],
+      [["--rate", "12"], "12"],
+    ] as const) {
+      await strata.run("track", at("poster.strata"), at("film.mp4"), "--out", at("rated.mp4"), "--quiet", ...flags);
+      expect(readFileSync(at("rated.mp4"), "utf8")).toBe(rate);
+    }
+  });
+
+  const ffmpeg = (...args: string[]) =>
+    spawnSync("ffmpeg", ["-v", "error", "-y", ...args], { env: { ...process.env, PATH: path } }).status === 0;
+  it.skipIf(!ffmpeg("-version"))("of ten bits and uneven times are read by the real ffmpeg, and written", async () => {
+    process.env.PATH = path;
+    const uneven = "setpts=PTS+gte(N\\,2)*9/25/TB";
+    const codec = ["-vf", uneven, "-vsync", "vfr", "-c:v", "ffv1", "-pix_fmt", "yuv420p10le"];
+    const input = ["-framerate", "25", "-start_number", "8", "-i", at("frames", "f%d.png")];
+    expect(ffmpeg(...input, ...codec, at("-ten bits.mkv"))).toBe(true);
+    const out = at("drawn.mkv");
+    const tracked = await strata.run("track", at("poster.strata"), at("-ten bits.mkv"), "--json", "--out", out);
+    const states = tracked.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).targets[0].corners !== null);
+    expect([tracked.err, states]).toEqual(["", [true, true, true, false]]);
+    const again = await strata.run("track", at("poster.strata"), out, "--json");
+    expect(again.out.trim().split("\n")).toHaveLength(4);
   });
 
   it("are written whole or not at all", async () => {
     fakeFfmpeg(`const out = process.argv.at(-1); let n = 0;
-      process.stdin.on("data", (c) => { n += c.length; }).on("end", () => require("fs").writeFileSync(out, String(n)));`);
+      process.stdin.on("data", (c) => { n += c.length; }).on("end", () => require("fs").writeFileSync(out.replace(/^file:/, ""), String(n)));`);
     expect(
       (await strata.run("track", at("poster.strata"), at("frames"), "--out", at("film-out.mp4"), "--quiet")).code,
     ).toBe(0);

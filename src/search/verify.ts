@@ -3,9 +3,9 @@
 import type { FloatFeatures } from "../features.js";
 import { resizePoints } from "../geometry/coordinates.js";
 import { compose, imageCorners, type Matrix3, projectPoints } from "../geometry/matrix3.js";
-import { rematchGuided } from "../geometry/second-pass.js";
+import { type GuidedMatches, rematchGuided } from "../geometry/second-pass.js";
 import { verifyMatches } from "../geometry/two-view.js";
-import { judgeGeometry, type VerdictModel } from "../geometry/verdict.js";
+import { type Evidence, evidenceOf, judgeGeometry, type VerdictModel } from "../geometry/verdict.js";
 import { fitSize } from "../image/resize.js";
 import { matchFeatures } from "../match/mutual.js";
 import { matchedPoints } from "../match/points.js";
@@ -66,29 +66,43 @@ export function scaleQuery(features: FloatFeatures): ScaledQuery {
   };
 }
 
-export async function verifyImage(query: ScaledQuery, image: FloatFeatures, verdict: VerdictModel): Promise<Verified> {
+/** What speaks for the geometry between a query and an image; null where there is none, or nothing beyond a sample agrees. */
+export async function candidateEvidence(
+  query: ScaledQuery,
+  image: FloatFeatures,
+): Promise<{ evidence: Evidence | null; matrix: Float64Array | null }> {
+  const { matches, geometry } = await firstLook(query, image);
+  const { matrix } = geometry;
+  if (!matrix) return { evidence: null, matrix: null };
+  return { evidence: evidenceOf(image, query.features, matches, matrix), matrix: compose(query.back, matrix) };
+}
+
+const VERIFYING = { maxIterations: MOST_SAMPLES, confidence: 0.99 };
+
+async function firstLook(query: ScaledQuery, image: FloatFeatures): Promise<GuidedMatches> {
   const matches = await matchFeatures(image, query.features);
-  const options = { maxIterations: MOST_SAMPLES, confidence: 0.99 };
-  const first = await verifyMatches(image, query.features, matches, options);
-  if (!first.matrix) return NOT_VERIFIED;
-  const judged = judgeGeometry(verdict, image, query.features, matches, first);
+  return { matches, geometry: await verifyMatches(image, query.features, matches, VERIFYING) };
+}
+
+export async function verifyImage(query: ScaledQuery, image: FloatFeatures, verdict: VerdictModel): Promise<Verified> {
+  const first = await firstLook(query, image);
+  if (!first.geometry.matrix) return NOT_VERIFIED;
+  const judged = judgeGeometry(verdict, image, query.features, first.matches, first.geometry);
   const probability = judged?.probability ?? 0;
   const found = judged?.verdict === "same";
-  const final = found
-    ? await rematchGuided(image, query.features, matches, first, options)
-    : { matches, geometry: first };
-  const matrix = compose(query.back, final.geometry.matrix as Float64Array);
-  const [from, to] = matchedPoints("search", image, query.features, final.matches);
-  const [own, theirs] = [from, to].map((points) => pointsAt(points, final.geometry.inliers));
+  const { matches, geometry } = found
+    ? await rematchGuided(image, query.features, first.matches, first.geometry, VERIFYING)
+    : first;
+  const matrix = compose(query.back, geometry.matrix as Float64Array);
+  const corners = [...projectPoints(matrix, imageCorners(image.imageSize))];
+  const [from, to] = matchedPoints("search", image, query.features, matches);
+  const [own, theirs] = [from, to].map((points) => pointsAt(points, geometry.inliers));
   return {
     found,
     probability,
-    inliers: final.geometry.inliers.length,
-    geometry: {
-      model: "homography",
-      matrix: [...matrix],
-      corners: [...projectPoints(matrix, imageCorners(image.imageSize))],
-    },
+    inliers: geometry.inliers.length,
+    // What lies behind the horizon lies nowhere.
+    geometry: corners.every(Number.isFinite) ? { model: "homography", matrix: [...matrix], corners } : null,
     points: { image: own, query: Float32Array.from(projectPoints(query.back, theirs)) },
   };
 }

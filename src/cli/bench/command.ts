@@ -1,6 +1,7 @@
 /** Names, options and help of `strata bench`; what a command does is imported when it is called. */
 import type { Command } from "commander";
 import { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
+import { INDEX_KINDS } from "../../search/segment-format.js";
 import { addExtractionOptions, choice, numberOf, SEEDS } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { CompareFlags } from "./compare.js";
@@ -8,6 +9,7 @@ import { addBenchDownload } from "./download.js";
 import type { HpatchesFlags } from "./hpatches.js";
 import type { PoseFlags } from "./pose.js";
 import type { PublishedFlags } from "./published.js";
+import type { SearchBenchFlags } from "./search.js";
 import type { TrackBenchFlags } from "./track.js";
 import type { VerdictFlags } from "./verdict.js";
 import type { ViewsFlags } from "./views.js";
@@ -29,6 +31,7 @@ Examples:
   strata bench pose --data scenes --method strata-s --method orb
   strata bench published
   strata bench track --photos photos/
+  strata bench search --photos photos/train --others photos/val
   strata bench verdict --photos photos/ --into runs/s/model
   strata bench views --photos photos/ --out views/`,
     );
@@ -37,6 +40,7 @@ Examples:
   addPose(bench, context, done);
   addPublished(bench, context, done);
   addTrackBench(bench, context, done);
+  addSearchBench(bench, context, done);
   addVerdict(bench, context, done);
   addViews(bench, context, done);
   addBenchDownload(bench, context, done);
@@ -222,6 +226,43 @@ Example:
     .action(async (flags: TrackBenchFlags) => {
       const { trackBenchCommand } = await import("./track.js");
       done(await trackBenchCommand(flags, context));
+    });
+}
+
+function addSearchBench(bench: Command, context: Context, done: (code: number) => void): void {
+  const whole = (flag: string) => numberOf(flag, { min: 0, max: 1e6, integer: true });
+  const command = bench
+    .command("search")
+    .description("Measure search on drawn photographs of prints: which picture of an index each one shows.")
+    .optionsGroup("What is measured:")
+    .requiredOption("--photos <dir>", "pictures of the index; may be given several times", collect)
+    .requiredOption("--others <dir>", "pictures that are not in it, walls and rooms; may be given several times", collect)
+    .option("--queries <n>", "views of pictures of the index", whole("--queries"), 200)
+    .option("--strangers <n>", "views of pictures that are not in it", whole("--strangers"), 100)
+    .option("--flat <n>", "queries that are also matched with every picture, which takes long", whole("--flat"), 0)
+    .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)
+    .addOption(choice("--kind <kind>", "form of the index", INDEX_KINDS).default("asmk"))
+    .option("--vocabulary <file>", "visual words (default: those in the model's folder)")
+    .optionsGroup("Output:")
+    .option("--into <folder>", "fit the verdict on finds, and write it into the configuration of this model")
+    .option("--same <p>", "called found from this probability on", numberOf("--same", { min: 0.001, max: 0.999 }), 0.9)
+    .option("--json", "print everything as JSON")
+    .option("--quiet", "print errors only");
+  addExtractionOptions(command)
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Views are 1280×960: the picture at 0.2 to 0.8 of it, tilted by up to 50°, turned, partly outside, behind glass, in other
+light, as JPEG of quality 50 to 80.
+
+Examples:
+  strata bench search --photos photos/train --others photos/val
+  strata bench search --photos photos/train --others photos/val --seed 1 --into runs/t/model`,
+    )
+    .action(async (flags: SearchBenchFlags) => {
+      const { searchBenchCommand } = await import("./search.js");
+      done(await searchBenchCommand(flags, context));
     });
 }
 

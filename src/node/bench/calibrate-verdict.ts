@@ -143,14 +143,14 @@ async function calibrate(options: CalibrationOptions, config: Record<string, unk
   }
 }
 
-/** A configuration's verdict with one of its parts replaced: those of other geometries stay. */
+/** A configuration's verdict with one of its parts replaced: those of other geometries, and that on finds, stay. */
 function placed(
   before: Record<string, unknown> = {},
   geometry: TwoViewGeometry["model"],
   verdict: VerdictWeights,
 ): Record<string, unknown> {
   if (geometry !== "homography") return { ...before, [geometry]: verdict };
-  const others = EPIPOLAR_MODELS.filter((name) => before[name] !== undefined).map((name) => [name, before[name]]);
+  const others = [...EPIPOLAR_MODELS, "search"].filter((name) => before[name] !== undefined).map((name) => [name, before[name]]);
   return { ...verdict, ...Object.fromEntries(others) };
 }
 

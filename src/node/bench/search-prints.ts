@@ -1,0 +1,257 @@
+/**
+ * Search measured on photographs of prints that are drawn (print-view.ts): pictures of an index, and pictures that are not in it.
+ * Also what a model's verdict on finds is fitted on: candidates with a known answer.
+ */
+import type { JudgedPair } from "../../bench/calibration.js";
+import { drawPrintView, type PrintView } from "../../bench/search/print-view.js";
+import { OptionError } from "../../errors.js";
+import type { Extractor } from "../../extract/extractor.js";
+import type { FloatFeatures } from "../../features.js";
+import { cornerError } from "../../geometry/corner-error.js";
+import type { VerdictModel } from "../../geometry/verdict.js";
+import { matchFeatures } from "../../match/mutual.js";
+import { checkNumber, withDefaults } from "../../options.js";
+import { Random } from "../../random.js";
+import type { SearchOptions } from "../../search/query.js";
+import { createIndex, type SearchIndex } from "../../search/search-index.js";
+import type { IndexKind } from "../../search/segment-format.js";
+import { memoryStore } from "../../search/store.js";
+import { candidateEvidence, scaleQuery } from "../../search/verify.js";
+import type { Vocabulary } from "../../search/vocabulary.js";
+import { encodeJpeg, loadImage } from "../images.js";
+import { indexImages } from "../search/index-images.js";
+import { folderImages, searchVerdict } from "../search/photo-index.js";
+import type { OpenStage } from "../stage.js";
+
+/** What is measured. */
+export interface SearchPrintsOptions {
+  /** Folders of the pictures that are in the index. */
+  photos: readonly string[];
+  /** Folders of other photographs: pictures that are not in the index, walls and rooms. */
+  others: readonly string[];
+  /** Of the index's images, and of queries, which are looked at more closely. */
+  extractor: Extractor;
+  queryExtractor: Extractor;
+  vocabulary: Vocabulary;
+  /** Default "asmk". */
+  kind?: IndexKind;
+  /** Default: the model's. */
+  verdict?: VerdictModel;
+  /** Queries that show a picture of the index; default 200. */
+  queries?: number;
+  /** Queries that show another picture; default 100. */
+  strangers?: number;
+  /** Queries that are also matched with every picture of the index, which takes long; default 0. */
+  flat?: number;
+  /** Default 0. */
+  seed?: number;
+  /** How is searched. */
+  search?: SearchOptions;
+  /** Collect the evidence of candidates, for fitting; default false. */
+  judge?: boolean;
+  /** Shows how far it is. */
+  openStage?: OpenStage;
+  signal?: AbortSignal;
+}
+
+/** A query and what was found. */
+export interface PrintQuery {
+  /** Path of the picture that it shows. */
+  picture: string;
+  isStranger: boolean;
+  /** See PrintView. */
+  share: number;
+  tilt: number;
+  /** The first by words alone, and its rank among the candidates (−1: not there). */
+  firstByWords: string | null;
+  rank: number;
+  /** After verification. */
+  first: string | null;
+  found: boolean;
+  probability: number;
+  inliers: number;
+  /** The first by the number of mutual neighbours with all pictures; where it was measured. */
+  firstFlat?: string | null;
+  seconds: { extract: number; candidates: number; verify: number };
+}
+
+/** Shares of queries, and numbers. */
+export interface SearchFigures {
+  images: number;
+  queries: number;
+  /** First after verification; called found, too. */
+  top1: number;
+  found: number;
+  /** First by words alone; among the candidates. */
+  top1Words: number;
+  candidates: number;
+  /** By flat matching, of the queries that it was measured on; null: none. */
+  top1Flat: number | null;
+  /** The same queries after verification. */
+  top1OfFlat: number | null;
+  strangers: number;
+  /** Queries of strangers for which something was called found, and queries for which a wrong picture was. */
+  falseFinds: number;
+  wrongFinds: number;
+  bytesPerImage: number;
+}
+
+/** What searchPrints gives. */
+export interface SearchPrints {
+  figures: SearchFigures;
+  queries: PrintQuery[];
+  /** Of candidates, where asked for. */
+  judged: JudgedPair[];
+}
+
+/** Largest mean error of the picture's corners, of the view's width, of a geometry that counts as right. */
+const RIGHT_WITHIN = 0.01;
+/** Candidates whose evidence is collected beside the right one. */
+const WRONG_CANDIDATES = 10;
+
+/** Draws the queries, searches an index in memory for each, and counts. */
+export async function searchPrints(options: SearchPrintsOptions): Promise<SearchPrints> {
+  const where = "searchPrints";
+  const given = withDefaults<SearchPrintsOptions>(
+    where,
+    {
+      ...({} as SearchPrintsOptions),
+      ...{ photos: [], others: [], extractor: undefined as never, queryExtractor: undefined as never },
+      ...{
+        vocabulary: undefined as never,
+        kind: "asmk",
+        verdict: undefined,
+        queries: 200,
+        strangers: 100,
+        flat: 0,
+        seed: 0,
+      },
+      ...{ search: undefined, judge: false, openStage: undefined, signal: undefined },
+    },
+    options,
+  );
+  const { extractor, queryExtractor, vocabulary, kind, search = {}, openStage, signal } = given;
+  const [queries, strangers, flat, seed] = (["queries", "strangers", "flat", "seed"] as const).map((name) =>
+    checkNumber(where, name, given[name], { min: 0, max: 2 ** 31, integer: true }),
+  );
+  const verdict = given.verdict ?? searchVerdict(extractor);
+  const [inside, outside] = await Promise.all([folderImages(given.photos), folderImages(given.others)]);
+  if (inside.paths.length < 2 || outside.paths.length < 2) {
+    throw new OptionError(`${where}: two pictures in the index and two others are needed at least`);
+  }
+  const index = await createIndex(memoryStore(), { vocabulary, kind, verdict });
+  const indexing = await openStage?.("indexed: ", ["image", "images"], inside.paths.length);
+  await indexImages(index, inside.paths, extractor, {
+    signal,
+    onProgress: ({ added, failed }) => indexing?.update(added + failed, added + failed),
+  });
+  indexing?.stop();
+  await index.merge();
+  const stage = await openStage?.("searched: ", ["query", "queries"], queries + strangers);
+  const done: PrintQuery[] = [];
+  const judged: JudgedPair[] = [];
+  const all = flat > 0 ? await allFeatures(index) : [];
+  for (let q = 0; q < queries + strangers; q++) {
+    signal?.throwIfAborted();
+    const random = new Random(seed * 1_000_003 + q);
+    const isStranger = q >= queries;
+    const pool = isStranger ? outside.paths : inside.paths;
+    const picture =
+      pool[isStranger ? (q * 7) % pool.length : Math.floor(((q + random.uniform()) * pool.length) / queries)];
+    const other = () => outside.paths[random.integer(outside.paths.length)];
+    const view = drawPrintView(await loadImage(picture), await loadImage(other()), await loadImage(other()), random);
+    const image = await loadImage(await encodeJpeg(view.image, view.quality));
+    const began = performance.now();
+    const features = await queryExtractor.extract(image);
+    const extracted = performance.now();
+    const byWords = await index.search(features, { ...search, verify: 0, top: search.verify ?? 50 });
+    const report = await index.search(features, { ...search, ...(verdict ? {} : { verify: 0 }) });
+    const [first] = report.results;
+    const query: PrintQuery = {
+      ...{ picture, isStranger, share: view.share, tilt: view.tilt },
+      firstByWords: byWords.results[0]?.id ?? null,
+      rank: byWords.results.findIndex(({ id }) => id === picture),
+      ...{ first: first?.id ?? null, found: first?.found ?? false },
+      ...{ probability: first?.probability ?? 0, inliers: first?.inliers ?? 0 },
+      seconds: {
+        extract: (extracted - began) / 1000,
+        candidates: report.seconds.words + report.seconds.candidates,
+        verify: report.seconds.verify,
+      },
+    };
+    if (q < flat) query.firstFlat = await flatFirst(features, all);
+    if (given.judge) {
+      const ids = byWords.results.slice(0, WRONG_CANDIDATES).map(({ id }) => id);
+      judged.push(
+        ...(await judgeCandidates(index, features, new Set(isStranger ? ids : [picture, ...ids]), picture, view)),
+      );
+    }
+    done.push(query);
+    stage?.update(done.length, done.length);
+  }
+  stage?.stop();
+  const { bytes, images } = index.info();
+  await index.close();
+  return { figures: figuresOf(done, images, bytes / images), queries: done, judged };
+}
+
+async function judgeCandidates(
+  index: SearchIndex,
+  features: FloatFeatures,
+  ids: ReadonlySet<string>,
+  picture: string,
+  view: PrintView,
+): Promise<JudgedPair[]> {
+  const judged: JudgedPair[] = [];
+  const query = scaleQuery(features);
+  for (const id of ids) {
+    const image = await index.features(id);
+    if (!image) continue;
+    const { evidence, matrix } = await candidateEvidence(query, image);
+    const isRight =
+      id === picture &&
+      matrix !== null &&
+      cornerError(matrix, view.matrix, image.imageSize) <= RIGHT_WITHIN * view.image.width;
+    // A wrong geometry between views of one picture proves nothing; one between different pictures is a mistake.
+    if (id !== picture || isRight || !evidence) judged.push({ evidence, right: isRight });
+  }
+  return judged;
+}
+
+async function allFeatures(index: SearchIndex): Promise<[string, FloatFeatures][]> {
+  const all: [string, FloatFeatures][] = [];
+  for (const id of (await index.entries()).keys()) {
+    const features = await index.features(id);
+    if (features) all.push([id, features]);
+  }
+  return all;
+}
+
+/** The picture with the most mutual neighbours, as its keypoints allow. */
+async function flatFirst(features: FloatFeatures, all: readonly [string, FloatFeatures][]): Promise<string | null> {
+  let best: [string | null, number] = [null, -1];
+  for (const [id, image] of all) {
+    const { count } = await matchFeatures(image, features, { ratio: 0.9 });
+    if (count > best[1]) best = [id, count];
+  }
+  return best[0];
+}
+
+function figuresOf(done: readonly PrintQuery[], images: number, bytesPerImage: number): SearchFigures {
+  const own = done.filter(({ isStranger }) => !isStranger);
+  const others = done.filter(({ isStranger }) => isStranger);
+  const flat = own.filter(({ firstFlat }) => firstFlat !== undefined);
+  const share = (of: readonly PrintQuery[], is: (query: PrintQuery) => boolean) =>
+    of.filter(is).length / Math.max(1, of.length);
+  return {
+    ...{ images, queries: own.length, strangers: others.length, bytesPerImage },
+    top1: share(own, (q) => q.first === q.picture),
+    found: share(own, (q) => q.first === q.picture && q.found),
+    top1Words: share(own, (q) => q.firstByWords === q.picture),
+    candidates: share(own, (q) => q.rank >= 0),
+    top1Flat: flat.length > 0 ? share(flat, (q) => q.firstFlat === q.picture) : null,
+    top1OfFlat: flat.length > 0 ? share(flat, (q) => q.first === q.picture) : null,
+    falseFinds: others.filter(({ found }) => found).length,
+    wrongFinds: own.filter((q) => q.found && q.first !== q.picture).length,
+  };
+}

@@ -1,8 +1,13 @@
 /** The same answer in a browser as in Node: features, matches and homography of the drawn pair, on WebAssembly. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import { cornerError, matchFeatures, openExtractor, verifyMatches } from "../../src/node/index.js";
+import { createIndex, folderStore } from "../../src/node/search/index.js";
 import { agreement } from "../agreement.js";
+import { drawnFeatures, seenAgain, smallVocabulary, VERDICT } from "../unit/search/samples.js";
 import type * as InPage from "./in-page.js";
 import { describeBrowser, type Served, servePage } from "./page.js";
 
@@ -54,6 +59,44 @@ describeBrowser("extraction in Chromium", () => {
     expect(tiled.count).toBe(500);
     const same = agreement(tiled, whole, { position: 1e-3, score: 1e-5, descriptor: 1e-4 });
     expect(same.share, JSON.stringify(same)).toBe(1);
+  });
+
+  it("ranks an index that Node has written as Node does, reading parts of its files", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "strata-index-"));
+    try {
+      const vocabulary = await smallVocabulary();
+      const index = await createIndex(folderStore(folder), { vocabulary, verdict: VERDICT });
+      for (let i = 0; i < 30; i++) {
+        await index.add({ id: `${i}.jpg`, features: drawnFeatures(i) });
+        if (i % 12 === 11) await index.commit();
+      }
+      await index.commit();
+      const here = (await index.search(seenAgain(drawnFeatures(5), 9005))).results;
+      await index.close();
+      let asked = 0;
+      await served.page.route("**/photos.index/*", async (route) => {
+        const path = join(folder, decodeURIComponent(new URL(route.request().url()).pathname.split("/").at(-1) ?? ""));
+        if (!existsSync(path)) return route.fulfill({ status: 404 });
+        const bytes = readFileSync(path);
+        const headers = { "content-length": `${bytes.length}` };
+        const [, from, to] = /bytes=(\d+)-(\d+)/.exec(route.request().headers().range ?? "") ?? [];
+        if (from === undefined) return route.fulfill({ status: 200, headers, body: "" });
+        const part = bytes.subarray(Number(from), Number(to) + 1);
+        asked++;
+        return route.fulfill({ status: 206, body: part, headers: { "content-length": `${part.length}` } });
+      });
+      const { results, damaged } = await inPage<Awaited<ReturnType<typeof InPage.searchDrawn>>>(
+        'searchDrawn("/photos.index/", 5)',
+      );
+      expect(damaged).toBe(0);
+      const told = (list: typeof here) => list.map(({ id, score, found }) => ({ id, score, found }));
+      expect(told(results)).toEqual(told(here));
+      expect(results[0]).toMatchObject({ id: "5.jpg", found: true });
+      expect(asked).toBeGreaterThan(3);
+      expect(served.errors).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("decodes large images band by band", async () => {

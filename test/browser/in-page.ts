@@ -1,6 +1,8 @@
 /** What runs inside the page: imported there by the tests, never in Node. Results are plain, so that they can cross. */
 import { drawDemoPair } from "../../demo/draw.js";
+import { addressStore, openIndex } from "../../src/search/index.js";
 import { compile, loadImage, matchFeatures, openExtractor, verifyMatches } from "../../src/web/index.js";
+import { drawnFeatures, seenAgain } from "../unit/search/samples.js";
 
 /** Features of the drawn pair's first image, and what matching the pair gives. */
 export async function extractPair(maxFeatures: number) {
@@ -97,4 +99,12 @@ export async function decodeImages() {
     number: await message(5),
     plain: await message({ width: 1 }),
   };
+}
+
+/** What a search in the index at `address` finds for drawn features. */
+export async function searchDrawn(address: string, seed: number) {
+  const index = await openIndex(addressStore(new URL(address, location.href)));
+  const { results, damaged } = await index.search(seenAgain(drawnFeatures(seed), 9000 + seed));
+  await index.close();
+  return { damaged: damaged.length, results };
 }

@@ -236,7 +236,11 @@ function addSearchBench(bench: Command, context: Context, done: (code: number) =
     .description("Measure search on drawn photographs of prints: which picture of an index each one shows.")
     .optionsGroup("What is measured:")
     .requiredOption("--photos <dir>", "pictures of the index; may be given several times", collect)
-    .requiredOption("--others <dir>", "pictures that are not in it, walls and rooms; may be given several times", collect)
+    .requiredOption(
+      "--others <dir>",
+      "pictures that are not in it, walls and rooms; may be given several times",
+      collect,
+    )
     .option("--queries <n>", "views of pictures of the index", whole("--queries"), 200)
     .option("--strangers <n>", "views of pictures that are not in it", whole("--strangers"), 100)
     .option("--flat <n>", "queries that are also matched with every picture, which takes long", whole("--flat"), 0)

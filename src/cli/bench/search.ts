@@ -3,8 +3,8 @@ import { fitVerdict, roundVerdict } from "../../bench/calibration.js";
 import { OptionError } from "../../errors.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
 import { type SearchFigures, searchPrints } from "../../node/bench/search-prints.js";
-import { saveSearchVerdict } from "../../node/search/search-verdict.js";
 import { SEARCH_MODEL, searchVerdict } from "../../node/search/photo-index.js";
+import { saveSearchVerdict } from "../../node/search/search-verdict.js";
 import { loadVocabulary, modelVocabulary } from "../../node/search/vocabularies.js";
 import { INDEX_EXTRACTION, QUERY_EXTRACTION } from "../../search/search-image.js";
 import type { IndexKind } from "../../search/segment-format.js";
@@ -44,7 +44,8 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
   const queryExtractor = await engine.openExtractor({ ...QUERY_EXTRACTION, ...chosen });
   const interrupt = context.listenForInterrupt();
   try {
-    const vocabulary = flags.vocabulary === undefined ? await modelVocabulary(model) : await loadVocabulary(flags.vocabulary);
+    const vocabulary =
+      flags.vocabulary === undefined ? await modelVocabulary(model) : await loadVocabulary(flags.vocabulary);
     const measured = await searchPrints({
       ...{ photos, others, extractor, queryExtractor, vocabulary, kind, queries, strangers, flat, seed },
       ...{ judge: into !== undefined, openStage: stageOf(flags.quiet, context), signal: interrupt.signal },
@@ -55,7 +56,8 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
       await saveSearchVerdict(into, verdict, { candidates: measured.judged.length, seed });
     }
     const { figures, queries: each } = measured;
-    if (flags.json) context.out(`${JSON.stringify({ model: extractor.info.model, figures, verdict, queries: each }, null, 2)}\n`);
+    if (flags.json)
+      context.out(`${JSON.stringify({ model: extractor.info.model, figures, verdict, queries: each }, null, 2)}\n`);
     else context.out(describe(extractor.info.model, figures, each));
     return EXIT.ok;
   } finally {
@@ -74,7 +76,9 @@ function describe(model: string, f: SearchFigures, each: Awaited<ReturnType<type
     ["first and called found", share(f.found)],
     ["first by words alone", share(f.top1Words)],
     ["among the candidates", share(f.candidates)],
-    ...(f.top1Flat === null ? [] : [["first by flat matching", `${share(f.top1Flat)} (verified, the same queries: ${share(f.top1OfFlat ?? 0)})`]]),
+    ...(f.top1Flat === null
+      ? []
+      : [["first by flat matching", `${share(f.top1Flat)} (verified, the same queries: ${share(f.top1OfFlat ?? 0)})`]]),
     ["a wrong picture called found", `${f.wrongFinds} of ${f.queries}`],
     ["called found, not in the index", `${f.falseFinds} of ${f.strangers}`],
     ["bytes per image", `${Math.round(f.bytesPerImage)}`],

@@ -150,7 +150,9 @@ function placed(
   verdict: VerdictWeights,
 ): Record<string, unknown> {
   if (geometry !== "homography") return { ...before, [geometry]: verdict };
-  const others = [...EPIPOLAR_MODELS, "search"].filter((name) => before[name] !== undefined).map((name) => [name, before[name]]);
+  const others = [...EPIPOLAR_MODELS, "search"]
+    .filter((name) => before[name] !== undefined)
+    .map((name) => [name, before[name]]);
   return { ...verdict, ...Object.fromEntries(others) };
 }
 

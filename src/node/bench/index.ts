@@ -31,6 +31,13 @@ export {
 } from "./run-benchmark.js";
 export { openScenes, type Scene } from "./scenes.js";
 export {
+  type PrintQuery,
+  type SearchFigures,
+  type SearchPrints,
+  type SearchPrintsOptions,
+  searchPrints,
+} from "./search-prints.js";
+export {
   type BadSequence,
   openSequences,
   type Sequence,

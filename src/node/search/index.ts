@@ -19,6 +19,7 @@ export {
   searchVerdict,
 } from "./photo-index.js";
 export { type SearchPage, saveSearchPage } from "./search-page.js";
+export { saveSearchVerdict } from "./search-verdict.js";
 export {
   checkVocabulary,
   loadVocabulary,

@@ -80,3 +80,7 @@ export function checkMatrix(where: string, matrix: Matrix3): void {
   checkNumbers(where, "a 3×3 matrix", matrix);
   if (matrix.length !== 9) throw new ShapeError(`${where}: a 3×3 matrix has 9 numbers, got ${matrix.length}`);
 }
+
+export function determinant3x3(h: ArrayLike<number>): number {
+  return h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) + h[2] * (h[3] * h[7] - h[4] * h[6]);
+}

@@ -3,6 +3,7 @@
  * where few pixels are a long way, the homography is fitted to them, and each finer level starts from the one before. How many
  * patches are found where the last homography has them is the confidence: no other picture reaches it by chance.
  */
+import { determinant3x3 } from "../geometry/matrix3.js";
 import { Patches, type PatchSource, searchPatches } from "./patches.js";
 import type { Pyramid } from "./pyramid.js";
 import { refit, type Shape } from "./refit.js";
@@ -35,7 +36,12 @@ const SUPPORT_THRESHOLD = 1.2;
 const GOOD = 0.5;
 /** Confidence from which on a coarse level leads the finer ones. */
 const LEAST_CONFIDENCE = 0.3;
-const NOTHING = { confidence: 0, support: 0 };
+const NOTHING = { confidence: 0, support: 0, isRefuted: false };
+/** Most that an area of the target grows or shrinks in one step, at any of its corners: a few patches agree on anything. */
+const MOST_GROWTH = 2.5;
+/** Share of the patches that must be found to refute a place, and of those found the share that must agree with it. */
+const REFUTING = 0.4;
+const AGREEING = 0.6;
 /** Points along an edge by which the seen share is counted. */
 const GRID = 9;
 
@@ -62,6 +68,8 @@ export function follow(
   const coarsest = Math.min(top, Math.max(finest, Math.floor(Math.log2(extent / LEAST_EXTENT))));
   const current = start.slice();
   let best: Followed | null = null;
+  // What coarse levels say, where finer ones refute it: they may be wrong themselves.
+  let doubtful: Followed | null = null;
   for (let level = coarsest; level >= finest; level--) {
     const pixel = 2 ** level;
     const pictureLevel = Math.min(source.levels.length - 1, Math.max(0, Math.round(-Math.log2(view.scale / pixel))));
@@ -79,30 +87,56 @@ export function follow(
       leastCorrelation: FIT_CORRELATION,
       shape,
     });
-    const isSeen = fits && lookAt(corners, frame, current);
-    if (!isSeen && best) return best;
-    const { confidence, support } = isSeen ? supportOf(current, pixel) : NOTHING;
+    const isSeen = fits && isNear(corners, start, current) && lookAt(corners, frame, current);
+    if (!isSeen && best) return better(best, doubtful);
+    const { confidence, support, isRefuted } = isSeen ? supportOf(current, pixel) : NOTHING;
     if (isFirst && level > finest && confidence < LEAST_CONFIDENCE) {
       // A picture of fine texture alone shows nothing on a coarse level, or what misleads.
       current.set(start);
       lookAt(corners, frame, current);
       continue;
     }
-    if (!isSeen) return null;
+    if (!isSeen) return doubtful;
+    if (best && isRefuted && !doubtful) {
+      // Few patches of a coarse level agree on anything by chance: this level begins where that one did.
+      doubtful = best;
+      best = null;
+      current.set(start);
+      lookAt(corners, frame, current);
+      level++;
+      continue;
+    }
     // Blur leaves nothing on the finest level; what the coarser one says then holds.
-    if (best && confidence < GOOD && confidence < 0.7 * best.confidence) return best;
+    if (best && confidence < GOOD && confidence < 0.7 * best.confidence) return better(best, doubtful);
     best = { homography: current.slice(), confidence, support };
   }
-  return best;
+  return better(best, doubtful);
 }
 
-/** How many of the patches were found where `h` has them. */
-function supportOf(h: Float64Array, pixel: number): { confidence: number; support: number } {
+/** The one of higher confidence. */
+const better = (a: Followed | null, b: Followed | null): Followed | null =>
+  a && (!b || a.confidence >= b.confidence) ? a : b;
+
+/** Whether the target has nearly the size and shape under `h` that it has under `start`. */
+function isNear(corners: ArrayLike<number>, start: Float64Array, h: Float64Array): boolean {
+  const total = determinant3x3(h) / determinant3x3(start);
+  for (let k = 0; k < corners.length; k += 2) {
+    const depth = (m: Float64Array) => m[6] * corners[k] + m[7] * corners[k + 1] + m[8];
+    const growth = total * (depth(start) / depth(h)) ** 3;
+    if (!(growth < MOST_GROWTH && growth > 1 / MOST_GROWTH)) return false;
+  }
+  return true;
+}
+
+/** How many of the patches were found where `h` has them; refuted: many were found, but too many of those elsewhere. */
+function supportOf(h: Float64Array, pixel: number): { confidence: number; support: number; isRefuted: boolean } {
   let sum = 0;
   let support = 0;
+  let found = 0;
   const limit = (SUPPORT_THRESHOLD * pixel) ** 2;
   for (let i = 0; i < patches.count; i++) {
     if (patches.correlation[i] < SUPPORT_CORRELATION) continue;
+    found++;
     const [x, y] = [patches.source[2 * i], patches.source[2 * i + 1]];
     const w = h[6] * x + h[7] * y + h[8];
     const dx = (h[0] * x + h[1] * y + h[2]) / w - patches.found[2 * i];
@@ -111,7 +145,8 @@ function supportOf(h: Float64Array, pixel: number): { confidence: number; suppor
     sum += patches.correlation[i];
     support++;
   }
-  return { confidence: patches.count === 0 ? 0 : sum / patches.count, support };
+  const isRefuted = found > REFUTING * patches.count && support < AGREEING * found;
+  return { confidence: patches.count === 0 ? 0 : sum / patches.count, support, isRefuted };
 }
 
 /**

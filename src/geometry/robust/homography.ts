@@ -6,6 +6,7 @@
  * Those areas also tell samples that no camera can see: what is in front of it keeps the sense of every triangle, or,
  * where one image is mirrored, changes the sense of every one (Chum, Werner, Matas 2004).
  */
+import { determinant3x3 } from "../matrix3.js";
 import { fitHomography } from "./homography-fit.js";
 import { type RobustModel, STRIDE } from "./model.js";
 
@@ -86,7 +87,7 @@ export const homographyModel: RobustModel = {
   },
 
   pairFactors(h, points, factors) {
-    const determinant = determinantOf(h);
+    const determinant = determinant3x3(h);
     for (let i = 0, at = 0; i < factors.length; i++, at += STRIDE) {
       const depth = h[6] * points[at] + h[7] * points[at + 1] + h[8];
       // An error of image 1 reaches image 2 enlarged as areas are there, on average over directions.
@@ -94,10 +95,6 @@ export const homographyModel: RobustModel = {
     }
   },
 };
-
-function determinantOf(h: Float64Array): number {
-  return h[0] * (h[4] * h[8] - h[5] * h[7]) - h[1] * (h[3] * h[8] - h[5] * h[6]) + h[2] * (h[3] * h[7] - h[4] * h[6]);
-}
 
 /** The areas of a sample's triangles in one image (`at` 0 or 2 within a pair); false where three points lie on a line. */
 function writeAreas(points: Float64Array, sample: Int32Array, at: 0 | 2): boolean {

@@ -101,7 +101,8 @@ function addFrames(program: Command, context: Context, done: (code: number) => v
       "after",
       `
 A line of --json is { frame, targets: [{ target, state, corners, confidence }], ms }: corners are those of the picture,
-clockwise from its top left, x0, y0, …, x3, y3 in pixels of the frame, or null where it is not seen.
+clockwise from its top left, x0, y0, …, x3, y3 in pixels of the frame, or null where it is not seen. The model is the one that
+the targets were compiled with, and compiles the pictures beside them; strata-xs where there are pictures alone.
 
 Examples:
   strata track poster.strata frames/ --json > poster.jsonl

@@ -13,7 +13,7 @@ import type { TrackedFrame } from "../../track/types.js";
 import { type ExtractionFlags, imageOptions } from "../arguments.js";
 import { type Context, EXIT, Interrupted } from "../context.js";
 import { openProgress } from "../progress.js";
-import { trackOptions } from "./model.js";
+import { modelOfTargets, trackOptions } from "./model.js";
 
 export interface TrackFlags extends ExtractionFlags {
   out?: string;
@@ -34,7 +34,7 @@ export async function trackCommand(paths: readonly string[], flags: TrackFlags, 
   const image = { ...imageOptions(flags), onWarning };
   const source = await openFrames(frames, image);
   if (flags.out !== undefined) await checkOut(flags.out, frames);
-  const extractor = await context.engine.openExtractor(trackOptions(flags));
+  const extractor = await context.engine.openExtractor(trackOptions(flags, await modelOfTargets(named)));
   const interrupt = context.listenForInterrupt();
   try {
     const targets: Target[] = [];

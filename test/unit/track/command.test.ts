@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { imageCorners, projectPoints } from "../../../src/geometry/matrix3.js";
 import { loadImage, saveImage } from "../../../src/node/images.js";
 import { naturalOrder } from "../../../src/node/track/frames.js";
+import { compileTarget, writeTarget } from "../../../src/track/index.js";
 import { meanCornerDistance } from "../../../src/track/plane.js";
 import { fakeStrata, temporaryFolder } from "../cli/fake.js";
-import { cornerFeatures, drawPoster, placed, showPoster } from "./drawn.js";
+import { cornerExtractor, cornerFeatures, drawPoster, placed, showPoster } from "./drawn.js";
 
 const folder = temporaryFolder();
 const at = folder.path;
@@ -166,6 +167,22 @@ describe("strata track", () => {
     const { code, err } = await strata.run("track", at("poster.strata"), at("frames"));
     strata.sha256 = "00";
     expect([code, err]).toEqual([2, expect.stringContaining("was compiled with the model")]);
+  });
+
+  it("opens the model that its targets were compiled with, unless a flag names one", async () => {
+    const opened = async (...flags: string[]) => {
+      await strata.run("track", at("poster.png"), at("named.strata"), at("frames"), "--quiet", ...flags);
+      return strata.opened.at(-1)?.model;
+    };
+    const compiled = await compileTarget(poster, cornerExtractor());
+    const write = (name: string) =>
+      writeFileSync(at("named.strata"), writeTarget({ ...compiled, model: { name, sha256: "00" } }));
+    write("strata-t");
+    expect(await opened()).toBe("strata-t");
+    expect(await opened("--model", "strata-s")).toBe("strata-s");
+    // What a file says is no path to open.
+    write("/tmp/some-model");
+    expect(await opened()).toBe("strata-xs");
   });
 
   it("stops when it is interrupted", async () => {

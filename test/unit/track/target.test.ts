@@ -1,6 +1,7 @@
 /** Targets: compiled, written, read back; damaged ones; how good a picture is; those of 8th Wall. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.js";
+import { Random } from "../../../src/random.js";
 import { crc32 } from "../../../src/formats/bytes.js";
 import type { Image } from "../../../src/image/image.js";
 import { eighthWallPicture, readEighthWallTarget } from "../../../src/track/eighth-wall.js";
@@ -39,6 +40,15 @@ describe("a target's file", () => {
     expect(bytes.length).toBeLessThan(100_000);
     expect(target.quality).toEqual({ score: expect.any(Number), reason: null });
     expect(target.size).toEqual([240, 180]);
+  });
+
+  it.each([1, 1.6])("is small of the richest picture, too: noise, %d times as wide as high", async (shape) => {
+    const random = new Random(3);
+    const [width, height] = [Math.round(600 * shape), 600];
+    const data = Uint8Array.from({ length: 3 * width * height }, () => random.integer(256));
+    const noise = await compileTarget({ width, height, data }, cornerExtractor());
+    expect(noise.features.count).toBeGreaterThan(700);
+    expect(writeTarget(noise).length).toBeLessThanOrEqual(100_000);
   });
 
   it.each([

@@ -2,6 +2,7 @@
 
 import type { VerdictModel } from "../geometry/verdict.js";
 import { checkNumber, withDefaults } from "../options.js";
+import { checkIndex } from "./check.js";
 import type { SearchIndex } from "./search-index.js";
 import type { FoundGeometry } from "./verify.js";
 
@@ -56,6 +57,7 @@ export async function findDuplicates(index: SearchIndex, options: DuplicateOptio
     { overlap: 0.5, verify: 10, verdict: undefined, signal: undefined, onProgress: undefined },
     options,
   );
+  checkIndex(where, index);
   const { verdict, signal, onProgress } = given;
   const overlap = checkNumber(where, "overlap", given.overlap, { min: 0, max: 1 });
   const verify = checkNumber(where, "verify", given.verify, { min: 1, integer: true });

@@ -1,10 +1,11 @@
 /** A picture, or a part of one, looked for in an index. */
-import { checkList } from "../check.js";
+import { checkList, checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
 import { cropImage } from "../image/crop.js";
 import { checkImage, type Image } from "../image/image.js";
+import { checkExtractor, checkIndex, checkInfo } from "./check.js";
 import type { SearchOptions, SearchReport } from "./query.js";
 import type { SearchIndex } from "./search-index.js";
 
@@ -33,14 +34,19 @@ export async function searchImage(
   options: SearchImageOptions = {},
 ): Promise<SearchReport & { features: FloatFeatures }> {
   checkImage("searchImage", image);
+  checkObject("searchImage", "options", options);
   const { region, ...search } = options;
+  checkExtractor("searchImage", extractor);
   checkSameModel(index, extractor);
   const features = await extractRegion(extractor, image, region);
   return { ...(await index.search(features, search)), features };
 }
 
 /** An OptionError unless the extractor's model is that of the index. */
-export function checkSameModel(index: SearchIndex, { info }: Pick<Extractor, "info">): void {
+export function checkSameModel(index: SearchIndex, extractor: Pick<Extractor, "info">): void {
+  checkIndex("checkSameModel", index);
+  checkInfo("checkSameModel", extractor);
+  const { info } = extractor;
   const { name, sha256 } = index.model;
   if (info.sha256 === sha256) return;
   const which = info.model === name ? `other weights of ${name}` : info.model;

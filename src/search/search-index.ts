@@ -2,7 +2,7 @@
  * An index of images: segments that never change, and one manifest that says which of them count. Whoever reads it keeps what
  * it has opened until `refresh`; one writer at a time adds, removes and merges, and each of its commits is there whole or not at all.
  */
-import { checkText, wrong } from "../check.js";
+import { checkObject, checkText, wrong } from "../check.js";
 import { FormatError, IoError, OptionError, StateError, StrataError } from "../errors.js";
 import { checkFeatures, type Features, type FloatFeatures } from "../features.js";
 import { parseVerdictModel, type VerdictModel } from "../geometry/verdict.js";
@@ -25,7 +25,13 @@ import { type SearchOptions, type SearchReport, searchSegments } from "./query.j
 import { DIGEST_BYTES, INDEX_KINDS, type IndexKind, LONGEST_ID } from "./segment-format.js";
 import { segmentBytes } from "./segment-write.js";
 import { type IndexStore, readWhole } from "./store.js";
-import { type ModelIdentity, readVocabulary, type Vocabulary, writeVocabulary } from "./vocabulary.js";
+import {
+  checkVocabularyArrays,
+  type ModelIdentity,
+  readVocabulary,
+  type Vocabulary,
+  writeVocabulary,
+} from "./vocabulary.js";
 
 /** What an index is made with. */
 export interface CreateIndexOptions {
@@ -100,9 +106,8 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
     options,
   );
   const { vocabulary, kind, verdict = null, extraction = {} } = given;
-  if (!(vocabulary?.centres instanceof Float32Array)) {
-    throw wrong(where, '"vocabulary"', "a vocabulary, as readVocabulary and trainVocabulary give it", vocabulary);
-  }
+  checkVocabularyArrays(where, vocabulary);
+  checkObject(where, "extraction", extraction);
   checkChoice(where, "kind", kind, INDEX_KINDS);
   const words = checkNumber(where, "wordKeypoints", given.wordKeypoints, { min: 1, max: 1e6, integer: true });
   const kept = checkNumber(where, "keptKeypoints", given.keptKeypoints, { min: 0, max: 1e5, integer: true });
@@ -164,7 +169,7 @@ export async function openIndex(store: IndexStore, options: OpenIndexOptions = {
 }
 
 function checkStore(where: string, store: IndexStore): void {
-  if (typeof store?.open !== "function" || typeof store.lock !== "function") {
+  if (typeof store?.open !== "function" || typeof store.lock !== "function" || typeof store.name !== "string") {
     throw wrong(where, "the store", "where an index lies, as memoryStore, addressStore and folderStore give it", store);
   }
 }

@@ -1,5 +1,5 @@
 /** Where the files of an index lie, as the index asks for them: a folder, an address, memory. */
-import { checkBytes } from "../check.js";
+import { checkBytes, checkText, wrong } from "../check.js";
 import { IoError, LimitError, UnsupportedError } from "../errors.js";
 
 /** Bytes that are asked for by range. */
@@ -35,6 +35,7 @@ export async function readWhole(where: string, source: IndexSource, limit: numbe
 
 /** An index in memory. */
 export function memoryStore(name = "the index"): IndexStore {
+  checkText("memoryStore", "name", name);
   const files = new Map<string, Uint8Array>();
   let locked = false;
   return {
@@ -79,6 +80,10 @@ async function joined(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
  * asked of it is some requests per search, whatever the index's size.
  */
 export function addressStore(address: string | URL): IndexStore {
+  if (typeof address !== "string" && !(address instanceof URL)) {
+    throw wrong("addressStore", "the address", "a URL, or a text that is one", address);
+  }
+  if (`${address}` === "") throw wrong("addressStore", "the address", "a URL", address);
   const base = `${address}`.replace(/\/*$/, "/");
   const readOnly = async (): Promise<never> => {
     throw new UnsupportedError(`${base}: an index behind an address can be searched, not written`);

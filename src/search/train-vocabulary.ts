@@ -2,12 +2,19 @@
  * A vocabulary from descriptors: spherical k-means in two levels (Nistér and Stewénius 2006), cells first and then words in
  * each cell, as many as it has descriptors; a few flat rounds over neighbouring cells then let words settle across borders.
  */
-import { checkObject } from "../check.js";
+import { checkFunction, checkNumbers, checkObject } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { Random } from "../random.js";
 import { assignWords } from "./quantize.js";
-import { MOST_WORDS, type ModelIdentity, readVocabulary, type Vocabulary, writeVocabulary } from "./vocabulary.js";
+import {
+  checkIdentity,
+  MOST_WORDS,
+  type ModelIdentity,
+  readVocabulary,
+  type Vocabulary,
+  writeVocabulary,
+} from "./vocabulary.js";
 
 /** How a vocabulary is trained. */
 export interface VocabularyOptions {
@@ -47,6 +54,7 @@ export async function trainVocabulary(
   options: VocabularyOptions = {},
 ): Promise<Vocabulary> {
   const where = "trainVocabulary";
+  checkIdentity(where, model);
   const { descriptors, dim, pictures } = checkTraining(where, training);
   const given = withDefaults<VocabularyOptions>(
     where,
@@ -54,6 +62,7 @@ export async function trainVocabulary(
     options,
   );
   const { signal, onProgress } = given;
+  if (onProgress !== undefined) checkFunction(where, "onProgress", onProgress);
   const asked = checkNumber(where, "words", given.words, { min: 1, max: MOST_WORDS, integer: true });
   const iterations = checkNumber(where, "iterations", given.iterations, { min: 1, max: 1000, integer: true });
   const random = new Random(checkNumber(where, "seed", given.seed, { min: 0, max: 2 ** 32 - 1, integer: true }));
@@ -108,6 +117,7 @@ function checkTraining(where: string, training: TrainingDescriptors): TrainingDe
   if (!(descriptors instanceof Float32Array) || descriptors.length % dim !== 0) {
     throw new ShapeError(`${where}: descriptors must be a Float32Array of whole rows of ${dim} values`);
   }
+  checkNumbers(where, "descriptors", descriptors);
   const fits = pictures instanceof Uint32Array && pictures.length > 1 && pictures[0] === 0;
   if (!fits || pictures.at(-1) !== descriptors.length / dim || pictures.some((p, i) => i > 0 && p < pictures[i - 1])) {
     throw new ShapeError(`${where}: pictures must be a Uint32Array that rises from 0 to the number of descriptors`);

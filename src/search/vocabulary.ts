@@ -6,9 +6,10 @@
  * the header (u32), the header (JSON), first word of each cell and the number of words (u32), each word's idf (float32), the
  * cells' centres and then the words (signed bytes, as packed.ts writes descriptors).
  */
-import { checkBytes, checkObject, checkText, jsonText } from "../check.js";
-import { FormatError, OptionError, UnsupportedError } from "../errors.js";
+import { checkArray, checkBytes, checkNumbers, checkObject, checkText, jsonText } from "../check.js";
+import { FormatError, ShapeError, UnsupportedError } from "../errors.js";
 import { ByteReader, crc32, encodeUtf8, parseJson } from "../formats/bytes.js";
+import { checkNumber } from "../options.js";
 import { descriptorBytes, descriptorFloats } from "../packed.js";
 
 const MAGIC = "STRATAVC";
@@ -56,17 +57,8 @@ interface Header {
 
 /** The vocabulary as the bytes of a file. */
 export function writeVocabulary(vocabulary: Omit<Vocabulary, "digest">): Uint8Array<ArrayBuffer> {
-  const { model, dim, words, cells, starts, idf, coarse, centres } = checkObject(
-    "writeVocabulary",
-    "the vocabulary",
-    vocabulary,
-  ) as unknown as Vocabulary;
-  const fits =
-    starts?.length === cells + 1 &&
-    idf?.length === words &&
-    coarse?.length === cells * dim &&
-    centres?.length === words * dim;
-  if (!fits) throw new OptionError("writeVocabulary: the arrays do not fit words, cells and dim");
+  const where = "writeVocabulary";
+  const { model, dim, words, cells, starts, idf, coarse, centres } = checkVocabularyArrays(where, vocabulary);
   const header: Header = { model: { name: model.name, sha256: model.sha256 }, dim, words, cells };
   const text = encodeUtf8(JSON.stringify(header));
   const length = HEADER_BYTES + text.length + 4 * (cells + 1) + 4 * words + dim * (cells + words);
@@ -172,4 +164,36 @@ export function parseModel(value: unknown, fail: (field: string, got: unknown) =
   if (typeof name !== "string") throw fail("model.name", name);
   if (typeof sha256 !== "string") throw fail("model.sha256", sha256);
   return { name, sha256 };
+}
+
+/** A model by name and weights. */
+export function checkIdentity(where: string, model: ModelIdentity): ModelIdentity {
+  checkObject(where, "the model", model);
+  checkText(where, "name of the model", model.name);
+  checkText(where, "sha256 of the model", model.sha256);
+  return model;
+}
+
+/** A vocabulary whose arrays fit each other. */
+export function checkVocabularyArrays<V extends Omit<Vocabulary, "digest">>(where: string, vocabulary: V): V {
+  checkObject(where, "the vocabulary", vocabulary);
+  const { model, dim, words, cells, starts, idf, coarse, centres } = vocabulary;
+  checkIdentity(where, model);
+  checkNumber(where, "dim", dim, { min: 1, max: 1024, integer: true });
+  checkNumber(where, "words", words, { min: 1, max: MOST_WORDS, integer: true });
+  checkNumber(where, "cells", cells, { min: 1, max: words, integer: true });
+  checkArray(where, "starts", starts, Uint32Array);
+  const wanted = [
+    ["starts", starts, cells + 1],
+    ["idf", idf, words],
+    ["coarse", coarse, cells * dim],
+    ["centres", centres, words * dim],
+  ] as const;
+  for (const [name, array, length] of wanted) {
+    if (name !== "starts") checkNumbers(where, name, checkArray(where, name, array, Float32Array));
+    if (array.length !== length) {
+      throw new ShapeError(`${where}: ${name} of the vocabulary must have ${length} values, got ${array.length}`);
+    }
+  }
+  return vocabulary;
 }

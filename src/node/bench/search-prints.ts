@@ -4,6 +4,7 @@
  */
 import type { JudgedPair } from "../../bench/calibration.js";
 import { drawPrintView, type PrintView } from "../../bench/search/print-view.js";
+import { checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { FloatFeatures } from "../../features.js";
@@ -12,12 +13,13 @@ import type { VerdictModel } from "../../geometry/verdict.js";
 import { matchFeatures } from "../../match/mutual.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { Random } from "../../random.js";
+import { checkExtractor } from "../../search/check.js";
 import type { SearchOptions } from "../../search/query.js";
 import { createIndex, type SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import { memoryStore } from "../../search/store.js";
 import { candidateEvidence, scaleQuery } from "../../search/verify.js";
-import type { Vocabulary } from "../../search/vocabulary.js";
+import { checkVocabularyArrays, type Vocabulary } from "../../search/vocabulary.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { indexImages } from "../search/index-images.js";
 import { folderImages, searchVerdict } from "../search/photo-index.js";
@@ -134,6 +136,11 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
   const [queries, strangers, flat, seed] = (["queries", "strangers", "flat", "seed"] as const).map((name) =>
     checkNumber(where, name, given[name], { min: 0, max: 2 ** 31, integer: true }),
   );
+  checkTexts(where, "photos", given.photos);
+  checkTexts(where, "others", given.others);
+  checkExtractor(where, extractor);
+  checkExtractor(where, queryExtractor);
+  checkVocabularyArrays(where, vocabulary);
   const verdict = given.verdict ?? searchVerdict(extractor);
   const [inside, outside] = await Promise.all([folderImages(given.photos), folderImages(given.others)]);
   if (inside.paths.length < 2 || outside.paths.length < 2) {

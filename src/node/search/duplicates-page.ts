@@ -1,9 +1,11 @@
 /** The page of `strata duplicates --html`: the pictures of each group beside each other, with the reasons. */
 import { basename } from "node:path";
+import { checkList, checkObject, checkTexts } from "../../check.js";
 import { escapeXml } from "../../escape.js";
+import { checkNumber } from "../../options.js";
 import { reportPage } from "../../report/document.js";
 import type { DuplicateGroup, DuplicatePair } from "../../search/duplicates.js";
-import { writeFileAtomic } from "../atomic.js";
+import { checkPath, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
 import { embedded, PAGE_STYLE } from "./page-images.js";
 
@@ -22,8 +24,14 @@ export async function saveDuplicatesPage(
   groups: readonly DuplicateGroup[],
   images: number,
 ): Promise<void> {
+  checkPath("saveDuplicatesPage", path);
+  checkNumber("saveDuplicatesPage", "images", images, { min: 0, integer: true });
+  checkList("saveDuplicatesPage", "groups", groups);
   const chapters = [];
   for (const [i, group] of groups.entries()) {
+    checkObject("saveDuplicatesPage", "a group", group);
+    checkTexts("saveDuplicatesPage", "ids of a group", group.ids);
+    checkList("saveDuplicatesPage", "pairs of a group", group.pairs);
     chapters.push({
       id: `g${i + 1}`,
       title: `Group ${i + 1}: ${group.ids.length} images`,

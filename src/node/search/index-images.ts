@@ -3,13 +3,15 @@
  * come every so often, so that a run that is killed goes on from there.
  */
 import { untilAborted } from "../../abort.js";
+import { checkTexts } from "../../check.js";
 import { StrataError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { checkNumber, withDefaults } from "../../options.js";
+import { checkExtractor } from "../../search/check.js";
 import { checkSameModel } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
-import { isHopeless, readFileChecked } from "../atomic.js";
+import { checkPath, isHopeless, readFileChecked } from "../atomic.js";
 import type { ImageWarning } from "../extract-many.js";
 import { type LoadImageOptions, loadImage } from "../images.js";
 import { type ImageFailure, imageDigest } from "../stores/store.js";
@@ -80,6 +82,8 @@ export async function indexImages(
   const { image, covers, signal, onProgress, onFailure, onWarning } = given;
   const commitEvery = checkNumber(where, "commitEvery", given.commitEvery, { min: 1, integer: true });
   const mostSegments = checkNumber(where, "mostSegments", given.mostSegments, { min: 1, integer: true });
+  for (const [i, path] of checkTexts(where, "paths", paths).entries()) checkPath(`${where}: paths[${i}]`, path);
+  checkExtractor(where, extractor);
   checkSameModel(index, extractor);
   const before = await index.entries();
   const done: IndexedImages = {

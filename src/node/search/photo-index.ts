@@ -1,11 +1,12 @@
 /** An index of the images of folders: made or brought up to date, with the model and the options that it was made with. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { jsonText } from "../../check.js";
+import { checkFunction, checkObject, checkTexts, jsonText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { canonicalJson } from "../../formats/record.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
+import { checkIndex, checkInfo } from "../../search/check.js";
 import { MANIFEST } from "../../search/manifest.js";
 import { INDEX_EXTRACTION, QUERY_EXTRACTION } from "../../search/search-image.js";
 import { createIndex, openIndex, type SearchIndex } from "../../search/search-index.js";
@@ -42,7 +43,10 @@ export interface PhotoIndex {
  * Opens the index in `folder` for writing, or makes it. An OptionError where it was made with another model or other options.
  */
 export async function openPhotoIndex(folder: string, options: PhotoIndexOptions = {}): Promise<PhotoIndex> {
+  checkObject("openPhotoIndex", "options", options);
   const { extraction = {}, kind, openExtractor: open = openExtractor } = options;
+  checkObject("openPhotoIndex", "extraction", extraction);
+  checkFunction("openPhotoIndex", "openExtractor", open);
   const store = folderStore(folder);
   const isThere = (await stat(join(folder, MANIFEST)).catch(() => null)) !== null;
   if (isThere) {
@@ -75,16 +79,20 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
 }
 
 /** The extractor for queries of an index: its model, its options, and a closer look. */
-export function openQueryExtractor(
+export async function openQueryExtractor(
   index: SearchIndex,
   options: OpenOptions = {},
   open: (options: OpenOptions) => Promise<Extractor> = openExtractor,
 ): Promise<Extractor> {
+  checkIndex("openQueryExtractor", index);
+  checkObject("openQueryExtractor", "options", options);
   return open({ model: index.model.name, ...index.extraction, ...QUERY_EXTRACTION, ...options });
 }
 
 /** The verdict of a model on finds: fitted for search, or else on pairs of images; null where it has none. */
-export function searchVerdict({ info }: Pick<Extractor, "info">): VerdictModel | null {
+export function searchVerdict(extractor: Pick<Extractor, "info">): VerdictModel | null {
+  checkInfo("searchVerdict", extractor);
+  const { info } = extractor;
   const verdict = info.verdict as (VerdictModel & { search?: VerdictModel }) | undefined;
   return verdict?.search ?? verdict ?? null;
 }
@@ -127,6 +135,7 @@ export interface FolderImages {
 
 /** All images of these folders, with all folders in them, and of files and globs that are named. */
 export async function folderImages(inputs: readonly string[]): Promise<FolderImages> {
+  checkTexts("folderImages", "inputs", inputs);
   const search = new ImageSearch(true);
   const failures: ImageFailure[] = [];
   const folders: string[] = [];

@@ -1,11 +1,12 @@
 /** The page of `strata search --html`: the query, and each result with the matches drawn. */
 import { basename } from "node:path";
+import { checkList, checkObject, checkText } from "../../check.js";
 import { escapeXml } from "../../escape.js";
-import type { FloatFeatures } from "../../features.js";
-import type { Image } from "../../image/image.js";
+import { checkFeatures, type FloatFeatures } from "../../features.js";
+import { checkImage, type Image } from "../../image/image.js";
 import { reportPage } from "../../report/document.js";
 import type { SearchResult } from "../../search/query.js";
-import { writeFileAtomic } from "../atomic.js";
+import { checkPath, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
 import { drawnMatches, embedded, PAGE_STYLE } from "./page-images.js";
 
@@ -21,7 +22,17 @@ export interface SearchPage {
 const EDGE = 800;
 
 /** Writes the page; images of the index are read from the paths that their ids are. */
-export async function saveSearchPage(path: string, { query, image, features, results }: SearchPage): Promise<void> {
+export async function saveSearchPage(path: string, page: SearchPage): Promise<void> {
+  const where = "saveSearchPage";
+  checkPath(where, path);
+  checkObject(where, "the page", page);
+  const { query, image, features, results } = page;
+  checkText(where, "query", query);
+  checkImage(where, image);
+  checkFeatures(where, features);
+  for (const one of checkList(where, "results", results)) {
+    checkText(where, "id of a result", checkObject(where, "a result", one).id);
+  }
   const own = await embedded(image, basename(query), EDGE);
   const chapters = [];
   for (const [i, result] of results.entries()) {

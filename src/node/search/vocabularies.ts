@@ -1,12 +1,20 @@
 /** Vocabularies in files: the one of a model lies in its folder; one is trained on a folder of photographs. */
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { checkText, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { Random } from "../../random.js";
+import { checkExtractor } from "../../search/check.js";
 import { trainVocabulary, type VocabularyOptions } from "../../search/train-vocabulary.js";
-import { readVocabulary, type Vocabulary, writeVocabulary } from "../../search/vocabulary.js";
+import {
+  checkIdentity,
+  checkVocabularyArrays,
+  readVocabulary,
+  type Vocabulary,
+  writeVocabulary,
+} from "../../search/vocabulary.js";
 import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { openModelFiles } from "../extractor.js";
 import { loadImage } from "../images.js";
@@ -30,6 +38,7 @@ export async function saveVocabulary(path: string, vocabulary: Vocabulary): Prom
  * is none, or where it belongs to other weights.
  */
 export async function modelVocabulary(model: string): Promise<Vocabulary> {
+  checkText("modelVocabulary", "model", model);
   const { opened, path: weights } = await openModelFiles({ model });
   const path = join(dirname(weights), VOCABULARY_FILE);
   const train = `train one: strata index train-vocabulary PHOTOS --model ${model} --out ${VOCABULARY_FILE}, then strata index ... --vocabulary ${VOCABULARY_FILE}`;
@@ -46,6 +55,8 @@ export function checkVocabulary(
   path: string,
   remedy = "train one with strata index train-vocabulary",
 ): void {
+  checkVocabularyArrays("checkVocabulary", vocabulary);
+  checkIdentity("checkVocabulary", model);
   if (vocabulary.model.sha256 === model.sha256) return;
   throw new OptionError(
     `${path}: a vocabulary of ${vocabulary.model.name} (${vocabulary.model.sha256.slice(0, 8)}), not of ${model.name} ` +
@@ -80,6 +91,8 @@ export async function trainOnPhotos(
     },
     options,
   );
+  checkTexts(where, "paths", paths);
+  checkExtractor(where, extractor);
   const most = checkNumber(where, "keypoints", keypoints, { min: 1, integer: true });
   const random = new Random(training.seed ?? 0);
   const rows: Float32Array[] = [];

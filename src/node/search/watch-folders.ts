@@ -1,5 +1,6 @@
 /** Changes in folders, one after another: what happens together is told once, when it is over. */
 import { type FSWatcher, watch } from "node:fs";
+import { checkTexts, wrong } from "../../check.js";
 import { ioError } from "../atomic.js";
 
 /** Milliseconds without a change after which one is over. */
@@ -7,6 +8,10 @@ const QUIET = 500;
 
 /** Yields after each burst of changes below the folders (or of the files), until the signal is aborted. */
 export async function* watchFolders(paths: readonly string[], signal: AbortSignal): AsyncGenerator<void> {
+  checkTexts("watchFolders", "paths", paths);
+  if (!(signal instanceof AbortSignal)) throw wrong("watchFolders", "the signal", "an AbortSignal", signal);
+  // Nothing to be watched, or nobody who waits: there is no change.
+  if (signal.aborted) return;
   const watchers: FSWatcher[] = [];
   let changed = false;
   let failure: Error | null = null;

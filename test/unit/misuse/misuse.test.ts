@@ -8,17 +8,19 @@ import { StrataError } from "../../../src/errors.js";
 import * as core from "../../../src/index.js";
 import * as bench from "../../../src/node/bench/index.js";
 import * as node from "../../../src/node/index.js";
+import * as search from "../../../src/node/search/index.js";
 import * as train from "../../../src/node/train/index.js";
 import * as web from "../../../src/web/index.js";
 import { noiseImage } from "../../models.js";
 import { CORE, features, image, matches } from "./core.js";
 import { NODE, samples, WEB } from "./node.js";
 import { misuses, type Table } from "./probe.js";
+import { SEARCH, searchFolder } from "./search.js";
 import { BENCH, folder, TRAIN } from "./train.js";
 
 afterAll(() => {
   core.setDefaultRuntime(node.nodeRuntime);
-  for (const made of [samples, folder]) rmSync(made, { recursive: true, force: true });
+  for (const made of [samples, folder, searchFolder]) rmSync(made, { recursive: true, force: true });
 });
 
 type Door = Readonly<Record<string, unknown>>;
@@ -32,6 +34,7 @@ const doors: [string, Door, Door, Table][] = [
   [".", core, {}, CORE],
   ["./node", node, core, NODE],
   ["./web", web, core, WEB],
+  ["./search", search, {}, SEARCH],
   ["./train", train, {}, TRAIN],
   ["./bench", bench, {}, BENCH],
 ];

@@ -202,6 +202,10 @@ export const BENCH: Table = {
   isFullHpatches: () => ({ args: [[], []] }),
   loadCachedCurve: () => ({ args: [join(folder, "none.npy")], refused: true }),
   measurePose: () => ({ args: [{ data: join(folder, "none"), method: "orb", steps: 3 }], refused: true }),
+  searchPrints: () => ({
+    args: [{ photos: [join(folder, "none")], others: [join(folder, "none")], extractor: { colour: "red" }, seed: 3 }],
+    refused: true,
+  }),
   trackVideos: () => ({
     args: [{ photos: join(folder, "none"), extractor: { colour: "red" }, seed: 3 }],
     refused: true,

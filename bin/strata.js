@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line that `npm run build` has made.
 import { existsSync } from "node:fs";
+import * as module from "node:module";
 
 const built = new URL("../dist/bundle/strata.js", import.meta.url);
 
@@ -12,6 +13,8 @@ if (!existsSync(built)) {
   console.error('strata: not built yet; run "npm run build" first');
   process.exit(1);
 }
+// Compiled scripts are kept for the next start (Node 22.1 and later; NODE_DISABLE_COMPILE_CACHE=1 says no).
+module.enableCompileCache?.();
 let runProcess;
 try {
   ({ runProcess } = await import(built.href));

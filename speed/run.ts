@@ -1,8 +1,9 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `npm run bench threads` and `npm run bench models` are of another kind: they compare estimators, numbers of threads,
- * and models, and keep files of their own. So is `npm run bench gpu [-- --software]`.
+ * `pose`, `auto`, `threads` and `models` are of another kind: they compare estimators of homographies and of poses, count
+ * what is taken for a plane, compare numbers of threads and models, and keep files of their own. So is `npm run bench gpu
+ * [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -64,6 +65,22 @@ async function runGeometry(flags: readonly string[]): Promise<void> {
   keep(`geometry--${machineSlug(about)}`, { machine: about, ...results });
 }
 
+async function runAuto(): Promise<void> {
+  const { compareAuto, autoTable } = await import("./auto.js");
+  const about = machine();
+  const rows = await compareAuto();
+  console.log(autoTable(rows));
+  keep(`auto--${machineSlug(about)}`, { machine: about, rows });
+}
+
+async function runPose(): Promise<void> {
+  const { comparePose, poseTable } = await import("./pose.js");
+  const about = machine();
+  const results = await comparePose();
+  console.log(poseTable(results));
+  keep(`pose--${machineSlug(about)}`, { machine: about, ...results });
+}
+
 async function runThreads(): Promise<void> {
   const { compareThreads, threadsTable } = await import("./threads.js");
   const about = machine();
@@ -111,6 +128,8 @@ if (flag === "--gpu-child") {
 } else if (flag === "gpu") await runOnGpu(name === "--software");
 else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry(process.argv.slice(3));
+else if (flag === "pose") await runPose();
+else if (flag === "auto") await runAuto();
 else if (flag === "threads") await runThreads();
 else if (flag === "models") await runModels();
 else runAll(process.argv.slice(2));

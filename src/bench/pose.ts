@@ -34,6 +34,8 @@ export interface PoseOptions {
   threshold?: number;
   /** Default 0. */
   seed?: number;
+  /** Whether it is told which model "auto" takes the matches for (see `verifyMatches`). Default false. */
+  auto?: boolean;
 }
 
 /** What was found in a pair. */
@@ -42,6 +44,8 @@ export interface ScoredPose {
   error: number;
   matches: number;
   inliers: number;
+  /** What "auto" takes the matches for, cameras known; absent where that was not asked for. */
+  auto?: TwoViewGeometry["model"];
 }
 
 /** The pose of camera b seen from camera a, with a translation of length 1. */
@@ -78,7 +82,7 @@ export async function scorePose(
   a: Features,
   b: Features,
   cameras: readonly [SceneCamera, SceneCamera],
-  { ratio = null, guided = false, threshold, seed = 0 }: PoseOptions = {},
+  { ratio = null, guided = false, threshold, seed = 0, auto = false }: PoseOptions = {},
 ): Promise<ScoredPose> {
   const options = {
     model: "essential" as const,
@@ -99,5 +103,6 @@ export async function scorePose(
     error: rotation && translation ? poseError({ rotation, translation }, truth) : 180,
     matches: found.matches.count,
     inliers: inliers.length,
+    ...(auto && { auto: (await verifyMatches(a, b, matches, { ...options, model: "auto" })).model }),
   };
 }

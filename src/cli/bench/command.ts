@@ -161,6 +161,7 @@ function addPose(bench: Command, context: Context, done: (code: number) => void)
       numberOf("--threshold-px", { min: 1e-3 }),
     )
     .option("--seed <n>", "seed of the estimation", numberOf("--seed", SEEDS), 0)
+    .option("--auto", 'also say how many pairs the model "auto" takes for planes (see docs/geometry.md)')
     .optionsGroup("Output:")
     .option("--json", "print every pair as JSON");
   addExtractionOptions(command, { limit: false })

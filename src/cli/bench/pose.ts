@@ -12,6 +12,7 @@ export interface PoseFlags extends Omit<ExtractionFlags, "maxFeatures"> {
   steps: number;
   ratio?: number;
   guided?: boolean;
+  auto?: boolean;
   thresholdPx?: number;
   seed: number;
   json?: boolean;
@@ -30,6 +31,7 @@ export async function poseCommand(flags: PoseFlags, context: Context): Promise<n
       steps: flags.steps,
       ratio: flags.ratio ?? null,
       guided: flags.guided ?? false,
+      auto: flags.auto ?? false,
       threshold: flags.thresholdPx,
       seed: flags.seed,
       loading: imageOptions(flags as ExtractionFlags),
@@ -38,18 +40,24 @@ export async function poseCommand(flags: PoseFlags, context: Context): Promise<n
     all.push(figures);
   }
   if (flags.json) context.out(`${JSON.stringify(all, null, 2)}\n`);
-  else context.out(table(all));
+  else context.out(table(all, flags.auto ?? false));
   return EXIT.ok;
 }
 
-function table(all: readonly PoseFigures[]): string {
+function table(all: readonly PoseFigures[], auto: boolean): string {
   const header = ["method", "scene", "pairs", "matches", "inliers", ...POSE_THRESHOLDS.map((t) => `AUC@${t}`)];
+  if (auto) header.push("planes by auto");
   const rows = all.flatMap(({ method, pairs, auc }) =>
     Object.entries(auc).map(([scene, curve]) => {
       const own = pairs.filter((pair) => scene === "all" || pair.scene === scene);
       const mean = (value: "matches" | "inliers") =>
         (own.reduce((sum, pair) => sum + pair[value], 0) / own.length).toFixed(0);
-      return [method, scene, `${own.length}`, mean("matches"), mean("inliers"), ...curve.map((one) => one.toFixed(3))];
+      const planes = own.filter((pair) => pair.auto === "homography").length;
+      return [
+        ...[method, scene, `${own.length}`, mean("matches"), mean("inliers")],
+        ...curve.map((one) => one.toFixed(3)),
+        ...(auto ? [`${planes}`] : []),
+      ];
     }),
   );
   return textTable(header, rows);

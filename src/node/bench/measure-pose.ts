@@ -109,6 +109,7 @@ const KNOWN: Partial<PoseRequest> = {
   guided: false,
   threshold: undefined,
   seed: 0,
+  auto: false,
 };
 
 /** A method that is asked for as many keypoints as count. */

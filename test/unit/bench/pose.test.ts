@@ -60,7 +60,9 @@ describe("poses", () => {
       const scored = await scorePose(a, b, cameras, { guided });
       expect(scored).toMatchObject({ matches: 80, inliers: 80 });
       expect(scored.error).toBeLessThan(0.05);
+      expect("auto" in scored).toBe(false);
     }
+    expect((await scorePose(a, b, cameras, { auto: true })).auto).toBe("essential");
     const none = {
       ...a,
       count: 0,
@@ -106,6 +108,8 @@ describe("scenes", () => {
     expect(auc).toEqual({ all: [0, 0, 0], a: [0, 0, 0], b: [0, 0, 0] });
     const one = await fakeStrata().run("bench", "pose", "--data", folder, "--steps", "1");
     expect(one.out).toMatch(/strata-s +all +4 +\d +0 +0\.000/);
+    const auto = await fakeStrata().run("bench", "pose", "--data", folder, "--steps", "1", "--auto");
+    expect(auto.out).toMatch(/AUC@20 +planes by auto\n.*\bstrata-s +all +4 .* 0\n/);
   });
 
   it("say which file is wrong", async () => {

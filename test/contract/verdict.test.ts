@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import type { Image } from "../../src/image/image.js";
-import { saveImage } from "../../src/node/images.js";
+import { loadImage, saveImage } from "../../src/node/images.js";
+import { Random } from "../../src/random.js";
 import { runStrata } from "./command.js";
 
 const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -50,6 +51,28 @@ describe("the verdict on two images", () => {
     expect(other.verdict).not.toBe("same");
   });
 
+  it("a printed frame is something that both show, a watermark alone is not", async () => {
+    const random = new Random(5);
+    const cells = Uint8Array.from({ length: 160 * 120 }, () => 40 + random.integer(200));
+    const inFrame = (x: number, y: number) => Math.min(x, y, 639 - x, 479 - y) < 24;
+    const inMark = (x: number, y: number) => x > 500 && x < 608 && y > 420 && y < 450;
+    for (const [name, isPrinted] of Object.entries({ frame: inFrame, mark: inMark })) {
+      for (const picture of [at("photos/1.png"), at("other.png")]) {
+        const { width, height, data } = await loadImage(picture);
+        const printed = Uint8Array.from(data);
+        for (let i = 0; i < width * height; i++) {
+          const [x, y] = [i % width, Math.floor(i / width)];
+          if (isPrinted(x, y)) printed.fill(cells[(y >> 2) * 160 + (x >> 2)], 3 * i, 3 * i + 3);
+        }
+        await saveImage(at(`${name}-${picture.endsWith("other.png") ? 2 : 1}.png`), { width, height, data: printed });
+      }
+    }
+    const verdict = (name: string) =>
+      JSON.parse(strata("match", `${name}-1.png`, `${name}-2.png`, "--json").out).verdict;
+    expect(verdict("frame")).toBe("same");
+    expect(verdict("mark")).not.toBe("same");
+  });
+
   it("is fitted on photographs, told, drawn and written into the model's configuration", () => {
     const sizes = ["--pairs", "12", "--different", "12"];
     const { code, out, err } = strata(
@@ -65,7 +88,8 @@ describe("the verdict on two images", () => {
     expect(fitted.curve.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(96);
     const before = JSON.parse(readFileSync(here("models/strata-xs/config.json"), "utf8"));
     const config = JSON.parse(readFileSync(at("own/config.json"), "utf8"));
-    expect(config).toEqual({ ...before, verdict });
+    // What is fitted for scenes with depth stays.
+    expect(config).toEqual({ ...before, verdict: { ...before.verdict, ...verdict } });
     expect(config.verdict.fitted.data).toMatch(/^[0-9a-f]{64}$/);
     expect(readFileSync(at("r.svg"), "utf8")).toMatch(/^<svg .*<circle/s);
     const found = JSON.parse(strata("match", "photos/1.png", "again.png", "--model", "own", "--json").out);

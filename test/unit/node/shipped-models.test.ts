@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { parseVerdictModel, probabilityOf, type VerdictWeights } from "../../../src/geometry/verdict.js";
 import { describeModel } from "../../../src/node/extractor.js";
 import { openRegistry } from "../../../src/node/models/registry.js";
 
@@ -18,6 +19,23 @@ describe("models that ship", () => {
     const entry = models.find((model) => model.name === name);
     expect(entry).toMatchObject({ shipped: true, size: weights.length, sha256 });
   });
+
+  it.each(["strata-s", "strata-xs"])(
+    "%s judges every geometry, and is not convinced by one match more than a sample has",
+    (name) => {
+      const config = JSON.parse(readFileSync(`${MODELS}${name}/config.json`, "utf8"));
+      const verdict = parseVerdictModel(name, config.verdict);
+      for (const [model, sample] of [
+        [verdict, 4],
+        [verdict.fundamental, 7],
+        [verdict.essential, 5],
+      ] as const) {
+        // All matches agree, exactly, and all over the image.
+        const best = { inliers: Math.log(2), share: Math.log(2), spread: 0, tightness: sample / (sample + 1), form: 1 };
+        expect(probabilityOf(model as VerdictWeights, best)).toBeLessThan((model as VerdictWeights).same);
+      }
+    },
+  );
 
   it("every model of the registry that ships is there", async () => {
     const { models } = await openRegistry(undefined, {});

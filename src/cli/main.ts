@@ -16,7 +16,7 @@ import { addExport } from "./export/command.js";
 import type { ExtractFlags } from "./extract.js";
 import { normalizeFlags } from "./flags.js";
 import type { InfoFlags } from "./info.js";
-import { addJobs } from "./jobs/command.js";
+import { addJobs, addServe } from "./jobs/command.js";
 import type { MatchFlags } from "./match.js";
 import { addModels } from "./models/command.js";
 import { errorText, exitCodeOf } from "./report-error.js";
@@ -100,6 +100,7 @@ pipe did not take are a failure too), 2 wrong command line, 130 interrupted.`,
   addModels(program, context, done);
   addExport(program, context, done);
   addJobs(program, context, done);
+  addServe(program, context, done);
   addInfo(program, context, done);
   return program;
 }

@@ -1,9 +1,10 @@
-/** `strata jobs …` and `strata worker`: names, options and help. */
+/** `strata jobs …`, `strata worker` and `strata serve`: names, options and help. */
 import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
 import { PAIR_RULES } from "../../match/pairs.js";
 import { addExtractionOptions, numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
+import type { ServeFlags } from "../serve.js";
 import type {
   CancelFlags,
   MergeFlags,
@@ -29,6 +30,39 @@ export function addJobs(program: Command, context: Context, done: Done): void {
   addStatus(jobs, context, done);
   addCancel(jobs, context, done);
   addWorker(program, context, done);
+}
+
+export function addServe(program: Command, context: Context, done: Done): void {
+  program
+    .command("serve")
+    .description("Serve an index over HTTP: search, match, add and remove pictures; /docs explains it.")
+    .argument("<index>", "the index's folder; `strata index` makes one")
+    .option("--port <n>", "port; 0: a free one (default: 8080)", numberOf("--port", { min: 0, max: 65535, integer: true }))
+    .option("--host <address>", "address to listen on (default: 127.0.0.1, this machine only)")
+    .option("--read-only", "search and match only; the index may have its writer elsewhere")
+    .optionsGroup("Limits:")
+    .option("--readers <n>", "threads that search, each with a model of its own (default: 2)", count("--readers"))
+    .option("--threads <n>", "threads of the runtime in each (default: 1)", count("--threads"))
+    .option("--waiting <n>", "requests that may wait; more get 503 (default: 32)", numberOf("--waiting", { min: 0, integer: true }))
+    .option("--per-client <n>", "requests of one client at once; more get 429 (default: 16)", count("--per-client"))
+    .option("--body-limit <MiB>", "largest body (default: 20)", numberOf("--body-limit", { min: 0.001, max: 1024 }))
+    .option("--pixel-limit <megapixels>", "largest picture (default: 50)", numberOf("--pixel-limit", { min: 0.001 }))
+    .option("--timeout <seconds>", "longest time of a request (default: 30)", numberOf("--timeout", { min: 0.1, max: 3600 }))
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata index photos/ --out photos.index && strata serve photos.index
+  STRATA_TOKENS=$(openssl rand -hex 24) strata serve photos.index --host 0.0.0.0
+  curl --data-binary @query.jpg -H 'Content-Type: image/jpeg' localhost:8080/search
+
+Tokens come from the environment: those of STRATA_TOKENS may do everything, those of STRATA_READ_TOKENS search and match.
+SIGTERM and Ctrl-C refuse what is new and finish what is at work.`,
+    )
+    .action(async (index: string, flags: ServeFlags) => {
+      done(await (await import("../serve.js")).serveCommand(index, flags, context));
+    });
 }
 
 const QUEUE_TEXT = "redis://HOST:6379 or postgres://HOST/DATABASE (default: the variable STRATA_QUEUE)";

@@ -4,13 +4,13 @@
  * the memory that finished pairs take, is up to who asks: the loader asks for so many pairs at a time.
  */
 import { availableParallelism } from "node:os";
-import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { StateError, StrataError } from "../../errors.js";
 import { asLimit } from "../../limits.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import type { PairSource, TrainingPair } from "../../train/types.js";
 import { errorOf, type Failure } from "../failure.js";
+import { startThread } from "../thread.js";
 import { openSource, type SourceSpec, specForWorker } from "./sources.js";
 
 /** How many threads make pairs. */
@@ -148,7 +148,7 @@ class Thread {
     private readonly onIdle: () => void,
     private readonly onEnd: (error: Error) => void,
   ) {
-    this.worker = startWorker(spec);
+    this.worker = startThread(import.meta.url, "./pair-worker", spec);
     let accept: () => void = () => {};
     this.opened = new Promise((resolve, reject) => {
       accept = () => {
@@ -226,15 +226,4 @@ class Thread {
     const limit = asLimit(cause, { what });
     this.onEnd(limit instanceof StrataError ? limit : new StateError(`${what}: ${why}`, { cause }));
   }
-}
-
-function startWorker(workerData: SourceSpec): Worker {
-  const extension = extname(import.meta.url);
-  const file = new URL(`./pair-worker${extension}`, import.meta.url);
-  if (extension !== ".ts") return new Worker(file, { workerData });
-  // From source (tests, tsx) the file is TypeScript. A thread does not take over `--import tsx`, so it registers tsx
-  // itself before it loads the file.
-  const tsx = JSON.stringify(import.meta.resolve("tsx/esm/api"));
-  const code = `import { register } from ${tsx}; register(); await import(${JSON.stringify(file.href)});`;
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData, execArgv: [] });
 }

@@ -37,17 +37,29 @@ export function addServe(program: Command, context: Context, done: Done): void {
     .command("serve")
     .description("Serve an index over HTTP: search, match, add and remove pictures; /docs explains it.")
     .argument("<index>", "the index's folder; `strata index` makes one")
-    .option("--port <n>", "port; 0: a free one (default: 8080)", numberOf("--port", { min: 0, max: 65535, integer: true }))
+    .option(
+      "--port <n>",
+      "port; 0: a free one (default: 8080)",
+      numberOf("--port", { min: 0, max: 65535, integer: true }),
+    )
     .option("--host <address>", "address to listen on (default: 127.0.0.1, this machine only)")
     .option("--read-only", "search and match only; the index may have its writer elsewhere")
     .optionsGroup("Limits:")
     .option("--readers <n>", "threads that search, each with a model of its own (default: 2)", count("--readers"))
     .option("--threads <n>", "threads of the runtime in each (default: 1)", count("--threads"))
-    .option("--waiting <n>", "requests that may wait; more get 503 (default: 32)", numberOf("--waiting", { min: 0, integer: true }))
+    .option(
+      "--waiting <n>",
+      "requests that may wait; more get 503 (default: 32)",
+      numberOf("--waiting", { min: 0, integer: true }),
+    )
     .option("--per-client <n>", "requests of one client at once; more get 429 (default: 16)", count("--per-client"))
     .option("--body-limit <MiB>", "largest body (default: 20)", numberOf("--body-limit", { min: 0.001, max: 1024 }))
     .option("--pixel-limit <megapixels>", "largest picture (default: 50)", numberOf("--pixel-limit", { min: 0.001 }))
-    .option("--timeout <seconds>", "longest time of a request (default: 30)", numberOf("--timeout", { min: 0.1, max: 3600 }))
+    .option(
+      "--timeout <seconds>",
+      "longest time of a request (default: 30)",
+      numberOf("--timeout", { min: 0.1, max: 3600 }),
+    )
     .option("--debug", "print stack traces of errors")
     .addHelpText(
       "after",

@@ -1,9 +1,11 @@
-/** The jobs door: large work cut into shards, done on many machines through a queue, or without one. */
+/** The jobs door: large work cut into shards, done on many machines through a queue, or without one; and an index as a service. */
 import { setDefaultRuntime } from "../../graph/session.js";
 import { nodeRuntime } from "../runtime.js";
 
 setDefaultRuntime(nodeRuntime);
 
+export { type ServeOptions, type Service, startService } from "../serve/service.js";
+export { type Right, type Tokens, tokensOf } from "../serve/tokens.js";
 export {
   type ExtractJob,
   type LocatedFeatures,

@@ -39,7 +39,8 @@ export class Metrics {
 
   text(): string {
     const lines: string[] = [];
-    const head = (name: string, type: string, help: string) => lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    const head = (name: string, type: string, help: string) =>
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
     head("strata_requests_total", "counter", "Requests by route and status.");
     for (const [labels, count] of this.requests) lines.push(`strata_requests_total{${labels}} ${count}`);
     head("strata_request_seconds", "histogram", "Time of requests.");

@@ -49,7 +49,9 @@ export function addRoutes(app: FastifyInstance, threads: Threads, metrics: Metri
     },
     async (_, reply) => {
       const isUp = !isStopping() && threads.load.readers > 0;
-      return reply.code(isUp ? 200 : 503).send({ status: isUp ? "ok" : isStopping() ? "stopping" : "starting", images: threads.images });
+      return reply
+        .code(isUp ? 200 : 503)
+        .send({ status: isUp ? "ok" : isStopping() ? "stopping" : "starting", images: threads.images });
     },
   );
 
@@ -67,12 +69,18 @@ export function addRoutes(app: FastifyInstance, threads: Threads, metrics: Metri
     {
       config: { right: "write", isWork: true },
       schema: {
-        summary: "Put a picture into the index, or in the place of the one of that id; it is on the disk when this answers",
+        summary:
+          "Put a picture into the index, or in the place of the one of that id; it is on the disk when this answers",
         security: SECURITY,
         consumes: PICTURE,
-        querystring: { ...object({ id: { type: "string", minLength: 1, description: "what it is called in results" } }), required: ["id"] },
+        querystring: {
+          ...object({ id: { type: "string", minLength: 1, description: "what it is called in results" } }),
+          required: ["id"],
+        },
         response: {
-          ...Object.fromEntries([200, 201].map((code) => [code, object({ id: TEXT, keypoints: WHOLE, replaced: FLAG, images: WHOLE })])),
+          ...Object.fromEntries(
+            [200, 201].map((code) => [code, object({ id: TEXT, keypoints: WHOLE, replaced: FLAG, images: WHOLE })]),
+          ),
           ...errors(...REFUSALS),
         },
       },

@@ -58,7 +58,12 @@ async function answerOf(work: Work, index: SearchIndex, extractor: Extractor): P
   if (work.type === "match") {
     const [a, b] = [await decode(work.a, "a"), await decode(work.b, "b")];
     const { session, ...info } = extractor.info;
-    return matchJson({ ...(await matchImages(extractor, a, b)), paths: ["a", "b"], images: [a, b], info: { ...info, ...session } });
+    return matchJson({
+      ...(await matchImages(extractor, a, b)),
+      paths: ["a", "b"],
+      images: [a, b],
+      info: { ...info, ...session },
+    });
   }
   if (work.type !== "search") throw new Error(`a reader is no place for "${work.type}"`);
   const image = await decode(work.image, "the picture");

@@ -117,7 +117,8 @@ export async function startService(folder: string, options: ServeOptions = {}): 
     const address = `${settings.host}:${settings.port}`;
     if (code === "EADDRINUSE") throw new IoError(`${address} is in use by another program; give another --port`);
     if (code === "EACCES") throw new IoError(`${address}: not permitted; ports below 1024 are the system's`);
-    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") throw new IoError(`${settings.host} is no address of this machine`);
+    if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+      throw new IoError(`${settings.host} is no address of this machine`);
     throw error;
   }
 }
@@ -139,15 +140,17 @@ async function openApp({ bodyLimit, timeout }: typeof DEFAULTS, gate: Gate): Pro
     ajv: { customOptions: { coerceTypes: true, removeAdditional: false } },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(
-    [/^image\//, "application/octet-stream", /^multipart\/form-data/],
-    { parseAs: "buffer" },
-    (_request, body, done) => done(null, body),
-  );
+  for (const type of [/^image\//, "application/octet-stream", /^multipart\/form-data/]) {
+    app.addContentTypeParser(type, { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  }
   gate.guard(app);
   await app.register(swagger.default, {
     openapi: {
-      info: { title: "strata", description: "Which picture a photograph shows, where in it, and how sure that is.", version: packageVersion() },
+      info: {
+        title: "strata",
+        description: "Which picture a photograph shows, where in it, and how sure that is.",
+        version: packageVersion(),
+      },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
@@ -155,7 +158,10 @@ async function openApp({ bodyLimit, timeout }: typeof DEFAULTS, gate: Gate): Pro
   return app;
 }
 
-async function load<T>(name: "fastify" | "@fastify/swagger" | "@fastify/swagger-ui", open: () => Promise<T>): Promise<T> {
+async function load<T>(
+  name: "fastify" | "@fastify/swagger" | "@fastify/swagger-ui",
+  open: () => Promise<T>,
+): Promise<T> {
   try {
     return await open();
   } catch (cause) {
@@ -172,11 +178,12 @@ class Gate {
 
   constructor(
     private readonly settings: typeof DEFAULTS,
-    private readonly work: Threads,
+    work: Threads,
     private readonly isStopping: () => boolean,
   ) {
     this.metrics = new Metrics([
       { name: "strata_index_images", help: "Images in the index.", read: () => work.images },
+      { name: "strata_open", help: "Requests for work that are not answered yet.", read: () => this.open },
       { name: "strata_waiting", help: "Requests that wait for a thread.", read: () => work.load.waiting },
       { name: "strata_working", help: "Requests that a thread is at.", read: () => work.load.working },
       { name: "strata_readers", help: "Threads that can search.", read: () => work.load.readers },
@@ -189,7 +196,12 @@ class Gate {
     app.addHook("onRequest", async (request, reply) => this.enter(request, reply));
     app.addHook("onResponse", async (request, reply) => {
       const route = request.routeOptions.url ?? "none";
-      this.metrics.note(request.method, route.startsWith("/docs") ? "/docs" : route, reply.statusCode, reply.elapsedTime / 1000);
+      this.metrics.note(
+        request.method,
+        route.startsWith("/docs") ? "/docs" : route,
+        reply.statusCode,
+        reply.elapsedTime / 1000,
+      );
       this.leave(request);
     });
     app.addHook("onRequestAbort", async (request) => this.leave(request));
@@ -206,7 +218,8 @@ class Gate {
     if (right !== undefined && !hasTokens) {
       // A page of another site must not use what only this machine is meant to reach.
       const name = (request.headers.host ?? "").replace(/:\d+$/, "");
-      if (LOOPBACK.test(host) && !LOOPBACK.test(name)) return refuse(reply, 403, "this service answers to localhost only");
+      if (LOOPBACK.test(host) && !LOOPBACK.test(name))
+        return refuse(reply, 403, "this service answers to localhost only");
     }
     const { origin } = request.headers;
     if (right !== undefined && origin !== undefined && hostOf(origin) !== request.headers.host) {
@@ -218,18 +231,27 @@ class Gate {
         reply.header("WWW-Authenticate", "Bearer");
         return refuse(reply, 401, "give a token of this service: Authorization: Bearer TOKEN");
       }
-      if (right === "write" && granted === "read") return refuse(reply, 403, "this token may search, not change the index");
+      if (right === "write" && granted === "read")
+        return refuse(reply, 403, "this token may search, not change the index");
       if (right === "write" && !this.settings.write) return refuse(reply, 403, "this service only reads the index");
     }
     if (!isWork) return undefined;
     // As many bodies as are at work or may wait are in memory, and no more.
     if (this.open >= waiting + readers + (this.settings.write ? 1 : 0)) {
-      return refuse(reply.header("Retry-After", "1"), 503, "the service has as much to do as it takes; try again in a moment");
+      return refuse(
+        reply.header("Retry-After", "1"),
+        503,
+        "the service has as much to do as it takes; try again in a moment",
+      );
     }
     const client = hasTokens ? (request.headers.authorization ?? "") : request.ip;
     const count = this.clients.get(client) ?? 0;
     if (count >= perClient) {
-      return refuse(reply.header("Retry-After", "1"), 429, `more than ${perClient} requests at once; wait for answers before asking more`);
+      return refuse(
+        reply.header("Retry-After", "1"),
+        429,
+        `more than ${perClient} requests at once; wait for answers before asking more`,
+      );
     }
     this.clients.set(client, count + 1);
     this.counted.set(request, client);
@@ -277,13 +299,19 @@ function tell(reply: FastifyReply, error: FastifyError): FastifyReply {
     const wanted = "send a picture with an image/… type, application/octet-stream, or as a form (multipart/form-data)";
     return refuse(reply, 415, wanted, "E_UNSUPPORTED");
   }
-  if (error.statusCode !== undefined && error.statusCode < 500) return refuse(reply, error.statusCode, error.message, "E_OPTION");
+  if (error.statusCode !== undefined && error.statusCode < 500)
+    return refuse(reply, error.statusCode, error.message, "E_OPTION");
   process.emitWarning(error);
   return refuse(reply, 500, "the service failed; its log says why", "E_UNEXPECTED");
 }
 
 const CODES: Readonly<Record<number, string>> = { 429: "E_LIMIT", 503: "E_STATE", 504: "E_LIMIT" };
 
-function refuse(reply: FastifyReply, status: number, message: string, code = CODES[status] ?? "E_OPTION"): FastifyReply {
+function refuse(
+  reply: FastifyReply,
+  status: number,
+  message: string,
+  code = CODES[status] ?? "E_OPTION",
+): FastifyReply {
   return reply.code(status).type("application/json; charset=utf-8").send({ code, message });
 }

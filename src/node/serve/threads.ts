@@ -96,7 +96,8 @@ export class Threads {
   /** Finishes what is at work, and ends all threads. */
   async close(): Promise<void> {
     this.closing = true;
-    for (const task of this.queue.splice(0)) this.settle(task, () => task.reject(new StateError("the service is stopping")));
+    for (const task of this.queue.splice(0))
+      this.settle(task, () => task.reject(new StateError("the service is stopping")));
     const all = [...this.readers, ...(this.writer ? [this.writer] : [])];
     await Promise.all(
       all.map(({ worker }) => {
@@ -140,8 +141,9 @@ export class Threads {
     const task = thread.tasks.get(message.id);
     thread.tasks.delete(message.id);
     if (message.type === "answer") {
-      const { images } = Object(message.value) as { images?: number };
-      if (images !== undefined) this.images = images;
+      const { images } = Object(message.value) as { images?: unknown };
+      // Of a match these are its two pictures.
+      if (typeof images === "number") this.images = images;
     }
     if (task) {
       this.settle(task, () => {
@@ -176,7 +178,10 @@ export class Threads {
     const waiting = this.queue.findIndex((task) => task.id === id);
     const { timeout } = this.options;
     const error = new LateError(`this took longer than ${timeout / 1000} s, and was given up`);
-    if (waiting >= 0) return this.queue.splice(waiting, 1)[0].reject(error as never);
+    if (waiting >= 0) {
+      this.queue.splice(waiting, 1)[0].reject(error);
+      return;
+    }
     for (const thread of [...this.readers, ...(this.writer ? [this.writer] : [])]) {
       const task = thread.tasks.get(id);
       if (!task) continue;

@@ -75,7 +75,6 @@ export async function measureLarge(model: string, formats: readonly ("jpeg" | "p
           own,
           peak: renderers()[0].peak,
         });
-        console.error(JSON.stringify(figures.at(-1)));
       } finally {
         await browser.close();
         await server.close();

@@ -104,6 +104,40 @@ function keep(name: string, what: object): void {
   console.log(`\nkept in speed/results/${name}.json`);
 }
 
+/** `--name value` among arguments. */
+function given(args: readonly string[], name: string): string | undefined {
+  const at = args.indexOf(`--${name}`);
+  return at < 0 ? undefined : args[at + 1];
+}
+
+async function runStages(args: readonly string[]): Promise<void> {
+  const { measureGrowth, measureStages, stagesTable } = await import("./stages.js");
+  const about = machine();
+  const scales = given(args, "scales")?.split(",").map(Number);
+  const options = { model: given(args, "model") ?? "strata-xs", ...(scales && { scales }) };
+  const stages = await measureStages(options);
+  console.log(
+    `${about.cpu}, ${about.cores} cores; ${JSON.stringify(options)}; ms at 640×480\n\n${stagesTable(stages)}`,
+  );
+  const growth = await measureGrowth(options);
+  const kB = ([early, late]: readonly [number, number]) => `${((late - early) / 1000).toFixed(0)} kB`;
+  console.log(
+    `\n${growth.frames} tracked frames and ${growth.pairs} pairs in a page, after the first tenth: heap ${kB(growth.heap)}, ` +
+      `WebAssembly ${kB(growth.wasm)} more`,
+  );
+  keep(`stages--${machineSlug(about)}`, { machine: about, options, stages, growth });
+}
+
+async function runLarge(args: readonly string[]): Promise<void> {
+  const { measureLarge } = await import("./large-page.js");
+  const about = machine();
+  const model = given(args, "model") ?? "strata-xs";
+  const formats = (given(args, "formats") ?? "jpeg,png").split(",") as ("jpeg" | "png")[];
+  const figures = await measureLarge(model, formats);
+  console.table(figures);
+  keep(`large--${machineSlug(about)}`, { machine: about, model, figures });
+}
+
 /** Figures of SwiftShader are shown and not kept: they are of the processor. */
 async function runOnGpu(software: boolean): Promise<void> {
   const { gpuTable, runGpu } = await import("./gpu.js");
@@ -131,5 +165,7 @@ else if (flag === "geometry") await runGeometry(process.argv.slice(3));
 else if (flag === "pose") await runPose();
 else if (flag === "auto") await runAuto();
 else if (flag === "threads") await runThreads();
+else if (flag === "stages") await runStages(process.argv.slice(3));
+else if (flag === "large") await runLarge(process.argv.slice(3));
 else if (flag === "models") await runModels();
 else runAll(process.argv.slice(2));

@@ -67,6 +67,16 @@ export async function planBackend(wanted: WebBackend, about: string): Promise<Ba
   return { build, candidates: ["webgpu", "wasm"], reason: "", key };
 }
 
+/**
+ * Where it is kept that WebAssembly has passed the check with a model and a build of strata in this browser; null where a GPU
+ * is tried, whose driver may have changed.
+ */
+export function checkKey({ build, candidates }: BackendPlan, model: string, code: string): string | null {
+  if (candidates.includes("webgpu")) return null;
+  const { origin } = globalThis.location ?? {};
+  return `${origin}/strata-features-check?${new URLSearchParams({ model, code, build, browser: globalThis.navigator.userAgent })}`;
+}
+
 /** Something that extracts on an opened session: for the check with the options of the check, and as the caller wants. */
 export interface Opened<E> {
   /** Null where the caller's options need another graph than the stored points were found with. */

@@ -14,9 +14,11 @@ import { notesOf } from "../graph/prepared.js";
 import type { Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { type ImageParts, isParts } from "../image/parts.js";
-import { type BackendChoice, type BackendPlan, chooseBackend, type Opened } from "./backend.js";
+import { type BackendChoice, type BackendPlan, checkKey, chooseBackend, type Opened } from "./backend.js";
 import { type ImageSource, isPixels, type OpenedImage, openImage } from "./images.js";
+import { readModelCache, writeModelCache } from "./model-cache.js";
 import { fetchModel, type ModelAddresses, type ModelBytes, type ModelProgress } from "./model-files.js";
+import { startRuntime } from "./sessions.js";
 import { sha256 } from "./sha256.js";
 
 /** What opens an extractor, ready to be sent to a worker. */
@@ -47,6 +49,7 @@ export interface LocalInfo extends ExtractorInfo {
 export async function openLocal(options: LocalOptions, context: LocalContext = {}): Promise<LocalExtractor> {
   const { model, cache, extract } = options;
   const { signal, onProgress } = context;
+  if (!context.runtime) startRuntime(options.plan.build, options.threads);
   const files =
     "bytes" in model
       ? model.bytes
@@ -90,12 +93,9 @@ export class LocalExtractor {
 
   async extractBatch(images: readonly (Image | ImageParts)[]): Promise<FloatFeatures[]> {
     if (this.disposed) throw new StateError("extract: this extractor was disposed");
-    this.chosen ??= this.choose();
     // A page that was offline for a moment may try again.
-    this.chosen.catch(() => {
-      this.chosen = undefined;
-    });
-    const extractor = await this.chosen;
+    this.prepare();
+    const extractor = (await this.chosen) as GraphExtractor;
     const features = await extractor.extractBatch(images);
     const { graph, session } = extractor.info;
     // A GPU that is lost later says so itself.
@@ -148,13 +148,26 @@ export class LocalExtractor {
     await extractor?.dispose();
   }
 
+  /** Chooses and opens a backend now rather than with the first image, which is told what goes wrong. */
+  prepare(): void {
+    this.chosen ??= this.choose();
+    this.chosen.catch(() => {
+      this.chosen = undefined;
+    });
+  }
+
   private async choose(): Promise<GraphExtractor> {
     const { runtime } = this.context;
     if (runtime) return this.extractorOn(runtime, this.options);
     const { plan, threads } = this.given;
-    const { extractor, choice, fallback } = await chooseBackend(plan, threads, this.expected(), (on) =>
+    const expected = this.expected();
+    const key = expected && this.given.cache ? checkKey(plan, this.info.sha256, preparedCode()) : null;
+    const known = key !== null && (await readModelCache(key, "1")) !== undefined;
+    const { extractor, choice, fallback } = await chooseBackend(plan, threads, known ? null : expected, (on) =>
       this.onOneSession(on),
     );
+    if (known) choice.checked = true;
+    else if (key !== null && choice.checked) await writeModelCache(key, "1", new Uint8Array(1));
     this.info.choice = choice;
     this.fallback = fallback;
     return extractor;

@@ -31,6 +31,8 @@ export function serve(): void {
       setWasmFile(call.options.plan.build, call.wasm);
       extractor = await openLocal(call.options, { signal, onProgress: (progress) => answer({ id, progress }) });
       answer({ id, opened: { info: extractor.info, options: extractor.options } });
+      // While the page opens a camera, or waits for a picture.
+      extractor.prepare();
       return;
     }
     if (!extractor) throw new StateError("extract: the model is not open");

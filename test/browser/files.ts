@@ -20,6 +20,8 @@ const TYPES: Record<string, string> = {
 const MOUNTS: Record<string, string> = {
   "/node_modules/strata-features/": ROOT,
   "/node_modules/": join(ROOT, "node_modules"),
+  // Where a script at the server's root looks for the package's models.
+  "/models/": join(ROOT, "models"),
 };
 
 /** The runtime in the page itself, and what targets are packed with, are looked for by the page's import map. */
@@ -31,6 +33,9 @@ export const DOOR = "/node_modules/strata-features/dist/web/standalone.js";
 
 /** The door of tracking. */
 export const TRACK = "/node_modules/strata-features/dist/track/index.js";
+
+/** Headers of a cross-origin isolated page, which has threads. */
+export const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 export type Failure = "missing" | "page" | "cut" | "damaged" | "slow";
 

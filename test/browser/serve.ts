@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
+import { ISOLATED } from "./files.js";
 
 export const CHROMIUM = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium";
 const ARGS = [
@@ -26,9 +27,6 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return page;
 }
 
-/** Cross-origin isolation gives the page shared memory, and so threads. */
-const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-
 export interface Served {
   page: Page;
   /** Console errors and uncaught exceptions so far. */
@@ -46,7 +44,7 @@ export async function servePage(): Promise<Served> {
     server: {
       host: "127.0.0.1",
       port: 0,
-      headers: ISOLATION,
+      headers: ISOLATED,
     },
     // onnxruntime-web finds its wasm files relative to its own module, which prebundling would move.
     optimizeDeps: { exclude: ["onnxruntime-web"], include: ["h5wasm", "fflate"] },
@@ -57,7 +55,7 @@ export async function servePage(): Promise<Served> {
         configureServer: ({ middlewares }) => {
           middlewares.use("/blank", (_, response) => {
             // Vite's own headers are not on what others answer.
-            for (const [header, value] of Object.entries(ISOLATION)) response.setHeader(header, value);
+            for (const [header, value] of Object.entries(ISOLATED)) response.setHeader(header, value);
             response.setHeader("Content-Type", "text/html");
             response.end("<!doctype html><title>strata</title><link rel=icon href=data:,>");
           });

@@ -1,18 +1,20 @@
 /** A three.js scene on a poster that the fake camera sees, with the newest and the oldest three.js that is served. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as esbuild from "esbuild";
 import { afterAll, expect, it } from "vitest";
-import { drawProbe } from "../../src/extract/probe.js";
+import { drawPoster } from "../../examples/web-three/poster.js";
 import type { Image } from "../../src/image/image.js";
 import { warpImage } from "../../src/image/warp.js";
-import { encodePng } from "../../src/node/images.js";
 import { assumedIntrinsics } from "../../src/track/index.js";
 import { ROOT, servePackage } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 
-const POSTER = drawProbe(400, 300);
+const POSTER = ((): Image => {
+  const { rgba, ...size } = drawPoster();
+  return { ...size, data: Uint8Array.from(rgba).filter((_, i) => i % 4 < 3) };
+})();
 /** From the poster to a frame of 640×480, seen from the side by the camera that is assumed. */
 const SEEN = (() => {
   const { fx, fy, cx, cy } = assumedIntrinsics(640, 480);
@@ -59,22 +61,15 @@ function video(frames: readonly Image[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** The example with what this server needs to be told, and what is asked of it. */
 const PAGE = `
-import * as THREE from "three";
-import { ImageTracker } from "strata-features/three";
 import { setWasmPaths } from "strata-features/web";
 setWasmPaths("/node_modules/onnxruntime-web/dist/");
-const tracker = new ImageTracker({
-  container: document.querySelector("#ar"),
-  targets: "/poster.png",
-  model: "/node_modules/strata-features/models/strata-xs/",
-});
-const anchor = tracker.addAnchor(0);
-anchor.group.add(new THREE.Mesh(new THREE.BoxGeometry(0.3, 0.3, 0.3), new THREE.MeshNormalMaterial()));
-anchor.group.add(new THREE.Mesh(new THREE.PlaneGeometry(1, 0.75), new THREE.MeshBasicMaterial({ color: "lime", wireframe: true })));
+await import("./examples/web-three/main.js");
 const told = [];
-anchor.onTargetFound = () => told.push("found");
-anchor.onTargetLost = () => told.push("lost");
+const { onTargetFound, onTargetLost } = anchor;
+anchor.onTargetFound = () => { onTargetFound(); told.push("found"); };
+anchor.onTargetLost = () => { onTargetLost(); told.push("lost"); };
 tracker.onTargetFound = (index) => told.push("found " + index);
 globalThis.run = async () => {
   let last;
@@ -83,17 +78,16 @@ globalThis.run = async () => {
     anchor.onTargetUpdate = ({ state, corners }) => { last = { state, corners: Array.from(corners) }; if (++updates === 5) resolve(); };
     tracker.onError = reject;
   });
-  await tracker.start();
+  document.querySelector("#start").click();
   const twice = await tracker.start().then(() => "", (error) => error.message);
   await seen;
-  tracker.renderer.render(tracker.scene, tracker.camera);
   const place = (x, y) => {
-    const point = new THREE.Vector3(x, y, 0).applyMatrix4(anchor.group.matrixWorld).project(tracker.camera);
+    const point = anchor.group.position.clone().set(x, y, 0).applyMatrix4(anchor.group.matrixWorld).project(tracker.camera);
     return [(point.x + 1) * 320 - 0.5, (1 - point.y) * 240 - 0.5];
   };
-  // The picture stays on the canvas for the screenshot.
-  tracker.renderer.setAnimationLoop(() => tracker.renderer.render(tracker.scene, tracker.camera));
-  return { revision: THREE.REVISION, told, last, twice, places: [place(-0.5, 0.375), place(0.5, 0.375), place(0.5, -0.375), place(-0.5, -0.375), place(0, 0)] };
+  tracker.renderer.render(tracker.scene, tracker.camera);
+  const said = document.querySelector("#said").textContent;
+  return { revision: globalThis.__THREE__, told, last, twice, said, places: [place(-0.5, 0.375), place(0.5, 0.375), place(0.5, -0.375), place(-0.5, -0.375), place(0, 0)] };
 };
 globalThis.end = async () => {
   await tracker.dispose();
@@ -103,10 +97,13 @@ globalThis.end = async () => {
 globalThis.ready = true;
 `;
 
-const HTML = (three: string) => `<!doctype html><title>three</title><link rel=icon href=data:,>
-<style>body { margin: 0 } #ar { width: 640px; height: 480px }</style><div id=ar></div>
-<script type=importmap>{"imports":{"three":"/node_modules/${three}/build/three.module.js"}}</script>
-<script type=module src=/three-page.js></script>`;
+/** The example's page, with three.js of one version. */
+const HTML = (three: string) =>
+  readFileSync(join(ROOT, "examples/web-three/index.html"), "utf8").replace(
+    '<script type="module" src="./main.js">',
+    `<script type=importmap>{"imports":{"three":"/node_modules/${three}/build/three.module.js"}}</script>
+    <script type=module src=/three-page.js>`,
+  );
 
 describeBrowser("a three.js scene on a poster", () => {
   const folder = mkdtempSync(join(tmpdir(), "strata-three-"));
@@ -132,15 +129,8 @@ describeBrowser("a three.js scene on a poster", () => {
     const frame = warpImage(POSTER, Float64Array.from(SEEN), { width: 640, height: 480, fill: [120, 110, 100] });
     const file = join(folder, "camera.y4m");
     writeFileSync(file, video([frame]));
-    const poster = `data:image/png;base64,${Buffer.from(await encodePng(POSTER)).toString("base64")}`;
     const pages = { "/newest.html": HTML("three"), "/oldest.html": HTML("three-oldest") };
-    const files = Object.fromEntries(
-      [...Object.entries(pages), ...Object.entries(scripts)].map(([path, text]) => [
-        path,
-        text.replaceAll("/poster.png", poster),
-      ]),
-    );
-    const server = await servePackage({}, files);
+    const server = await servePackage({}, { ...pages, ...scripts });
     const browser = await launch([
       ...[
         "--use-fake-device-for-media-stream",
@@ -156,9 +146,10 @@ describeBrowser("a three.js scene on a poster", () => {
         page.on("pageerror", (error) => errors.push(String(error)));
         await page.goto(`${server.address}${name}.html`);
         await page.waitForFunction("globalThis.ready");
-        const { revision, told, last, twice, places } = (await page.evaluate("run()")) as {
+        const { revision, told, said, last, twice, places } = (await page.evaluate("run()")) as {
           revision: string;
           told: string[];
+          said: string;
           last: { corners: number[] };
           twice: string;
           places: [number, number][];
@@ -167,6 +158,7 @@ describeBrowser("a three.js scene on a poster", () => {
           await page.screenshot({ path: join(process.env.STRATA_SCREENSHOTS, `${name}.png`) });
         console.log(`three.js r${revision}`);
         expect(told).toEqual(["found", "found 0"]);
+        expect(said).toBe("There it is.");
         expect(twice).toMatch(/started already/);
         const truth = [seen(-0.5, -0.5), seen(399.5, -0.5), seen(399.5, 299.5), seen(-0.5, 299.5)];
         truth.forEach(([x, y], i) => {

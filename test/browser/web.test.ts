@@ -1,10 +1,12 @@
 /** The web door as it is packed, on a plain server without a bundler: workers, sources, the model's files, backends. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawProbe } from "../../src/extract/probe.js";
 import { openExtractor } from "../../src/node/index.js";
 import { agreement } from "../agreement.js";
-import { DOOR, type PackageServer, servePackage, TRACK } from "./files.js";
+import { DOOR, ISOLATED, type PackageServer, ROOT, servePackage, TRACK } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 import type * as InPage from "./web-page.js";
 
@@ -55,7 +57,10 @@ describeBrowser("the web door in Chromium", () => {
   let page: Page;
   const errors: string[] = [];
   beforeAll(async () => {
-    server = await servePackage();
+    server = await servePackage(
+      {},
+      { "/example.html": readFileSync(join(ROOT, "examples/web-html/index.html"), "utf8") },
+    );
     browser = await launch();
     page = await openPage(browser);
     page.on("pageerror", (error) => errors.push(String(error)));
@@ -179,6 +184,30 @@ describeBrowser("the web door in Chromium", () => {
     );
     server.fail = [];
     expect(said).toBe("Error: too slow");
+  });
+
+  it("runs the example without a bundler", async () => {
+    const page = await openPage(browser);
+    await page.goto(`${server.address}example.html`);
+    await page.waitForFunction('/matches|E_|cannot|Error/.test(document.querySelector("#result").textContent)');
+    const said = await page.evaluate('document.querySelector("#result").textContent');
+    const [, matches, inliers] = /^(\d+) matches, (\d+) of them in one geometry \(wasm\)$/.exec(String(said)) ?? [];
+    expect(Number(inliers), String(said)).toBeGreaterThan(100);
+    expect(Number(matches)).toBeGreaterThanOrEqual(Number(inliers));
+    await page.close();
+  });
+
+  it("has threads in pages that are isolated", async () => {
+    const isolated = await servePackage(ISOLATED);
+    const page = await openPage(browser);
+    await page.goto(isolated.address);
+    const there = await call(page, "extractByName", sent, { threads: 2 });
+    expect(there.info.session).toMatchObject({ backend: "wasm", threads: 2 });
+    expect(agreement(floats(there), await inNode(), { position: 0.05, descriptor: 1e-3 }).share).toBeGreaterThanOrEqual(
+      0.995,
+    );
+    await page.close();
+    await isolated.close();
   });
 
   it("reads a large bitmap part by part, and finds what it finds in its pixels", async () => {

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
-import { build } from "vite";
+import { build, createServer as createVite } from "vite";
 import webpack from "webpack";
 
 /**
@@ -107,6 +107,16 @@ export interface Files {
   /** What was asked for since the last call: bytes as gzip has them, and the texts of scripts. */
   taken(): Taken;
   close(): Promise<void>;
+}
+
+/** Vite's development server for a page of the folder. */
+export async function serveByVite(root: string): Promise<{ address: string; close(): Promise<void> }> {
+  const server = await createVite({
+    ...{ root, configFile: false, logLevel: "error", server: { host: "127.0.0.1", port: 0 } },
+  });
+  await server.listen();
+  const { port } = (server.httpServer as Server).address() as AddressInfo;
+  return { address: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }
 
 /** Serves a folder on loopback. */

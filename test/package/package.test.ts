@@ -7,7 +7,7 @@ import { cornerError } from "../../src/geometry/index.js";
 import { saveImage } from "../../src/node/images.js";
 import { PEERS } from "../../src/peers.js";
 import { describeBrowser, launch, openPage } from "../browser/page.js";
-import { BUNDLERS, serveFolder } from "./bundles.js";
+import { BUNDLERS, serveByVite, serveFolder } from "./bundles.js";
 import { type Installed, install, ROOT } from "./installed.js";
 
 const DOORS = ["", "/node", "/web", "/search", "/jobs", "/train", "/bench"];
@@ -180,6 +180,26 @@ describeBrowser("bundles in Chromium", () => {
     } finally {
       await browser.close();
       await files.close();
+    }
+  });
+
+  it("runs the example with Vite's development server, in a worker", async () => {
+    cpSync(join(ROOT, "examples/web-vite"), join(installed.folder, "example"), { recursive: true });
+    const { address, close } = await serveByVite(join(installed.folder, "example"));
+    const browser = await launch();
+    try {
+      const page = await openPage(browser);
+      const errors: string[] = [];
+      page.on("pageerror", (error) => errors.push(String(error)));
+      await page.goto(address);
+      await page.waitForFunction('/keypoints|cannot|rror/.test(document.querySelector("#result").textContent)');
+      expect(await page.evaluate('document.querySelector("#result").textContent')).toMatch(
+        /^[1-9]\d+ keypoints \(wasm, in a worker\)$/,
+      );
+      expect(errors).toEqual([]);
+    } finally {
+      await browser.close();
+      await close();
     }
   });
 });

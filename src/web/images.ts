@@ -3,7 +3,6 @@ import { FormatError, IoError, OptionError, ShapeError, UnsupportedError } from 
 import { checkPixelLimit, DEFAULT_PIXEL_LIMIT, type Image } from "../image/image.js";
 import { type ImageParts, wholeOf } from "../image/parts.js";
 import { isPnm, readPnm } from "../image/pnm.js";
-import { knownKind } from "../image/sniff.js";
 import { withDefaults } from "../options.js";
 import { bitmapParts } from "./bitmap-parts.js";
 
@@ -179,6 +178,8 @@ async function decodeFile(file: Blob): Promise<ImageBitmap> {
   try {
     return await bitmapOf(file);
   } catch (cause) {
+    // Few files are of another kind: the list of kinds is loaded when one is.
+    const { knownKind } = await import("../image/sniff.js");
     const what = knownKind(await bytesOf(file));
     if (what) throw new UnsupportedError(`loadImage: ${what} is not read here; save it as PNG or JPEG`, { cause });
     throw cause;

@@ -21,7 +21,18 @@ export function wasmForWorker(build: Build): string {
   const own = wasmAddress(build);
   if (own !== undefined) return new URL(own, globalThis.document?.baseURI ?? globalThis.location.href).href;
   const bundled = BUNDLED[build]();
-  return mapped(build) ?? bundled.href;
+  return mapped(build) ?? beside(bundled, build) ?? bundled.href;
+}
+
+/**
+ * Where nobody put a new address in (Vite's development server serves files as they are) packages lie beside each other:
+ * node_modules/onnxruntime-web, seen from node_modules/strata-features/dist/web.
+ */
+function beside({ href, pathname }: URL, build: Build): string | undefined {
+  const file = WASM_FILES[build];
+  return pathname.endsWith(`/dist/web/onnxruntime-web/${file}`)
+    ? new URL(`../../../../onnxruntime-web/dist/${file}`, href).href
+    : undefined;
 }
 
 function mapped(build: Build): string | undefined {

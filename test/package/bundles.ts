@@ -10,31 +10,48 @@ import { build, createServer as createVite } from "vite";
 import webpack from "webpack";
 
 /**
- * What a page does that matches two photographs and tracks the first of them in the second. `model`: by name where the
- * bundler copies files, else the address of its folder.
+ * What a page does that tracks a picture, and later matches it with another: the second part is loaded when it is asked for.
+ * `model`: by name where the bundler copies files, else the address of its folder.
  */
 const PAGE = (model: string) => `
-import { frameReader, loadImage, matchFeatures, openExtractor, setWasmPaths, verifyMatches } from "strata-features/web";
+import { frameReader, loadImage, openExtractor, setWasmPaths } from "strata-features/web";
 import { compileTarget, createTracker } from "strata-features/track";
-globalThis.matchPair = async (a, b, wasm) => {
+let extractor;
+globalThis.trackPicture = async (a, b, wasm) => {
   if (wasm) setWasmPaths(wasm);
-  const extractor = await openExtractor({ model: ${JSON.stringify(model)}, maxFeatures: 500 });
-  const [first, second] = [await extractor.extract(a), await extractor.extract(await loadImage(b))];
-  const matches = await matchFeatures(first, second, { runtime: null });
-  const { matrix, inliers } = await verifyMatches(first, second, matches);
+  extractor = await openExtractor({ model: ${JSON.stringify(model)}, maxFeatures: 500 });
   const target = await compileTarget(await loadImage(a), extractor);
   const tracker = createTracker({ targets: [target], extractor });
   const bitmap = await createImageBitmap(await (await fetch(b)).blob());
   const frame = frameReader(bitmap.width).read(bitmap);
   const { targets } = await tracker.process(frame);
   const { graph, session, worker, choice } = extractor.info;
+  return { graph, backend: session.backend, worker, checked: choice.checked, state: targets[0].state };
+};
+globalThis.matchPair = async (a, b) => {
+  const result = await (await import("./matching.mjs")).matchPair(extractor, a, b);
   await extractor.dispose();
-  return {
-    counts: [first.count, second.count], matches: matches.count, inliers: inliers.length,
-    matrix: matrix && Array.from(matrix), graph, backend: session.backend, worker, checked: choice.checked, state: targets[0].state,
-  };
+  return result;
 };
 `;
+
+const MATCHING = `
+import { loadImage, matchFeatures, verifyMatches } from "strata-features/web";
+export async function matchPair(extractor, a, b) {
+  const [first, second] = [await extractor.extract(a), await extractor.extract(await loadImage(b))];
+  const matches = await matchFeatures(first, second, { runtime: null });
+  const { matrix, inliers } = await verifyMatches(first, second, matches);
+  return {
+    counts: [first.count, second.count], matches: matches.count, inliers: inliers.length, matrix: matrix && Array.from(matrix),
+  };
+}
+`;
+
+/** Writes the page's scripts into the folder. */
+function writePage(folder: string, entry: string, model: string): void {
+  writeFileSync(join(folder, entry), PAGE(model));
+  writeFileSync(join(folder, "matching.mjs"), MATCHING);
+}
 
 /** Where a server of the folder has the model. */
 const FOLDER = "/node_modules/strata-features/models/strata-xs/";
@@ -52,7 +69,7 @@ export interface Bundle {
 /** Bundles the page in the folder; errors and warnings of the bundler, but those it always has, are failures. */
 export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
   async Vite(folder) {
-    writeFileSync(join(folder, "vite-entry.js"), PAGE("strata-xs"));
+    writePage(folder, "vite-entry.js", "strata-xs");
     writeFileSync(join(folder, "vite.html"), HTML("./vite-entry.js"));
     const outDir = join(folder, "out-vite");
     await build({
@@ -62,7 +79,7 @@ export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
     return { page: "/out-vite/vite.html" };
   },
   async "webpack 5"(folder) {
-    writeFileSync(join(folder, "webpack-entry.mjs"), PAGE("strata-xs"));
+    writePage(folder, "webpack-entry.mjs", "strata-xs");
     const path = join(folder, "out-webpack");
     await new Promise<void>((resolve, reject) => {
       webpack(
@@ -78,7 +95,7 @@ export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
     return { page: "/out-webpack/index.html" };
   },
   async esbuild(folder) {
-    writeFileSync(join(folder, "esbuild-entry.mjs"), PAGE(FOLDER));
+    writePage(folder, "esbuild-entry.mjs", FOLDER);
     const options = { bundle: true, format: "esm", splitting: true, minify: true, logLevel: "silent" } as const;
     const outdir = join(folder, "out-esbuild");
     await esbuild.build({ ...options, absWorkingDir: folder, entryPoints: ["esbuild-entry.mjs"], outdir });

@@ -42,8 +42,10 @@ export type DetectorSource = Pick<Extractor, "extract" | "info"> & {
 const MOST_BITS = 20;
 /** Targets that are tried per frame, of those that most features vote for. */
 const TRIED = 3;
+/** Those with a smaller share of the likeliest one's votes are left for a later frame: it is there, they hardly are. */
+const LEAST_SHARE = 0.6;
 /** Features of a frame that vote, best first. */
-const VOTERS = 1000;
+const VOTERS = 500;
 /** Matches that must agree, and the distance in pixels of the frame within which one does; coarse features are no better. */
 const LEAST_INLIERS = 7;
 const THRESHOLD = 5;
@@ -99,7 +101,8 @@ class CodeDetector implements Detector {
     const votes = this.index.votes(codes.subarray(0, 2 * VOTERS), MOST_BITS);
     // A target of few keypoints has few votes.
     const share = (target: number) => votes[target] / Math.sqrt(1 + this.targets[target].features.count);
-    return [...lost].sort((a, b) => share(b) - share(a)).slice(0, TRIED);
+    const [first, ...others] = [...lost].sort((a, b) => share(b) - share(a)).slice(0, TRIED);
+    return [first, ...others.filter((target) => share(target) >= LEAST_SHARE * share(first))];
   }
 
   private async homographyOf(

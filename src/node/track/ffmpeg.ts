@@ -40,7 +40,12 @@ function start(
     });
     child.on("close", (code, signal) => {
       if (code === 0) resolve();
-      else reject(new FormatError(`${where}: ffmpeg failed (${signal ?? `exit code ${code}`}): ${lastLine(words).replaceAll("file:", "")}`));
+      else
+        reject(
+          new FormatError(
+            `${where}: ffmpeg failed (${signal ?? `exit code ${code}`}): ${lastLine(words).replaceAll("file:", "")}`,
+          ),
+        );
     });
   });
   ended.catch(() => {});

@@ -1,9 +1,9 @@
 /** Targets: compiled, written, read back; damaged ones; how good a picture is; those of 8th Wall. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { FormatError, OptionError, UnsupportedError } from "../../../src/errors.js";
-import { Random } from "../../../src/random.js";
 import { crc32 } from "../../../src/formats/bytes.js";
 import type { Image } from "../../../src/image/image.js";
+import { Random } from "../../../src/random.js";
 import { eighthWallPicture, readEighthWallTarget } from "../../../src/track/eighth-wall.js";
 import { compileTarget, isTarget, readTarget, type Target, writeTarget } from "../../../src/track/index.js";
 import { packPicture, unpackPicture } from "../../../src/track/picture-codec.js";

@@ -1,6 +1,7 @@
 /** Views of a photograph: inside it, overlapping, spread over rotations and zooms as stated. */
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
+import { convexArea, cutToSquare } from "../../../src/geometry/convex-polygon.js";
 import { compose, inverse3x3, projectPoints } from "../../../src/geometry/matrix3.js";
 import { warpMask } from "../../../src/image/warp.js";
 import { Random } from "../../../src/random.js";
@@ -11,7 +12,6 @@ import {
   homographyOptions,
   overlapOf,
 } from "../../../src/train/data/homographies.js";
-import { convexArea, cutToSquare } from "../../../src/geometry/convex-polygon.js";
 
 const SIZE = 192;
 const NONE = { rotation: 0, zoom: 1, perspective: 0, shear: 0, shift: 0, reduce: 1 };

@@ -1,8 +1,8 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `pose`, `auto`, `threads` and `models` are of another kind: they compare estimators of homographies and of poses, count
- * what is taken for a plane, compare numbers of threads and models, and keep files of their own. So is `npm run bench gpu
+ * `pose`, `auto`, `threads`, `models` and `jobs` are of another kind: they compare estimators of homographies and of poses, count
+ * what is taken for a plane, compare numbers of threads, models, queues and workers, and keep files of their own. So is `npm run bench gpu
  * [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
@@ -97,6 +97,14 @@ async function runModels(): Promise<void> {
   keep(`models--${machineSlug(about)}`, { machine: about, rows });
 }
 
+async function runJobs(): Promise<void> {
+  const { compareJobs, jobsTable } = await import("./jobs.js");
+  const about = machine();
+  const rows = await compareJobs();
+  console.log(jobsTable(rows));
+  keep(`jobs--${machineSlug(about)}`, { machine: about, rows });
+}
+
 function keep(name: string, what: object): void {
   const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
@@ -168,4 +176,5 @@ else if (flag === "threads") await runThreads();
 else if (flag === "stages") await runStages(process.argv.slice(3));
 else if (flag === "large") await runLarge(process.argv.slice(3));
 else if (flag === "models") await runModels();
+else if (flag === "jobs") await runJobs();
 else runAll(process.argv.slice(2));

@@ -5,7 +5,7 @@ import { resizePoints } from "../geometry/coordinates.js";
 import { compose, imageCorners, type Matrix3, projectPoints } from "../geometry/matrix3.js";
 import { type GuidedMatches, rematchGuided } from "../geometry/second-pass.js";
 import { verifyMatches } from "../geometry/two-view.js";
-import { type Evidence, evidenceOf, judgeGeometry, type VerdictModel } from "../geometry/verdict.js";
+import { judgeGeometry, type VerdictModel } from "../geometry/verdict.js";
 import { fitSize } from "../image/resize.js";
 import { matchFeatures } from "../match/mutual.js";
 import { matchedPoints } from "../match/points.js";
@@ -64,17 +64,6 @@ export function scaleQuery(features: FloatFeatures): ScaledQuery {
     features: { ...features, imageSize: size, keypoints: resizePoints(keypoints.slice(), 1 / sx, 1 / sy) },
     back,
   };
-}
-
-/** What speaks for the geometry between a query and an image; null where there is none, or nothing beyond a sample agrees. */
-export async function candidateEvidence(
-  query: ScaledQuery,
-  image: FloatFeatures,
-): Promise<{ evidence: Evidence | null; matrix: Float64Array | null }> {
-  const { matches, geometry } = await firstLook(query, image);
-  const { matrix } = geometry;
-  if (!matrix) return { evidence: null, matrix: null };
-  return { evidence: evidenceOf(image, query.features, matches, matrix), matrix: compose(query.back, matrix) };
 }
 
 const VERIFYING = { maxIterations: MOST_SAMPLES, confidence: 0.99 };

@@ -1,5 +1,6 @@
 /** `strata bench search`: photographs of prints, drawn, looked for in an index of pictures. */
-import { fitVerdict, roundVerdict } from "../../bench/calibration.js";
+import { roundVerdict } from "../../bench/calibration.js";
+import { recalibrated } from "../../bench/search/recalibrate.js";
 import { OptionError } from "../../errors.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
 import { type SearchFigures, searchPrints } from "../../node/bench/search-prints.js";
@@ -48,12 +49,18 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
       flags.vocabulary === undefined ? await modelVocabulary(model) : await loadVocabulary(flags.vocabulary);
     const measured = await searchPrints({
       ...{ photos, others, extractor, queryExtractor, vocabulary, kind, queries, strangers, flat, seed },
-      ...{ judge: into !== undefined, openStage: stageOf(flags.quiet, context), signal: interrupt.signal },
+      ...{ openStage: stageOf(flags.quiet, context), signal: interrupt.signal },
     });
     let verdict: VerdictModel | null = searchVerdict(extractor);
     if (into !== undefined) {
-      verdict = { ...roundVerdict({ ...fitVerdict(measured.judged), same, different: DIFFERENT }) };
-      await saveSearchVerdict(into, verdict, { candidates: measured.judged.length, seed });
+      if (!verdict)
+        throw new OptionError(`${into}: has no verdict on homographies yet; fit that first (strata bench verdict)`);
+      const finds = measured.queries.map(({ probability, first, picture }) => ({
+        probability,
+        right: first === picture,
+      }));
+      verdict = roundVerdict({ ...recalibrated(verdict, finds), same, different: DIFFERENT });
+      await saveSearchVerdict(into, verdict, { queries: finds.length, seed });
     }
     const { figures, queries: each } = measured;
     if (flags.json)

@@ -1,14 +1,12 @@
 /**
  * Search measured on photographs of prints that are drawn (print-view.ts): pictures of an index, and pictures that are not in it.
- * Also what a model's verdict on finds is fitted on: candidates with a known answer.
+ * A model's verdict on finds is fitted on what it says of these.
  */
-import type { JudgedPair } from "../../bench/calibration.js";
-import { drawPrintView, type PrintView } from "../../bench/search/print-view.js";
+import { drawPrintView } from "../../bench/search/print-view.js";
 import { checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { FloatFeatures } from "../../features.js";
-import { cornerError } from "../../geometry/corner-error.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
 import { matchFeatures } from "../../match/mutual.js";
 import { checkNumber, withDefaults } from "../../options.js";
@@ -18,7 +16,6 @@ import type { SearchOptions } from "../../search/query.js";
 import { createIndex, type SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import { memoryStore } from "../../search/store.js";
-import { candidateEvidence, scaleQuery } from "../../search/verify.js";
 import { checkVocabularyArrays, type Vocabulary } from "../../search/vocabulary.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { indexImages } from "../search/index-images.js";
@@ -49,8 +46,6 @@ export interface SearchPrintsOptions {
   seed?: number;
   /** How is searched. */
   search?: SearchOptions;
-  /** Collect the evidence of candidates, for fitting; default false. */
-  judge?: boolean;
   /** Shows how far it is. */
   openStage?: OpenStage;
   signal?: AbortSignal;
@@ -102,14 +97,7 @@ export interface SearchFigures {
 export interface SearchPrints {
   figures: SearchFigures;
   queries: PrintQuery[];
-  /** Of candidates, where asked for. */
-  judged: JudgedPair[];
 }
-
-/** Largest mean error of the picture's corners, of the view's width, of a geometry that counts as right. */
-const RIGHT_WITHIN = 0.01;
-/** Candidates whose evidence is collected beside the right one. */
-const WRONG_CANDIDATES = 10;
 
 /** Draws the queries, searches an index in memory for each, and counts. */
 export async function searchPrints(options: SearchPrintsOptions): Promise<SearchPrints> {
@@ -128,7 +116,7 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
         flat: 0,
         seed: 0,
       },
-      ...{ search: undefined, judge: false, openStage: undefined, signal: undefined },
+      ...{ search: undefined, openStage: undefined, signal: undefined },
     },
     options,
   );
@@ -156,7 +144,6 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
   await index.merge();
   const stage = await openStage?.("searched: ", ["query", "queries"], queries + strangers);
   const done: PrintQuery[] = [];
-  const judged: JudgedPair[] = [];
   const all = flat > 0 ? await allFeatures(index) : [];
   for (let q = 0; q < queries + strangers; q++) {
     signal?.throwIfAborted();
@@ -187,42 +174,13 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
       },
     };
     if (q < flat) query.firstFlat = await flatFirst(features, all);
-    if (given.judge) {
-      const ids = byWords.results.slice(0, WRONG_CANDIDATES).map(({ id }) => id);
-      judged.push(
-        ...(await judgeCandidates(index, features, new Set(isStranger ? ids : [picture, ...ids]), picture, view)),
-      );
-    }
     done.push(query);
     stage?.update(done.length, done.length);
   }
   stage?.stop();
   const { bytes, images } = index.info();
   await index.close();
-  return { figures: figuresOf(done, images, bytes / images), queries: done, judged };
-}
-
-async function judgeCandidates(
-  index: SearchIndex,
-  features: FloatFeatures,
-  ids: ReadonlySet<string>,
-  picture: string,
-  view: PrintView,
-): Promise<JudgedPair[]> {
-  const judged: JudgedPair[] = [];
-  const query = scaleQuery(features);
-  for (const id of ids) {
-    const image = await index.features(id);
-    if (!image) continue;
-    const { evidence, matrix } = await candidateEvidence(query, image);
-    const isRight =
-      id === picture &&
-      matrix !== null &&
-      cornerError(matrix, view.matrix, image.imageSize) <= RIGHT_WITHIN * view.image.width;
-    // A wrong geometry between views of one picture proves nothing; one between different pictures is a mistake.
-    if (id !== picture || isRight || !evidence) judged.push({ evidence, right: isRight });
-  }
-  return judged;
+  return { figures: figuresOf(done, images, bytes / images), queries: done };
 }
 
 async function allFeatures(index: SearchIndex): Promise<[string, FloatFeatures][]> {

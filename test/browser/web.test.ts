@@ -272,7 +272,7 @@ describeBrowser("the web door on a GPU in software", () => {
       const there = await call(page, "extractByName", sent, { backend: "webgpu" });
       expect(there.info.choice).toEqual({ backend: "webgpu", checked: true, reason: "asked for" });
       expect(there.info.session?.backend).toBe("webgpu");
-      const same = agreement(floats(there), await inNode(), { position: 0.1, descriptor: 0.02 });
+      const same = agreement(floats(there), await inNode(), { position: 0.05, descriptor: 1e-3 });
       expect(same.share, JSON.stringify(same)).toBeGreaterThanOrEqual(0.99);
       // Nobody is given a GPU that is none without asking.
       const auto = await call(page, "extractByName", sent, {});

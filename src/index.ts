@@ -62,6 +62,7 @@ export { readPnm } from "./image/pnm.js";
 export { fitSize, resizeImage } from "./image/resize.js";
 export { type WarpOptions, warpImage, warpMask } from "./image/warp.js";
 export * from "./match/index.js";
+export { type MatchReport, matchJson, matchNpz } from "./match-report.js";
 export { MATCH_STEPS, type MatchedImages, type MatchImagesOptions, type MatchStep, matchImages } from "./pair.js";
 export * from "./picture/index.js";
 export { Random } from "./random.js";

@@ -40,7 +40,7 @@ export type { ImageSource } from "./image-source.js";
 export { encodeJpeg, encodePng, type LoadImageOptions, loadImage, renderSvg, saveImage } from "./images.js";
 export { type FoundImages, findImages, type ListImagesOptions, listImages } from "./list-images.js";
 export { listPairs } from "./list-pairs.js";
-export { MATCH_FILES, type MatchReport, matchJson, saveMatches } from "./match-files.js";
+export { MATCH_FILES, saveMatches } from "./match-files.js";
 export { type MatchManyOptions, type MatchManyResult, type MatchProgress, matchMany } from "./match-many.js";
 export { type FetchedModel, type FetchOptions, fetchModel } from "./models/fetch.js";
 export { type ModelInformation, modelInformation } from "./models/information.js";

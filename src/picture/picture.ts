@@ -92,13 +92,17 @@ export interface Picture {
 
 /**
  * Checks and sorts. Throws a ShapeError for matches, inliers or a matrix that do not fit the features, an OptionError for
- * an image that is not a data URI or an option that is not offered. Points that are not finite are left out.
+ * an image that is not a data URI (`shown` in a page: or a blob's) or an option that is not offered. Points that are not
+ * finite are left out.
  */
-export function preparePicture(where: string, input: PictureInput): Picture {
+export function preparePicture(where: string, input: PictureInput, shown: "file" | "page" = "file"): Picture {
   checkObject(where, "input", input);
   const options = checkOptions(where, input.options);
   const { featuresA: a, featuresB: b, matches, homography } = input;
-  const images = [checkPictureImage(where, "A", input.imageA), checkPictureImage(where, "B", input.imageB)] as const;
+  const images = [
+    checkPictureImage(where, "A", input.imageA, shown),
+    checkPictureImage(where, "B", input.imageB, shown),
+  ] as const;
   const [fromAll, toAll] = matchedPoints(where, a, b, matches);
   const isInlier = new Uint8Array(matches.count);
   for (const m of checkHomography(where, homography).inliers) {
@@ -150,7 +154,12 @@ function finitePoints(points: Float32Array): Float32Array {
   return points.filter((_, k) => Number.isFinite(points[k & ~1] + points[k | 1]));
 }
 
-function checkPictureImage(where: string, letter: "A" | "B", image: PictureImage): Required<PictureImage> {
+function checkPictureImage(
+  where: string,
+  letter: "A" | "B",
+  image: PictureImage,
+  shown: "file" | "page",
+): Required<PictureImage> {
   const { href, width, height, name } = withDefaults<Required<PictureImage>>(
     `${where}: image${letter}`,
     { href: "", width: 0, height: 0, name: `image ${letter}` },
@@ -158,7 +167,7 @@ function checkPictureImage(where: string, letter: "A" | "B", image: PictureImage
   );
   checkNumber(`${where}: image${letter}`, "width", width, { min: 1, integer: true });
   checkNumber(`${where}: image${letter}`, "height", height, { min: 1, integer: true });
-  if (typeof href !== "string" || !/^data:image\//i.test(href)) {
+  if (typeof href !== "string" || !(/^data:image\//i.test(href) || (shown === "page" && href.startsWith("blob:")))) {
     const got = typeof href === "string" ? href.slice(0, 40) : described(href);
     throw new OptionError(`${where}: "href" of image${letter} must be a data:image/… URI, got "${got}"`);
   }

@@ -20,3 +20,4 @@ export type { ModelProgress } from "./model-files.js";
 export { webRuntime } from "./runtime.js";
 export { setWasmPaths } from "./sessions.js";
 export { SHIPPED_MODELS, type ShippedModel } from "./shipped.js";
+export { showMatches } from "./show-matches.js";

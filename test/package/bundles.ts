@@ -110,6 +110,9 @@ const TYPES: Record<string, string> = {
   mjs: "text/javascript",
   wasm: "application/wasm",
   json: "application/json",
+  css: "text/css",
+  svg: "image/svg+xml",
+  webmanifest: "application/manifest+json",
 };
 
 export interface Taken {
@@ -141,7 +144,8 @@ export async function serveFolder(folder: string): Promise<Files> {
   const none = (): Taken => ({ scripts: 0, runtime: 0, model: 0, texts: [] });
   let taken = none();
   const server: Server = createServer((request, response) => {
-    const path = join(folder, normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname)));
+    const asked = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname));
+    const path = join(folder, asked.endsWith("/") ? `${asked}index.html` : asked);
     if (!path.startsWith(folder) || !existsSync(path) || !statSync(path).isFile()) {
       response.writeHead(404).end();
       return;

@@ -6,13 +6,13 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Extractor } from "../../extract/extractor.js";
 import { setDefaultRuntime } from "../../graph/session.js";
+import { matchJson } from "../../match-report.js";
 import { matchImages } from "../../pair.js";
 import { openIndex, QUERY_EXTRACTION, type SearchIndex, searchImage } from "../../search/index.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
 import { openExtractor } from "../extractor.js";
 import { failureOf } from "../failure.js";
 import { loadImage } from "../images.js";
-import { matchJson } from "../match-files.js";
 import { nodeRuntime } from "../runtime.js";
 import { folderStore } from "../search/folder-store.js";
 import { searchVerdict } from "../search/photo-index.js";

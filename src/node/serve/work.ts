@@ -1,7 +1,8 @@
 /** What the service's threads are asked, and what they answer. */
+
+import type { matchJson } from "../../match-report.js";
 import type { SearchResult } from "../../search/index.js";
 import type { Failure } from "../failure.js";
-import type { matchJson } from "../match-files.js";
 
 /** How a thread is opened. */
 export interface ThreadSetup {

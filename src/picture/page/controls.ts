@@ -6,6 +6,7 @@ import type { Stage } from "./stage.js";
 
 export function openControls({
   data,
+  root,
   $,
   stage,
   images,
@@ -197,7 +198,7 @@ export function openControls({
     changed();
   });
 
-  for (const radio of document.getElementsByName("view") as NodeListOf<HTMLInputElement>) {
+  for (const radio of root.querySelectorAll<HTMLInputElement>('input[name="view"]')) {
     radio.addEventListener("change", () => {
       state.overlay = radio.value === "overlay";
       stage.classList.toggle("overlay", state.overlay);
@@ -230,6 +231,6 @@ export function openControls({
   Promise.allSettled(images.map((image) => image.decode())).then(() => {
     tell();
     fitView();
-    document.documentElement.dataset.ready = "true";
+    (root === document ? document.documentElement : stage).dataset.ready = "true";
   });
 }

@@ -23,9 +23,10 @@ export interface PageData {
 /** A part of long work, for a progress bar. */
 export type Stage = ReturnType<typeof openStage>;
 
-export function openStage(data: PageData) {
+/** `root`: where the elements are, the document or the shadow tree of an element. */
+export function openStage(data: PageData, root: Document | ShadowRoot = document) {
   /** Elements of the page by their id; the page has every one that is asked for. */
-  const $ = <E extends HTMLElement = HTMLInputElement>(id: string): E => document.getElementById(id) as E;
+  const $ = <E extends HTMLElement = HTMLInputElement>(id: string): E => root.getElementById(id) as unknown as E;
   const stage = $("stage");
   const canvas = $<HTMLCanvasElement>("canvas");
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
@@ -33,7 +34,7 @@ export function openStage(data: PageData) {
   const count = data.scores.length;
   /** The overlay can be chosen only where there is a homography. */
   const homography = data.matrix ?? [];
-  const css = getComputedStyle(document.documentElement);
+  const css = getComputedStyle(stage);
   const colour = (name: string): string => css.getPropertyValue(`--${name}`).trim();
 
   const state = { overlay: false, least: -1, hovered: -1, held: -1, mix: 0.5 };
@@ -273,5 +274,5 @@ export function openStage(data: PageData) {
     context.globalAlpha = 1;
   }
 
-  return { data, $, stage, images, count, state, view, fitView, move, zoomAt, ends, isShown, redraw };
+  return { data, root, $, stage, images, count, state, view, fitView, move, zoomAt, ends, isShown, redraw };
 }

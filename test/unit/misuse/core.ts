@@ -42,6 +42,16 @@ const drawn = {
   "0.featuresA.levels": "undefined",
   "0.featuresB.levels": "undefined",
 };
+export const report = () => ({
+  paths: ["a", "b"] as const,
+  images: [image, image] as const,
+  features: [features, features],
+  matches,
+  homography,
+  verdict: null,
+  seconds: {},
+  info: {},
+});
 const picture = () => ({
   imageA: { href: "data:image/png;base64,AA==", width: 640, height: 480 },
   imageB: { href: "data:image/png;base64,AA==", width: 640, height: 480 },
@@ -204,6 +214,17 @@ export const CORE: Table = {
   }),
   alignImages: () => ({ args: [extractor(), [image, image], { match: {}, homography: {} }], optional: 2 }),
   matchImages: () => ({ args: [extractor(), image, image, { match: {}, homography: {} }], optional: 3 }),
+  matchJson: () => ({
+    args: [report(), false],
+    optional: 1,
+    opaque: ["0.info", "0.seconds"],
+    also: { "0.verdict": "object", "0.homography.matrix": "null" },
+  }),
+  matchNpz: () => ({
+    args: [report()],
+    opaque: ["0.info", "0.seconds"],
+    also: { "0.verdict": "object", "0.homography.matrix": "null" },
+  }),
   matchedPoints: () => ({ args: ["x", features, features, matches], also: { "0": "any", ...of("1"), ...of("2") } }),
   matchesHtml: () => ({ args: [picture()], also: drawn }),
   matchesSvg: () => ({ args: [picture()], also: drawn }),

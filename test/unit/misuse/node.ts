@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as node from "../../../src/node/index.js";
 import { strataTensors, TINY } from "../../models.js";
-import { features, homography, image, matches } from "./core.js";
+import { features, image, matches, report } from "./core.js";
 import type { Table } from "./probe.js";
 
 /** Where samples lie; `clean` removes it. */
@@ -17,16 +17,6 @@ writeFileSync(at("image.ppm"), new Uint8Array([...Buffer.from("P6 2 1 255\n"), 1
 
 const model = at("tiny.safetensors");
 const database = () => node.toColmapDatabase(new Map([["a", features]]), []);
-const report = () => ({
-  paths: ["a", "b"] as const,
-  images: [image, image] as const,
-  features: [features, features],
-  matches,
-  homography,
-  verdict: null,
-  seconds: {},
-  info: {},
-});
 const levels = { "1.features.0.levels": "undefined", "1.features.1.levels": "undefined" };
 const pair = { name0: "a", name1: "b", count0: 4, matches };
 const store = () => node.fileStore({ format: "npz", extension: ".npz", out: at("out"), append: false, resume: false });
@@ -111,12 +101,6 @@ export const NODE: Table = {
     optional: 1,
   }),
   loadSqlite: () => ({ args: [] }),
-  matchJson: () => ({
-    args: [report(), false],
-    optional: 1,
-    opaque: ["0.info", "0.seconds"],
-    also: { "0.verdict": "object", "0.homography.matrix": "null" },
-  }),
   matchMany: () => ({
     args: [
       new Map([
@@ -185,4 +169,5 @@ export const WEB: Table = {
     also: { "0.threads": "undefined", "0.maxFeatures": "undefined null" },
   }),
   setWasmPaths: () => ({ args: ["/wasm/"] }),
+  showMatches: () => ({ args: [{}, {}], refused: true }),
 };

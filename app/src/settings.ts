@@ -1,0 +1,31 @@
+/** What a reader can set, read from the address: wrong values become the defaults. */
+import { SHIPPED_MODELS } from "../../src/web/index.js";
+
+export const BACKENDS = ["auto", "wasm", "webgpu"] as const;
+export const GEOMETRIES = ["homography", "auto"] as const;
+export const COUNTS = [300, 500, 1000, 2000, 4000] as const;
+
+export interface Settings {
+  model: string;
+  backend: (typeof BACKENDS)[number];
+  geometry: (typeof GEOMETRIES)[number];
+  /** Keypoints of an image. */
+  count: number;
+  /** Lowe's ratio; 1: none. */
+  ratio: number;
+}
+
+export const DEFAULTS: Settings = { model: "strata-s", backend: "auto", geometry: "homography", count: 2000, ratio: 1 };
+
+export function readSettings(given: Readonly<Record<string, string>>): Settings {
+  const { model, backend, geometry, count, ratio } = given;
+  const oneOf = <T>(list: readonly T[], value: T, otherwise: T): T => (list.includes(value) ? value : otherwise);
+  const share = Number(ratio);
+  return {
+    model: oneOf<string>(SHIPPED_MODELS, model, DEFAULTS.model),
+    backend: oneOf<string>(BACKENDS, backend, DEFAULTS.backend) as Settings["backend"],
+    geometry: oneOf<string>(GEOMETRIES, geometry, DEFAULTS.geometry) as Settings["geometry"],
+    count: oneOf<number>(COUNTS, Number(count), DEFAULTS.count),
+    ratio: share >= 0.6 && share <= 1 ? share : DEFAULTS.ratio,
+  };
+}

@@ -1,0 +1,171 @@
+/** One photograph laid onto another: by a slider between them, half and half, or as their difference. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import {
+  ALIGN_CROPS,
+  type AlignCrop,
+  type AlignedImages,
+  alignImages,
+  SHIPPED_MODELS,
+} from "../../../src/web/index.js";
+import { describeProgress, engine } from "../engine.js";
+import { Buttons, PhotoSlot, Progress, Select } from "../parts.js";
+import { closePhoto, encodePhoto, type Photo, samplePhotos } from "../photos.js";
+import { DEFAULTS, readSettings } from "../settings.js";
+import { download, useWork, type ViewProps } from "../view.js";
+
+const OVERLAYS = ["swipe", "blend", "diff", "none"] as const;
+type Overlay = (typeof OVERLAYS)[number];
+const OVERLAY_NAMES: Record<Overlay, string> = {
+  swipe: "swipe",
+  blend: "half and half",
+  diff: "difference",
+  none: "A alone",
+};
+const CROP_NAMES: Record<AlignCrop, string> = {
+  frame: "the frame of B",
+  overlap: "what both show",
+  all: "all of both",
+};
+
+interface Aligned {
+  aligned: AlignedImages;
+  /** `blob:` of the picture; null where A does not show B. */
+  href: string | null;
+}
+
+export function AlignView({ settings: given, change }: ViewProps) {
+  const settings = readSettings(given);
+  const overlay = OVERLAYS.find((one) => one === given.overlay) ?? "swipe";
+  const crop = ALIGN_CROPS.find((one) => one === given.crop) ?? "frame";
+  const [photos, setPhotos] = useState<[Photo | null, Photo | null]>([null, null]);
+  useEffect(() => {
+    samplePhotos().then((pair) => setPhotos((now) => (now[0] || now[1] ? now : pair)));
+  }, []);
+  const put = (k: 0 | 1) => (photo: Photo) =>
+    setPhotos((now) => {
+      closePhoto(now[k]);
+      return k === 0 ? [photo, now[1]] : [now[0], photo];
+    });
+  const [a, b] = photos;
+  const { model, backend, count } = settings;
+  const drawn = overlay === "swipe" ? "none" : overlay;
+  // Under the slider lies B as it is, so only its frame will do.
+  const shown = overlay === "swipe" ? "frame" : crop;
+  const work = useWork<Aligned>(
+    a && b
+      ? async (signal, tell) => {
+          const extractor = await engine(settings, (progress) => tell(describeProgress(model, progress)));
+          tell("aligning");
+          const aligned = await alignImages(extractor, [a.image, b.image], { crop: shown, overlay: drawn, signal });
+          const href = aligned.image && URL.createObjectURL(await encodePhoto(aligned.image));
+          return { aligned, href };
+        }
+      : null,
+    [a, b, model, backend, count, shown, drawn],
+  );
+  const { result } = work;
+  useEffect(() => () => void (result?.href && URL.revokeObjectURL(result.href)), [result]);
+  return (
+    <>
+      <h1>Align</h1>
+      <p class="lead">A is laid onto B: a scan onto its form, a photograph onto an older one.</p>
+      <div class="slots">
+        <PhotoSlot label="A" photo={a} onPhoto={put(0)} />
+        <PhotoSlot label="B" photo={b} onPhoto={put(1)} />
+      </div>
+      <div class="fields">
+        <Select
+          label="Model"
+          value={model}
+          values={SHIPPED_MODELS.map((name) => [name as string, name] as const)}
+          onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
+        />
+        <Select
+          label="Show"
+          value={overlay}
+          values={OVERLAYS.map((one) => [one, OVERLAY_NAMES[one]] as const)}
+          onValue={(value) => change({ overlay: value === "swipe" ? undefined : value })}
+        />
+        {overlay !== "swipe" && (
+          <Select
+            label="Crop"
+            value={crop}
+            values={ALIGN_CROPS.map((one) => [one, CROP_NAMES[one]] as const)}
+            onValue={(value) => change({ crop: value === "frame" ? undefined : value })}
+          />
+        )}
+      </div>
+      <Progress {...work} />
+      {result && b && <Result {...result} overlay={overlay} under={b} />}
+    </>
+  );
+}
+
+function Result({ aligned, href, overlay, under }: Aligned & { overlay: Overlay; under: Photo }) {
+  const [part] = aligned.parts;
+  if (!href || !aligned.image) {
+    return (
+      <p class="verdict" data-verdict="different">
+        A does not show B: {part.matches} matches, and no homography that they agree on.
+      </p>
+    );
+  }
+  const { width, height } = aligned.image;
+  return (
+    <section aria-label="The aligned picture">
+      <p class="verdict" data-verdict={part.verdict?.verdict ?? "none"}>
+        {part.verdict ? `${part.verdict.verdict}, probability ${part.verdict.probability.toFixed(2)}; ` : ""}
+        {part.inliers} of {part.matches} matches agree
+      </p>
+      {overlay === "swipe" ? (
+        <Swipe over={href} under={under.href} width={width} height={height} />
+      ) : (
+        <img
+          class="aligned"
+          src={href}
+          width={width}
+          height={height}
+          alt={`A laid onto B, ${OVERLAY_NAMES[overlay]}`}
+        />
+      )}
+      <Buttons label="Download">
+        <button
+          type="button"
+          onClick={async () =>
+            download(await encodePhoto(aligned.image as NonNullable<typeof aligned.image>), "aligned.png")
+          }
+        >
+          PNG, {width} × {height}
+        </button>
+      </Buttons>
+    </section>
+  );
+}
+
+/** A over B up to a line that can be moved. */
+function Swipe({ over, under, width, height }: { over: string; under: string; width: number; height: number }) {
+  const [share, setShare] = useState(50);
+  const top = useRef<HTMLImageElement>(null);
+  useEffect(() => {
+    // Set by script: the content policy allows no style in the markup.
+    if (top.current) top.current.style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+  }, [share, over]);
+  return (
+    <div class="swipe">
+      <div class="layers">
+        <img src={under} width={width} height={height} alt="B" />
+        <img ref={top} src={over} width={width} height={height} alt="A laid onto B" />
+      </div>
+      <label class="field">
+        <span>A up to {share} % of the width, B behind it</span>
+        <input
+          type="range"
+          min="0"
+          max="100"
+          value={share}
+          onInput={(event) => setShare(Number(event.currentTarget.value))}
+        />
+      </label>
+    </div>
+  );
+}

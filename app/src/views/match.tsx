@@ -1,0 +1,155 @@
+/** Two photographs: their keypoints, matches, the geometry between them, and whether they show the same. */
+import { useEffect, useState } from "preact/hooks";
+import {
+  type ExtractorInfo,
+  type MatchedImages,
+  type MatchReport,
+  matchImages,
+  SHIPPED_MODELS,
+  showMatches,
+} from "../../../src/web/index.js";
+import { describeProgress, engine } from "../engine.js";
+import { saveReport } from "../match-files.js";
+import { Buttons, Filled, PhotoSlot, Progress, Select } from "../parts.js";
+import { closePhoto, type Photo, samplePhotos } from "../photos.js";
+import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
+import { useWork, type ViewProps } from "../view.js";
+
+const STEPS = {
+  extract1: "looking for keypoints in A",
+  extract2: "looking for keypoints in B",
+  match: "matching",
+  verify: "estimating the geometry",
+} as const;
+
+interface Shown {
+  photos: [Photo, Photo];
+  report: MatchReport;
+}
+
+export function MatchView({ settings: given, change }: ViewProps) {
+  const settings = readSettings(given);
+  const [photos, setPhotos] = useState<[Photo | null, Photo | null]>([null, null]);
+  useEffect(() => {
+    samplePhotos().then((pair) => setPhotos((now) => (now[0] || now[1] ? now : pair)));
+  }, []);
+  const put = (k: 0 | 1) => (photo: Photo) =>
+    setPhotos((now) => {
+      closePhoto(now[k]);
+      return k === 0 ? [photo, now[1]] : [now[0], photo];
+    });
+  const [a, b] = photos;
+  const { model, backend, geometry, count, ratio } = settings;
+  const work = useWork<Shown>(
+    a && b
+      ? async (signal, tell) => {
+          const extractor = await engine(settings, (progress) => tell(describeProgress(model, progress)));
+          signal.throwIfAborted();
+          const found = await matchImages(extractor, a.image, b.image, {
+            match: { ratio: ratio < 1 ? ratio : null },
+            geometry: { model: geometry },
+            signal,
+            onStep: (step) => tell(STEPS[step]),
+          });
+          return { photos: [a, b], report: reportOf([a, b], found, extractor.info) };
+        }
+      : null,
+    [a, b, model, backend, geometry, count, ratio],
+  );
+  return (
+    <>
+      <h1>Match</h1>
+      <p class="lead">Do two photographs show the same, and how does one lie to the other?</p>
+      <div class="slots">
+        <PhotoSlot label="A" photo={a} onPhoto={put(0)} />
+        <PhotoSlot label="B" photo={b} onPhoto={put(1)} />
+      </div>
+      <div class="fields">
+        <Select
+          label="Model"
+          value={model}
+          values={SHIPPED_MODELS.map((name) => [name as string, name] as const)}
+          onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
+        />
+        <Select
+          label="Geometry"
+          value={geometry}
+          values={[
+            ["homography", "one plane"],
+            ["auto", "plane or depth"],
+          ]}
+          onValue={(value) => change({ geometry: value === DEFAULTS.geometry ? undefined : value })}
+        />
+        <Select
+          label="Keypoints"
+          value={count}
+          values={COUNTS.map((value) => [value as number, String(value)] as const)}
+          onValue={(value) => change({ count: value === DEFAULTS.count ? undefined : String(value) })}
+        />
+        <label class="field">
+          <span>Ratio test {ratio < 1 ? ratio.toFixed(2) : "off"}</span>
+          <input
+            type="range"
+            min="0.6"
+            max="1"
+            step="0.01"
+            value={ratio}
+            onChange={(event) => {
+              const { value } = event.currentTarget;
+              change({ ratio: Number(value) === DEFAULTS.ratio ? undefined : value });
+            }}
+          />
+        </label>
+        <button type="button" onClick={() => samplePhotos(1 + Math.floor(1e6 * Math.random())).then(setPhotos)}>
+          Other samples
+        </button>
+      </div>
+      <Progress {...work} />
+      {work.result && <Result {...work.result} />}
+    </>
+  );
+}
+
+function reportOf(photos: [Photo, Photo], found: MatchedImages, info: ExtractorInfo): MatchReport {
+  const { session, verdict: _, ...own } = info;
+  return {
+    ...found,
+    paths: [photos[0].name, photos[1].name],
+    images: [photos[0].image, photos[1].image],
+    info: { ...own, ...session },
+  };
+}
+
+function Result({ photos, report }: Shown) {
+  const { features, matches, homography, geometry, verdict, seconds } = report;
+  const picture = ({ href, image: { width, height }, name }: Photo) => ({ href, width, height, name });
+  const input = {
+    ...{
+      imageA: picture(photos[0]),
+      imageB: picture(photos[1]),
+      featuresA: features[0],
+      featuresB: features[1],
+      matches,
+    },
+    homography: geometry.model === "homography" ? homography : { matrix: null, inliers: geometry.inliers },
+  };
+  const steps = Object.entries(seconds).map(([step, time]) => `${step} ${(1000 * time).toFixed(0)} ms`);
+  const kind = geometry.model === "homography" ? "a plane" : "a scene with depth";
+  return (
+    <section aria-label="What was found">
+      <p class="verdict" data-verdict={verdict?.verdict ?? "none"}>
+        {verdict ? `${verdict.verdict}, probability ${verdict.probability.toFixed(2)}` : "no verdict for this model"}
+        {geometry.matrix ? `; ${kind}, ${geometry.inliers.length} of ${matches.count} matches agree` : "; no geometry"}
+      </p>
+      <p class="times">{steps.join(" · ")}</p>
+      <Filled fill={(element) => showMatches(element, input)} inputs={[report]} />
+      <Buttons label="Download">
+        {(["png", "svg", "json", "npz"] as const).map((kind) => (
+          <button key={kind} type="button" onClick={() => saveReport(report, kind)}>
+            {kind.toUpperCase()}
+          </button>
+        ))}
+      </Buttons>
+    </section>
+  );
+}

@@ -1,0 +1,168 @@
+/** The web app as it is built, from a folder on loopback: its views by mouse, keyboard and touch, and without a network. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { drawDemoPair } from "../../demo/draw.js";
+import { encodePng } from "../../src/node/images.js";
+import { type Files, serveFolder } from "../package/bundles.js";
+import { describeBrowser, launch, openPage } from "./page.js";
+
+const AXE = readFileSync(fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
+
+describeBrowser("the app", () => {
+  let folder: string;
+  let files: Files;
+  let browser: Browser;
+  let page: Page;
+  const errors: string[] = [];
+  const hosts = new Set<string>();
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "strata-app-"));
+    const { build } = await import("vite");
+    const configFile = fileURLToPath(new URL("../../app/vite.config.ts", import.meta.url));
+    await build({ configFile, logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
+    files = await serveFolder(folder);
+    browser = await launch();
+    page = await open();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await files?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function open(options: Parameters<typeof openPage>[1] = {}): Promise<Page> {
+    const opened = await openPage(browser, { bypassCSP: false, ...options });
+    opened.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    opened.on("pageerror", (error) => errors.push(String(error)));
+    opened.on("request", (request) => {
+      const { protocol, host } = new URL(request.url());
+      if (protocol.startsWith("http")) hosts.add(host);
+    });
+    return opened;
+  }
+
+  const verdict = async (of = page): Promise<string> => {
+    await of.waitForSelector(".verdict");
+    return (await of.textContent(".verdict")) ?? "";
+  };
+
+  /** Findings of axe that matter, and whether the page is wider than the window. */
+  async function faults(of = page): Promise<string[]> {
+    // By the debugger, which the page's content policy does not concern.
+    await of.evaluate(AXE);
+    return of.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run();
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+      const { scrollWidth, clientWidth } = document.documentElement;
+      return scrollWidth > clientWidth ? [...found, `wider than the window: ${scrollWidth} of ${clientWidth}`] : found;
+    });
+  }
+
+  it("matches its samples at once, and shows the matches", async () => {
+    await page.goto(files.address);
+    expect(await verdict()).toMatch(/^same, probability (?:0\.9\d|1\.00); a plane, \d+ of \d+ matches agree$/);
+    expect(await page.title()).toBe("Match – strata");
+    expect(await page.textContent("#stage, .counts")).toMatch(/2000 \+ 2000 keypoints/);
+    expect(await faults()).toEqual([]);
+  });
+
+  it("takes a file, another number of keypoints and the ratio test, and keeps them in the address", async () => {
+    const { a } = drawDemoPair(3);
+    const png = Buffer.from(await encodePng(a));
+    await page.setInputFiles("input[type=file] >> nth=1", { name: "other.png", mimeType: "image/png", buffer: png });
+    await page.waitForFunction(() => /^(?!same)/.test(document.querySelector(".verdict")?.textContent ?? "same"));
+    expect(await verdict()).toMatch(/^(?:different|uncertain)/);
+    await page.selectOption("select >> nth=2", "500");
+    await page.waitForFunction(
+      () => document.querySelector("section")?.shadowRoot || location.hash.includes("count=500"),
+    );
+    expect(new URL(page.url()).hash).toBe("#/match?count=500");
+    await page.setInputFiles("input[type=file] >> nth=1", {
+      ...{ name: "broken.png", mimeType: "image/png" },
+      buffer: png.subarray(0, 300),
+    });
+    await page.waitForSelector(".slot .failure");
+    expect(await page.textContent(".slot .failure")).toMatch(/^loadImage: /);
+  });
+
+  it("hands out the picture, the drawing and the numbers", async () => {
+    for (const [name, start] of [
+      ["PNG", "\x89PNG"],
+      ["SVG", "<svg"],
+      ["JSON", '{"images"'],
+      ["NPZ", "PK"],
+    ]) {
+      const arriving = page.waitForEvent("download");
+      await page.getByRole("button", { name, exact: true }).click();
+      const bytes = readFileSync(await (await arriving).path());
+      expect(bytes.subarray(0, 40).toString("latin1")).toContain(start);
+    }
+  });
+
+  it("lays A onto B, by keyboard alone", async () => {
+    await page.goto(`${files.address}/#/models`);
+    await page.goto(`${files.address}/#/match`);
+    await page.reload();
+    const focus = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+    for (let i = 0; i < 10 && (await focus()) !== "Align"; i++) await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.title === "Align – strata");
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
+    expect(await verdict()).toMatch(/matches agree$/);
+    const slider = page.getByRole("slider");
+    await slider.focus();
+    await page.keyboard.press("Home");
+    await page.waitForFunction(() => document.querySelector<HTMLElement>(".layers img + img")?.style.clipPath !== "");
+    expect(await page.textContent(".swipe .field span")).toMatch(/^A up to 0 %/);
+    expect(await faults()).toEqual([]);
+    const arriving = page.waitForEvent("download");
+    await page.getByRole("button", { name: /^PNG/ }).press("Enter");
+    expect((await arriving).suggestedFilename()).toBe("aligned.png");
+  });
+
+  it("tells where a model runs, and why", async () => {
+    await page.goto(`${files.address}/#/models?model=strata-t`);
+    await page.waitForSelector("dl");
+    expect(await page.textContent("dl")).toMatch(
+      /wasm, 1 threads.*a worker of its own.*keypoints of 640 × 480 in \d+ ms/s,
+    );
+    expect(await faults()).toEqual([]);
+  });
+
+  it("fits a telephone in the dark, and works there by touch", async () => {
+    const phone = await open({ viewport: { width: 390, height: 844 }, hasTouch: true, colorScheme: "dark" });
+    await phone.goto(`${files.address}/#/match?model=strata-t`);
+    expect(await verdict(phone)).toMatch(/^same/);
+    expect(await faults(phone)).toEqual([]);
+    await phone.getByRole("link", { name: "Align" }).tap();
+    expect(await verdict(phone)).toMatch(/matches agree$/);
+    await phone.selectOption("select >> nth=1", "diff");
+    await phone.waitForSelector("img.aligned");
+    expect(await faults(phone)).toEqual([]);
+    await phone.close();
+  });
+
+  it("works without a network the second time, and asks no other host for anything", async () => {
+    const context = page.context();
+    await page.goto(`${files.address}/#/match`);
+    await page.reload();
+    await verdict();
+    await context.setOffline(true);
+    await page.reload();
+    expect(await verdict()).toMatch(/^same/);
+    await context.setOffline(false);
+    expect([...hosts]).toEqual([new URL(files.address).host]);
+    expect(errors).toEqual([]);
+  });
+});

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Image, loadImage, openExtractor, openFrames, saveImage, warpImage } from "../src/node/index.js";
-import { compileTarget, createTracker } from "../src/track/index.js";
+import { compileTarget, createTracker, TRACK_MODEL } from "../src/track/index.js";
 
 const [picture, frames] = process.argv.slice(2);
 const folder = frames ? null : mkdtempSync(join(tmpdir(), "strata-track-"));
@@ -21,7 +21,7 @@ if (folder) {
   }
 }
 
-const extractor = await openExtractor({ model: "strata-xs" });
+const extractor = await openExtractor({ model: TRACK_MODEL });
 try {
   const target = await compileTarget(poster, extractor, { name: "poster", physicalWidth: 0.3 });
   const tracker = createTracker({ targets: [target], extractor });

@@ -47,7 +47,7 @@ const FIELDS = {
   // Of the first model's file, which says what is always so.
   input: ["mean", "std", "padMultiple", "range", "padding"],
   detection: ["nmsRadius", "border", "maxKeypoints", "threshold", "scales"],
-  verdict: ["weights", "bias", "same", "different", "fitted", "fundamental", "essential"],
+  verdict: ["weights", "bias", "same", "different", "fitted", "fundamental", "essential", "search"],
 } as const;
 
 /** What "range" and "padding" of the input must be where they are given. */

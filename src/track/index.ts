@@ -8,6 +8,7 @@ export {
   type Detector,
   type DetectorSource,
 } from "./detector.js";
+export { TRACK_MODEL } from "./model.js";
 export type { Frame, Grey } from "./pyramid.js";
 export { POOR_QUALITY, type TargetQuality } from "./quality.js";
 export { type CompileTargetOptions, compileTarget, type Target } from "./target.js";

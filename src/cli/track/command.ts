@@ -52,7 +52,7 @@ function addCompile(target: Command, context: Context, done: (code: number) => v
     .addHelpText(
       "after",
       `
-The default model is strata-xs; a target can be tracked with the model that it was compiled with only. A picture without
+The default model is strata-t; a target can be tracked with the model that it was compiled with only. A picture without
 detail, or with detail in one corner, is refused with the reason.
 
 Examples:
@@ -102,7 +102,7 @@ function addFrames(program: Command, context: Context, done: (code: number) => v
       `
 A line of --json is { frame, targets: [{ target, state, corners, confidence }], ms }: corners are those of the picture,
 clockwise from its top left, x0, y0, …, x3, y3 in pixels of the frame, or null where it is not seen. The model is the one that
-the targets were compiled with, and compiles the pictures beside them; strata-xs where there are pictures alone.
+the targets were compiled with, and compiles the pictures beside them; strata-t where there are pictures alone.
 
 Examples:
   strata track poster.strata frames/ --json > poster.jsonl

@@ -2,10 +2,9 @@
 import { readFileChecked } from "../../node/atomic.js";
 import type { OpenOptions } from "../../node/extractor.js";
 import { openRegistry } from "../../node/models/registry.js";
+import { TRACK_MODEL } from "../../track/model.js";
 import { isTarget, readTarget } from "../../track/target-file.js";
 import { type ExtractionFlags, openOptions } from "../arguments.js";
-
-const TRACK_MODEL = "strata-xs";
 
 /** Options for `openExtractor`; `model` where no flag names one. */
 export function trackOptions(flags: ExtractionFlags, model = TRACK_MODEL): OpenOptions {

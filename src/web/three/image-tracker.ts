@@ -10,6 +10,7 @@ import { checkNumber } from "../../options.js";
 import {
   createTracker,
   projectionMatrix,
+  TRACK_MODEL,
   type TrackedTarget,
   type Tracker,
   type TrackerOptions,
@@ -31,7 +32,7 @@ export interface ImageTrackerOptions
   container: HTMLElement;
   /** What to track: compiled targets, their bytes or addresses, or pictures. */
   targets: TargetSource | readonly TargetSource[];
-  /** Model of the features; that of compiled targets. Default "strata-xs". */
+  /** Model of the features; that of compiled targets. Default "strata-t" (TRACK_MODEL). */
   model?: Parameters<typeof openExtractor>[0]["model"];
   /** An extractor that is open already, in place of `model`; it stays open. */
   extractor?: Extractor;
@@ -165,7 +166,7 @@ export class ImageTracker {
     // The person is asked for the camera first: what follows takes longer than patience does.
     const opened = await camera({ ...settings.camera, signal });
     this.opened = opened;
-    this.extractor ??= settings.extractor ?? (await openExtractor({ model: settings.model ?? "strata-xs", signal }));
+    this.extractor ??= settings.extractor ?? (await openExtractor({ model: settings.model ?? TRACK_MODEL, signal }));
     const { extractor } = this;
     const targets = await openTargets(this.sources, extractor);
     signal.throwIfAborted();

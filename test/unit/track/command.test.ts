@@ -177,12 +177,12 @@ describe("strata track", () => {
     const compiled = await compileTarget(poster, cornerExtractor());
     const write = (name: string) =>
       writeFileSync(at("named.strata"), writeTarget({ ...compiled, model: { name, sha256: "00" } }));
-    write("strata-t");
-    expect(await opened()).toBe("strata-t");
+    write("strata-xs");
+    expect(await opened()).toBe("strata-xs");
     expect(await opened("--model", "strata-s")).toBe("strata-s");
     // What a file says is no path to open.
     write("/tmp/some-model");
-    expect(await opened()).toBe("strata-xs");
+    expect(await opened()).toBe("strata-t");
   });
 
   it("stops when it is interrupted", async () => {

@@ -76,7 +76,7 @@ describe("doors", () => {
     expect(imported.err).toBe("");
     const found = names(imported.out);
     expect(Object.keys(found)).toEqual(DOORS);
-    for (const door of DOORS) expect(found[door], door).toBeGreaterThan(15);
+    for (const door of DOORS) expect(found[door], door).toBeGreaterThan(10);
     // Node 20 asks for a flag before 20.19.
     const required = installed.node("--experimental-require-module", "--no-warnings", "doors.cjs");
     expect(required.err).toBe("");

@@ -111,8 +111,7 @@ describeBrowser("the app", () => {
   });
 
   it("lays A onto B, by keyboard alone", async () => {
-    await page.goto(`${files.address}/#/models`);
-    await page.goto(`${files.address}/#/match`);
+    await page.goto(`${files.address}/#/models?model=strata-t`);
     await page.reload();
     const focus = () => page.evaluate(() => document.activeElement?.textContent ?? "");
     for (let i = 0; i < 10 && (await focus()) !== "Align"; i++) await page.keyboard.press("Tab");
@@ -155,7 +154,7 @@ describeBrowser("the app", () => {
 
   it("works without a network the second time, and asks no other host for anything", async () => {
     const context = page.context();
-    await page.goto(`${files.address}/#/match`);
+    await page.goto(`${files.address}/#/match?model=strata-t`);
     await page.reload();
     await verdict();
     await context.setOffline(true);

@@ -54,7 +54,7 @@ function writePage(folder: string, entry: string, model: string): void {
 }
 
 /** Where a server of the folder has the model. */
-const FOLDER = "/node_modules/strata-features/models/strata-xs/";
+const FOLDER = "/node_modules/strata-features/models/strata-t/";
 
 const HTML = (script: string) =>
   `<!doctype html><title>strata</title><link rel=icon href=data:,><script type=module src="${script}"></script>`;
@@ -69,7 +69,7 @@ export interface Bundle {
 /** Bundles the page in the folder; errors and warnings of the bundler, but those it always has, are failures. */
 export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
   async Vite(folder) {
-    writePage(folder, "vite-entry.js", "strata-xs");
+    writePage(folder, "vite-entry.js", "strata-t");
     writeFileSync(join(folder, "vite.html"), HTML("./vite-entry.js"));
     const outDir = join(folder, "out-vite");
     await build({
@@ -79,7 +79,7 @@ export const BUNDLERS: Record<string, (folder: string) => Promise<Bundle>> = {
     return { page: "/out-vite/vite.html" };
   },
   async "webpack 5"(folder) {
-    writePage(folder, "webpack-entry.mjs", "strata-xs");
+    writePage(folder, "webpack-entry.mjs", "strata-t");
     const path = join(folder, "out-webpack");
     await new Promise<void>((resolve, reject) => {
       webpack(

@@ -129,9 +129,12 @@ describe("doors", () => {
 
 /**
  * Most bytes, compressed, that a page loads to track, and what matching adds; of scripts with a bundler that copies workers,
- * and with one whose worker comes as a text. The model is strata-xs.
+ * and with one whose worker comes as a text. The model is strata-t, the tracker's.
  */
-const LIMITS = { scripts: 120_000, matching: 30_000, withText: 195_000, runtime: 3_800_000, model: 420_000 };
+const LIMITS = { scripts: 120_000, matching: 30_000, withText: 200_000, runtime: 3_800_000, model: 300_000 };
+
+/** A script of so few bytes is not a part of its own: it names one that is there already. */
+const SMALL = 2000;
 
 /** A message that only jax-js has: minifiers leave it. */
 const OF_JAX = "outTree was not set in makeJaxpr";
@@ -163,7 +166,7 @@ describeBrowser("bundles in Chromium", () => {
       );
       expect(scripts).toBeGreaterThan(10_000);
       // webpack puts what both parts need into the first: there they are counted together.
-      const most = more.scripts > 0 ? LIMITS.scripts : LIMITS.scripts + LIMITS.matching;
+      const most = more.scripts > SMALL ? LIMITS.scripts : LIMITS.scripts + LIMITS.matching;
       expect(scripts).toBeLessThan(wasm ? LIMITS.withText : most);
       expect(more.scripts).toBeLessThan(LIMITS.matching);
       expect(runtime).toBeGreaterThan(10_000);

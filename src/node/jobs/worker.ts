@@ -55,6 +55,19 @@ const LEAVE = 5000;
 const LOOK = 500;
 const TELL = 5000;
 
+/** Milliseconds that a worker which ends gives its server; what it still had goes to others when its lock runs out. */
+const GOODBYE = 5000;
+
+/** Settled when the work is, or when the time is over; never rejects. */
+async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((done) => {
+    timer = setTimeout(done, milliseconds);
+  });
+  await Promise.race([work.catch(() => {}), over]);
+  clearTimeout(timer);
+}
+
 /** Works until the signal is aborted (or the queue is empty), and says what was done. Throws what `openQueue` throws. */
 export async function runWorker(queueUrl: string, options: WorkerOptions = {}): Promise<WorkerReport> {
   const { untilEmpty = false, lockSeconds = 30, signal, onNote = () => {} } = options;
@@ -92,10 +105,11 @@ export async function runWorker(queueUrl: string, options: WorkerOptions = {}): 
     await untilDone(open, untilEmpty, signal);
     return report;
   } finally {
-    // The shard at work has gone back to the queue; else it is finished first.
-    await worker.close().catch(() => {});
+    // The shard at work has gone back to the queue; else it is finished first. A connection that was lost and found again, or
+    // a server that is away, would be waited for without end.
+    await atMost(GOODBYE, worker.close());
     runner.close();
-    await open.close().catch(() => {});
+    await atMost(GOODBYE, open.close());
   }
 }
 

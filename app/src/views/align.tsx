@@ -1,16 +1,11 @@
 /** One photograph laid onto another: by a slider between them, half and half, or as their difference. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import {
-  ALIGN_CROPS,
-  type AlignCrop,
-  type AlignedImages,
-  alignImages,
-  SHIPPED_MODELS,
-} from "../../../src/web/index.js";
+import { ALIGN_CROPS, type AlignCrop, type AlignedImages, alignImages } from "../../../src/web/index.js";
 import { describeProgress, engine } from "../engine.js";
-import { Buttons, PhotoSlot, Progress, Select } from "../parts.js";
-import { closePhoto, encodePhoto, type Photo, samplePhotos } from "../photos.js";
-import { DEFAULTS, readSettings } from "../settings.js";
+import { Buttons, Progress, Select } from "../parts.js";
+import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
+import { encodePhoto, type Photo } from "../photos.js";
+import { readSettings } from "../settings.js";
 import { download, useWork, type ViewProps } from "../view.js";
 
 const OVERLAYS = ["swipe", "blend", "diff", "none"] as const;
@@ -37,16 +32,8 @@ export function AlignView({ settings: given, change }: ViewProps) {
   const settings = readSettings(given);
   const overlay = OVERLAYS.find((one) => one === given.overlay) ?? "swipe";
   const crop = ALIGN_CROPS.find((one) => one === given.crop) ?? "frame";
-  const [photos, setPhotos] = useState<[Photo | null, Photo | null]>([null, null]);
-  useEffect(() => {
-    samplePhotos().then((pair) => setPhotos((now) => (now[0] || now[1] ? now : pair)));
-  }, []);
-  const put = (k: 0 | 1) => (photo: Photo) =>
-    setPhotos((now) => {
-      closePhoto(now[k]);
-      return k === 0 ? [photo, now[1]] : [now[0], photo];
-    });
-  const [a, b] = photos;
+  const photos = usePhotoPair();
+  const [a, b] = photos.pair;
   const { model, backend, count } = settings;
   const drawn = overlay === "swipe" ? "none" : overlay;
   // Under the slider lies B as it is, so only its frame will do.
@@ -69,17 +56,9 @@ export function AlignView({ settings: given, change }: ViewProps) {
     <>
       <h1>Align</h1>
       <p class="lead">A is laid onto B: a scan onto its form, a photograph onto an older one.</p>
-      <div class="slots">
-        <PhotoSlot label="A" photo={a} onPhoto={put(0)} />
-        <PhotoSlot label="B" photo={b} onPhoto={put(1)} />
-      </div>
+      <PhotoSlots {...photos} />
       <div class="fields">
-        <Select
-          label="Model"
-          value={model}
-          values={SHIPPED_MODELS.map((name) => [name as string, name] as const)}
-          onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
-        />
+        <ModelSelect model={model} change={change} />
         <Select
           label="Show"
           value={overlay}

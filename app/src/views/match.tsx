@@ -1,17 +1,16 @@
 /** Two photographs: their keypoints, matches, the geometry between them, and whether they show the same. */
-import { useEffect, useState } from "preact/hooks";
 import {
   type ExtractorInfo,
   type MatchedImages,
   type MatchReport,
   matchImages,
-  SHIPPED_MODELS,
   showMatches,
 } from "../../../src/web/index.js";
 import { describeProgress, engine } from "../engine.js";
 import { saveReport } from "../match-files.js";
-import { Buttons, Filled, PhotoSlot, Progress, Select } from "../parts.js";
-import { closePhoto, type Photo, samplePhotos } from "../photos.js";
+import { Buttons, Filled, Progress, Select } from "../parts.js";
+import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
+import { type Photo, samplePhotos } from "../photos.js";
 import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
 import { useWork, type ViewProps } from "../view.js";
 
@@ -29,16 +28,8 @@ interface Shown {
 
 export function MatchView({ settings: given, change }: ViewProps) {
   const settings = readSettings(given);
-  const [photos, setPhotos] = useState<[Photo | null, Photo | null]>([null, null]);
-  useEffect(() => {
-    samplePhotos().then((pair) => setPhotos((now) => (now[0] || now[1] ? now : pair)));
-  }, []);
-  const put = (k: 0 | 1) => (photo: Photo) =>
-    setPhotos((now) => {
-      closePhoto(now[k]);
-      return k === 0 ? [photo, now[1]] : [now[0], photo];
-    });
-  const [a, b] = photos;
+  const photos = usePhotoPair();
+  const [a, b] = photos.pair;
   const { model, backend, geometry, count, ratio } = settings;
   const work = useWork<Shown>(
     a && b
@@ -60,17 +51,9 @@ export function MatchView({ settings: given, change }: ViewProps) {
     <>
       <h1>Match</h1>
       <p class="lead">Do two photographs show the same, and how does one lie to the other?</p>
-      <div class="slots">
-        <PhotoSlot label="A" photo={a} onPhoto={put(0)} />
-        <PhotoSlot label="B" photo={b} onPhoto={put(1)} />
-      </div>
+      <PhotoSlots {...photos} />
       <div class="fields">
-        <Select
-          label="Model"
-          value={model}
-          values={SHIPPED_MODELS.map((name) => [name as string, name] as const)}
-          onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
-        />
+        <ModelSelect model={model} change={change} />
         <Select
           label="Geometry"
           value={geometry}
@@ -100,7 +83,7 @@ export function MatchView({ settings: given, change }: ViewProps) {
             }}
           />
         </label>
-        <button type="button" onClick={() => samplePhotos(1 + Math.floor(1e6 * Math.random())).then(setPhotos)}>
+        <button type="button" onClick={() => samplePhotos(1 + Math.floor(1e6 * Math.random())).then(photos.replace)}>
           Other samples
         </button>
       </div>

@@ -19,7 +19,7 @@ export interface Aggregated {
 /** Bits that say something: a value of the descriptor each. */
 export const signatureBits = (dim: number): number => Math.min(SIGNATURE_BITS, dim);
 
-/** Aggregates `count` descriptors by their words (row-major count × neighbours, as `assignWords` gives them). */
+/** Aggregates `count` descriptors by their words (row-major count × neighbours, as a Quantizer gives them). */
 export function aggregate(
   { dim, centres }: Pick<Vocabulary, "dim" | "centres">,
   descriptors: Float32Array,

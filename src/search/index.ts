@@ -7,7 +7,10 @@ export {
   type DuplicateReason,
   findDuplicates,
 } from "./duplicates.js";
+export type { IndexInfo } from "./index-info.js";
+export type { AddedImage } from "./index-writer.js";
 export { INDEX_VERSION } from "./manifest.js";
+export { type CreateIndexOptions, createIndex, type OpenIndexOptions, openIndex } from "./open-index.js";
 export type { DamagedFile } from "./open-segment.js";
 export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./query.js";
 export {
@@ -17,15 +20,7 @@ export {
   type SearchImageOptions,
   searchImage,
 } from "./search-image.js";
-export {
-  type AddedImage,
-  type CreateIndexOptions,
-  createIndex,
-  type IndexInfo,
-  type OpenIndexOptions,
-  openIndex,
-  SearchIndex,
-} from "./search-index.js";
+export { SearchIndex } from "./search-index.js";
 export { INDEX_KINDS, type IndexKind } from "./segment-format.js";
 export { addressStore, type IndexSource, type IndexStore, memoryStore } from "./store.js";
 export { type TrainingDescriptors, trainVocabulary, type VocabularyOptions } from "./train-vocabulary.js";

@@ -4,7 +4,7 @@ import { descriptorBytes, descriptorFloats } from "../packed.js";
 import { type Aggregated, aggregate, normOf } from "./aggregate.js";
 import { packLocal } from "./local-features.js";
 import type { Manifest } from "./manifest.js";
-import { assignWords } from "./quantize.js";
+import { quantizerOf } from "./quantize.js";
 import type { Postings } from "./score.js";
 import { DIGEST_BYTES } from "./segment-format.js";
 import type { SegmentContent } from "./segment-write.js";
@@ -45,7 +45,7 @@ export function indexedImage(
   if (kind === "vlad") {
     return { ...image, norm: 1, aggregated: null, vector: vladOf(vocabulary, descriptors, count) };
   }
-  const { words } = assignWords(vocabulary, descriptors, count);
+  const { words } = quantizerOf(vocabulary).assign(descriptors, count);
   const aggregated = aggregate(vocabulary, descriptors, count, words);
   return { ...image, norm: normOf(vocabulary.idf, aggregated.words), aggregated, vector: null };
 }

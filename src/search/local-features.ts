@@ -40,7 +40,7 @@ export function unpackLocal(where: string, bytes: Uint8Array, dim: number): Floa
   if (bytes.length !== localBytes(count, dim) || !isImage) throw damaged();
   const places = Uint16Array.from({ length: 2 * count }, (_, i) => view.getUint16(HEADER_BYTES + 2 * i, true));
   const from = HEADER_BYTES + 4 * count;
-  const packed = new Int8Array(bytes.slice(from, from + count * dim).buffer);
+  const packed = new Int8Array(new Uint8Array(bytes.subarray(from, from + count * dim)).buffer);
   return {
     count,
     dim,

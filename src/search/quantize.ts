@@ -1,9 +1,10 @@
 /**
- * The words nearest to a descriptor, by two steps: the nearest cells, then the words in them. Measured against all 16 384
- * words: docs/search.md. Plain arithmetic in one order, so that Node and a page find the same words.
+ * The words nearest to a descriptor, by two steps: the nearest cells, then the words in them, cell by cell for all descriptors
+ * of an image. Measured against all 16 384 words: docs/search.md. In whole numbers, so Node and a page find the same words.
  */
 import { ShapeError } from "../errors.js";
 import { checkNumber } from "../options.js";
+import { type BestRows, cosinePerProduct, type PackedRows, packRows, takeBlock, wholeRows } from "./packed-products.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 /** Marks the place of a word where there are fewer than were asked for. */
@@ -20,97 +21,110 @@ export interface Assigned {
   similarities: Float32Array;
 }
 
-/** The `neighbours` words nearest to each of `count` unit rows, among those of the `probes` nearest cells. */
-export function assignWords(
-  vocabulary: Pick<Vocabulary, "dim" | "cells" | "starts" | "coarse" | "centres">,
-  descriptors: Float32Array,
-  count: number,
-  neighbours = 1,
-  probes = DEFAULT_PROBES,
-): Assigned {
-  const where = "assignWords";
-  checkNumber(where, "neighbours", neighbours, { min: 1, max: 64, integer: true });
-  checkNumber(where, "probes", probes, { min: 1, integer: true });
-  const { dim, cells, starts, coarse, centres } = vocabulary;
-  if (descriptors.length < count * dim) {
-    throw new ShapeError(`${where}: ${count} descriptors of ${dim} values expected, got ${descriptors.length} values`);
+/** What words are looked for in. */
+type Words = Pick<Vocabulary, "dim" | "cells" | "starts" | "coarse" | "centres">;
+
+/** Finds the words of descriptors; words that change need a new one. */
+export class Quantizer {
+  private readonly coarse: PackedRows;
+  private readonly fine: PackedRows;
+
+  constructor({ dim, cells, starts, coarse, centres }: Words) {
+    this.coarse = packRows(coarse, dim, Uint32Array.of(0, cells));
+    this.fine = packRows(centres, dim, starts);
   }
-  const words = new Uint32Array(count * neighbours).fill(NO_WORD);
-  const similarities = new Float32Array(count * neighbours).fill(-Infinity);
-  const looked = Math.min(probes, cells);
-  const nearest = new Uint32Array(looked);
-  const best = new Float32Array(looked);
-  for (let i = 0; i < count; i++) {
-    best.fill(-Infinity);
-    scan(coarse, 0, cells, descriptors, i * dim, dim, nearest, best, 0, looked);
-    for (let p = 0; p < looked; p++) {
-      const cell = nearest[p];
-      scan(
-        centres,
-        starts[cell],
-        starts[cell + 1],
-        descriptors,
-        i * dim,
-        dim,
-        words,
-        similarities,
-        i * neighbours,
-        neighbours,
+
+  /** The `neighbours` words nearest to each of `count` unit rows, among those of the `probes` nearest cells. */
+  assign(descriptors: Float32Array, count: number, neighbours = 1, probes = DEFAULT_PROBES): Assigned {
+    const where = "assign";
+    checkNumber(where, "neighbours", neighbours, { min: 1, max: 64, integer: true });
+    checkNumber(where, "probes", probes, { min: 1, integer: true });
+    const whole = this.whole(where, descriptors, count);
+    const { cells, starts } = this;
+    const nearest = nearestRows(this.coarse, whole, count, Math.min(probes, cells));
+    const best = noRows(count, neighbours);
+    for (const [cell, members] of byCell(nearest, cells)) {
+      if (starts[cell + 1] > starts[cell]) takeBlock(this.fine, cell, whole, members, best);
+    }
+    return assigned(best, this.fine.dim);
+  }
+
+  /** The cell nearest to each of `count` unit rows. */
+  nearestCells(descriptors: Float32Array, count: number): Assigned {
+    const whole = this.whole("nearestCells", descriptors, count);
+    return assigned(nearestRows(this.coarse, whole, count, 1), this.coarse.dim);
+  }
+
+  private get cells(): number {
+    return this.fine.starts.length - 1;
+  }
+
+  private get starts(): Uint32Array {
+    return this.fine.starts;
+  }
+
+  private whole(where: string, descriptors: Float32Array, count: number): Float64Array {
+    const { dim } = this.fine;
+    if (descriptors.length < count * dim) {
+      throw new ShapeError(
+        `${where}: ${count} descriptors of ${dim} values expected, got ${descriptors.length} values`,
       );
     }
+    return wholeRows(descriptors, count, dim);
   }
-  return { words, similarities };
 }
 
-/** Takes rows `first` to `end` − 1 into the `most` best at `at`; of equal ones the earlier stays. Two rows at a time. */
-function scan(
+const quantizers = new WeakMap<Vocabulary, Quantizer>();
+
+/** That of a vocabulary that does not change any more. */
+export function quantizerOf(vocabulary: Vocabulary): Quantizer {
+  let quantizer = quantizers.get(vocabulary);
+  if (!quantizer) {
+    quantizer = new Quantizer(vocabulary);
+    quantizers.set(vocabulary, quantizer);
+  }
+  return quantizer;
+}
+
+/** The nearest of `count` rows (row-major k × dim) to each descriptor: words without cells. */
+export function nearestOf(
   rows: Float32Array,
-  first: number,
-  end: number,
-  x: Float32Array,
-  xAt: number,
+  k: number,
   dim: number,
-  indices: Uint32Array,
-  values: Float32Array,
-  at: number,
-  most: number,
-): void {
-  const last = at + most - 1;
-  let row = first;
-  for (; row + 4 <= end; row += 4) {
-    const a = row * dim;
-    const b = a + dim;
-    const c = b + dim;
-    const d = c + dim;
-    let sa = 0;
-    let sb = 0;
-    let sc = 0;
-    let sd = 0;
-    for (let k = 0; k < dim; k++) {
-      const v = x[xAt + k];
-      sa += v * rows[a + k];
-      sb += v * rows[b + k];
-      sc += v * rows[c + k];
-      sd += v * rows[d + k];
-    }
-    if (sa > values[last]) insert(indices, values, at, last, row, sa);
-    if (sb > values[last]) insert(indices, values, at, last, row + 1, sb);
-    if (sc > values[last]) insert(indices, values, at, last, row + 2, sc);
-    if (sd > values[last]) insert(indices, values, at, last, row + 3, sd);
-  }
-  for (; row < end; row++) {
-    let sum = 0;
-    for (let k = 0; k < dim; k++) sum += x[xAt + k] * rows[row * dim + k];
-    if (sum > values[last]) insert(indices, values, at, last, row, sum);
+  descriptors: Float32Array,
+  count: number,
+): Assigned {
+  const packed = packRows(rows, dim, Uint32Array.of(0, k));
+  return assigned(nearestRows(packed, wholeRows(descriptors, count, dim), count, 1), dim);
+}
+
+const noRows = (count: number, most: number): BestRows => ({
+  most,
+  indices: new Uint32Array(count * most).fill(NO_WORD),
+  products: new Float64Array(count * most).fill(-Infinity),
+});
+
+function nearestRows(rows: PackedRows, whole: Float64Array, count: number, most: number): BestRows {
+  const best = noRows(count, most);
+  const all = Uint32Array.from({ length: count }, (_, i) => i);
+  takeBlock(rows, 0, whole, all, best);
+  return best;
+}
+
+/** Each cell that is near to a descriptor, with these descriptors; both ascend. */
+function* byCell({ indices, most }: BestRows, cells: number): Generator<[cell: number, members: Uint32Array]> {
+  const ends = new Uint32Array(cells + 1);
+  for (const cell of indices) ends[cell + 1]++;
+  for (let cell = 0; cell < cells; cell++) ends[cell + 1] += ends[cell];
+  const at = ends.slice();
+  const members = new Uint32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) members[at[indices[i]]++] = Math.floor(i / most);
+  for (let cell = 0; cell < cells; cell++) {
+    if (ends[cell + 1] > ends[cell]) yield [cell, members.subarray(ends[cell], ends[cell + 1])];
   }
 }
 
-function insert(indices: Uint32Array, values: Float32Array, at: number, last: number, index: number, value: number) {
-  let to = last;
-  for (; to > at && values[to - 1] < value; to--) {
-    values[to] = values[to - 1];
-    indices[to] = indices[to - 1];
-  }
-  values[to] = value;
-  indices[to] = index;
+function assigned({ indices, products }: BestRows, dim: number): Assigned {
+  const scale = cosinePerProduct(dim);
+  return { words: indices, similarities: Float32Array.from(products, (product) => scale * product) };
 }

@@ -9,7 +9,7 @@ import { type Aggregated, aggregate, normOf, signatureBits } from "./aggregate.j
 import { roundedDescriptors } from "./indexed-image.js";
 import { isRemoved, type Manifest } from "./manifest.js";
 import type { DamagedFile, OpenSegment } from "./open-segment.js";
-import { assignWords } from "./quantize.js";
+import { quantizerOf } from "./quantize.js";
 import { addScores, similarityTable } from "./score.js";
 import {
   type FoundGeometry,
@@ -162,7 +162,12 @@ function checkOptions(options: SearchOptions) {
 type Score = (segment: OpenSegment) => Promise<Float32Array>;
 
 function wordsOf(vocabulary: Vocabulary, descriptors: Float32Array, count: number, neighbours: number): Aggregated {
-  return aggregate(vocabulary, descriptors, count, assignWords(vocabulary, descriptors, count, neighbours).words);
+  return aggregate(
+    vocabulary,
+    descriptors,
+    count,
+    quantizerOf(vocabulary).assign(descriptors, count, neighbours).words,
+  );
 }
 
 /** Scores by shared words: the sum of what they are worth, over the size of both. */

@@ -54,9 +54,15 @@ export class SegmentReader {
 
   private async readSection(name: SectionName): Promise<Uint8Array> {
     const { offset, length, crc } = this.footer.sections[name];
-    const bytes = await this.source.read(offset, length);
+    const bytes = await this.read(offset, length);
     if (crc !== null && crc32(bytes) !== crc) throw this.damaged(`its ${name} do not fit their checksum`);
     return bytes;
+  }
+
+  /** A source of others may give a Buffer, whose slices are no copies. */
+  private async read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.source.read(offset, length);
+    return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes);
   }
 
   damaged(what: string): FormatError {
@@ -109,7 +115,7 @@ export class SegmentReader {
         if (n > i && (from - end > GAP || to - first > MOST_AT_ONCE)) break;
         end = to;
       }
-      const piece = await this.source.read(this.footer.sections.words.offset + first, end - first);
+      const piece = await this.read(this.footer.sections.words.offset + first, end - first);
       for (; i < n; i++) {
         const word = words[missing[i]];
         const from = starts[word] * POSTING_BYTES - first;
@@ -172,7 +178,7 @@ export class SegmentReader {
     const { offset, length } = this.footer.sections.locals;
     const [from, to] = [4 * places[image], 4 * places[image + 1]];
     if (!(from <= to && to <= length)) throw this.damaged("its places do not lead to keypoints");
-    return this.source.read(offset + from, to - from);
+    return this.read(offset + from, to - from);
   }
 
   async local(image: number): Promise<FloatFeatures> {

@@ -6,7 +6,7 @@ import { checkFunction, checkNumbers, checkObject } from "../check.js";
 import { OptionError, ShapeError } from "../errors.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { Random } from "../random.js";
-import { assignWords } from "./quantize.js";
+import { nearestOf, Quantizer } from "./quantize.js";
 import {
   checkIdentity,
   MOST_WORDS,
@@ -96,9 +96,10 @@ export async function trainVocabulary(
   const rows = { dim, words, cells, starts, coarse, centres };
   for (let round = 0; round < FLAT_ROUNDS; round++) {
     const sums = new Float64Array(words * dim);
+    const quantizer = new Quantizer(rows);
     await inChunks(count, pause, 0.65 + (0.25 * round) / FLAT_ROUNDS, 0.25 / FLAT_ROUNDS, (first, n) => {
       const part = descriptors.subarray(first * dim, (first + n) * dim);
-      addRows(sums, part, dim, assignWords(rows, part, n, 1, FLAT_PROBES).words);
+      addRows(sums, part, dim, quantizer.assign(part, n, 1, FLAT_PROBES).words);
     });
     settle(sums, centres, words, dim);
     centreCells(rows);
@@ -155,10 +156,9 @@ async function kMeans(
   const centres = new Float32Array(k * dim);
   for (const [to, i] of draw(own.length, k, random).entries())
     centres.set(rows.subarray(i * dim, (i + 1) * dim), to * dim);
-  const flat = { dim, cells: 1, starts: Uint32Array.of(0, k), coarse: new Float32Array(dim), centres };
   for (let round = 0; round < iterations; round++) {
     await pause(from + (share * round) / iterations);
-    const { words, similarities } = assignWords(flat, rows, own.length, 1, 1);
+    const { words, similarities } = nearestOf(centres, k, dim, rows, own.length);
     const sums = new Float64Array(k * dim);
     addRows(sums, rows, dim, words);
     const taken = new Uint32Array(k);
@@ -234,10 +234,9 @@ async function byCell(
   cells: number,
   pause: Pause,
 ): Promise<Uint32Array[]> {
-  const flat = { dim, cells: 1, starts: Uint32Array.of(0, cells), coarse: new Float32Array(dim), centres: coarse };
   const lists: number[][] = Array.from({ length: cells }, () => []);
   await inChunks(count, pause, 0, 1, (first, n) => {
-    const { words } = assignWords(flat, descriptors.subarray(first * dim, (first + n) * dim), n, 1, 1);
+    const { words } = nearestOf(coarse, cells, dim, descriptors.subarray(first * dim, (first + n) * dim), n);
     for (const [i, cell] of words.entries()) lists[cell].push(first + i);
   });
   return lists.map((list) => Uint32Array.from(list));
@@ -269,9 +268,10 @@ async function weighWords(
   const holding = new Uint32Array(words);
   const last = new Int32Array(words).fill(-1);
   const total = pictures.length - 1;
+  const quantizer = new Quantizer(vocabulary);
   for (let picture = 0; picture < total; picture++) {
     const [first, end] = [pictures[picture], pictures[picture + 1]];
-    const own = assignWords(vocabulary, descriptors.subarray(first * dim, end * dim), end - first).words;
+    const own = quantizer.assign(descriptors.subarray(first * dim, end * dim), end - first).words;
     for (const word of own) {
       if (last[word] === picture) continue;
       last[word] = picture;

@@ -4,13 +4,13 @@
  */
 import { descriptorBytes } from "../packed.js";
 import { removeAlong } from "./aggregate.js";
-import { assignWords } from "./quantize.js";
+import { quantizerOf } from "./quantize.js";
 import type { Vocabulary } from "./vocabulary.js";
 
 /** Cells × dim signed bytes; all zeros for an image without keypoints. */
-export function vladOf({ dim, cells, coarse }: Vocabulary, descriptors: Float32Array, count: number): Int8Array {
-  const flat = { dim, cells: 1, starts: Uint32Array.of(0, cells), coarse: new Float32Array(dim), centres: coarse };
-  const { words } = assignWords(flat, descriptors, count, 1, 1);
+export function vladOf(vocabulary: Vocabulary, descriptors: Float32Array, count: number): Int8Array {
+  const { dim, cells, coarse } = vocabulary;
+  const { words } = quantizerOf(vocabulary).nearestCells(descriptors, count);
   const sums = new Float32Array(cells * dim);
   for (let i = 0; i < count; i++) {
     const to = words[i] * dim;

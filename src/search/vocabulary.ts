@@ -127,12 +127,12 @@ export function readVocabulary(bytes: Uint8Array, where = "readVocabulary"): Voc
   if (starts[0] !== 0 || starts[cells] !== words || !rising) {
     throw new FormatError(`${where}: the cells do not hold the words; the vocabulary is damaged`);
   }
-  const idf = new Float32Array(reader.take(4 * words, "the words' weights").slice().buffer);
+  const idf = new Float32Array(new Uint8Array(reader.take(4 * words, "the words' weights")).buffer);
   if (!idf.every((value) => Number.isFinite(value) && value >= 0)) {
     throw new FormatError(`${where}: a word's weight is no number ≥ 0; the vocabulary is damaged`);
   }
   const rows = (count: number, what: string) =>
-    descriptorFloats(new Int8Array(reader.take(count * dim, what).slice().buffer), count, dim);
+    descriptorFloats(new Int8Array(new Uint8Array(reader.take(count * dim, what)).buffer), count, dim);
   const coarse = rows(cells, "the cells");
   const centres = rows(words, "the words");
   if (reader.left > 0) throw new FormatError(`${where}: ${reader.left} bytes too many; the vocabulary is damaged`);

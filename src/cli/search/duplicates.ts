@@ -6,8 +6,8 @@ import { folderImages, SEARCH_MODEL, searchVerdict } from "../../node/search/pho
 import { checkVocabulary, loadVocabulary, modelVocabulary } from "../../node/search/vocabularies.js";
 import { plural } from "../../plural.js";
 import { type DuplicateGroup, findDuplicates } from "../../search/duplicates.js";
+import { createIndex } from "../../search/open-index.js";
 import { INDEX_EXTRACTION } from "../../search/search-image.js";
-import { createIndex } from "../../search/search-index.js";
 import { memoryStore } from "../../search/store.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";

@@ -1,7 +1,8 @@
 /** `strata index info`, `merge`, `check` and `remove`. */
 import { folderStore } from "../../node/search/folder-store.js";
 import { plural } from "../../plural.js";
-import { openIndex, type SearchIndex } from "../../search/search-index.js";
+import { openIndex } from "../../search/open-index.js";
+import type { SearchIndex } from "../../search/search-index.js";
 import { type Context, EXIT } from "../context.js";
 import { describeBytes } from "../models/bytes.js";
 import { errorCode } from "../report-error.js";

@@ -5,8 +5,8 @@ import { folderStore } from "../../node/search/folder-store.js";
 import { openQueryExtractor, searchVerdict } from "../../node/search/photo-index.js";
 import { saveSearchPage } from "../../node/search/search-page.js";
 import { plural } from "../../plural.js";
+import { openIndex } from "../../search/open-index.js";
 import { searchImage } from "../../search/search-image.js";
-import { openIndex } from "../../search/search-index.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
 

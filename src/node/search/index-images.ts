@@ -6,6 +6,7 @@ import { untilAborted } from "../../abort.js";
 import { checkTexts } from "../../check.js";
 import { StrataError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
+import type { FloatFeatures } from "../../features.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { checkExtractor } from "../../search/check.js";
 import { checkSameModel } from "../../search/search-image.js";
@@ -112,23 +113,37 @@ export async function indexImages(
       return { kind: "failed", error };
     }
   };
-  // The next image is decoded while the network is at work on this one.
-  let ahead = paths.length > 0 ? prepare(paths[0]) : undefined;
+  const extract = async (pixels: Promise<Prepared>): Promise<Made> => {
+    const prepared = await pixels;
+    if (prepared.kind !== "pixels") return prepared;
+    try {
+      return { kind: "features", features: await extractor.extract(prepared.pixels), digest: prepared.digest };
+    } catch (error) {
+      return { kind: "failed", error };
+    }
+  };
+  // While an image's words are found, the network is at work on the next one and the one after that is decoded.
+  let ahead: Promise<Prepared> | undefined;
+  let taken = 0;
+  const start = (): Promise<Made> | undefined => {
+    const pixels = ahead ?? (taken < paths.length ? prepare(paths[taken++]) : undefined);
+    ahead = taken < paths.length ? prepare(paths[taken++]) : undefined;
+    return pixels && extract(pixels);
+  };
+  let next = start();
   try {
-    for (const [i, path] of paths.entries()) {
-      const prepared = await untilAborted(ahead as Promise<Prepared>, signal);
-      ahead = i + 1 < paths.length ? prepare(paths[i + 1]) : undefined;
-      if (prepared.kind === "unchanged") done.unchanged++;
+    for (const path of paths) {
+      const made = await untilAborted(next as Promise<Made>, signal);
+      next = start();
+      if (made.kind === "unchanged") done.unchanged++;
       else {
         try {
-          if (prepared.kind === "failed") throw prepared.error;
-          const features = await untilAborted(extractor.extract(prepared.pixels), signal);
-          await index.add({ id: path, features, digest: prepared.digest });
-          if (features.count === 0) done.empty.push(path);
+          if (made.kind === "failed") throw made.error;
+          await index.add({ id: path, features: made.features, digest: made.digest });
+          if (made.features.count === 0) done.empty.push(path);
           if (before.has(path)) done.changed++;
           else done.added++;
         } catch (error) {
-          if (signal?.aborted) throw error;
           const failure = { path, error };
           done.failures.push(failure);
           done.failed++;
@@ -153,7 +168,11 @@ export async function indexImages(
 type Prepared =
   | { kind: "unchanged" }
   | { kind: "pixels"; pixels: Awaited<ReturnType<typeof loadImage>>; digest: string }
-  | { kind: "failed"; error: unknown };
+  | Failed;
+
+type Made = { kind: "unchanged" } | { kind: "features"; features: FloatFeatures; digest: string } | Failed;
+
+type Failed = { kind: "failed"; error: unknown };
 
 /** Segments that have less than this share of all images are merged, where there are many. */
 const SMALL = 0.2;

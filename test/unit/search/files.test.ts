@@ -94,6 +94,33 @@ describe("a vocabulary", () => {
   });
 });
 
+describe("a store of somebody else that gives Buffers", () => {
+  /** In the middle of a longer one, and not at a multiple of 4: what Node does with small Buffers. */
+  const within = (bytes: Uint8Array): Buffer => {
+    const longer = Buffer.alloc(bytes.length + 64, 7);
+    longer.set(bytes, 33);
+    return longer.subarray(33, 33 + bytes.length);
+  };
+
+  it.each(["asmk", "vlad"] as const)("is read and searched as any other, kind %s", async (kind) => {
+    expect(readVocabulary(within(writeVocabulary(vocabulary)))).toEqual(vocabulary);
+    const store = await twoSegments(kind);
+    const other: IndexStore = {
+      ...store,
+      async open(file) {
+        const source = await store.open(file);
+        return source && { size: source.size, read: async (at, length) => within(await source.read(at, length)) };
+      },
+    };
+    const [want, got] = [await openIndex(store), await openIndex(other)];
+    const query = seenAgain(drawnFeatures(2), 9);
+    expect((await got.search(query)).results).toEqual((await want.search(query)).results);
+    expect((await got.search(query)).results[0]).toMatchObject({ id: "2", found: true });
+    expect(await got.features("1")).toEqual(await want.features("1"));
+    expect(await got.check()).toEqual([]);
+  });
+});
+
 describe("a manifest", () => {
   it("that is changed, of another version or of nobody is a plain error", async () => {
     const store = await twoSegments();

@@ -64,7 +64,7 @@ export default defineConfig({
   base: "./",
   resolve: { alias: [{ find: /^(?:\.\.\/)+src\/(.+)$/, replacement: `${built}$1` }] },
   worker: { format: "es" },
-  build: { outDir: "dist", emptyOutDir: true, target: "es2022" },
+  build: { outDir: "dist", emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 600 },
   plugins: [offline()],
   server: { host: "127.0.0.1" },
   optimizeDeps: { exclude: ["onnxruntime-web"] },

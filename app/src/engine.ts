@@ -1,6 +1,6 @@
 /** The extractor that all views share: opened when it is needed, kept as long as its settings stay. */
 import {
-  type Extractor,
+  type ExtractOptions,
   type FloatFeatures,
   type Image,
   type ModelProgress,
@@ -10,40 +10,46 @@ import {
 import { controlled } from "./offline.js";
 import type { Settings } from "./settings.js";
 
-type EngineSettings = Pick<Settings, "model" | "backend" | "count">;
+export interface EngineSettings extends Pick<Settings, "model" | "backend"> {
+  /** Options of extraction; default: the model's own. */
+  extraction?: Partial<Pick<ExtractOptions, "maxFeatures" | "maxEdge">>;
+}
 
 interface Opened {
-  key: string;
   extractor: Promise<WebExtractor>;
   /** Features that were found before, by image: a slider that is moved asks for none again. */
   found: Map<Image, Promise<FloatFeatures>>;
 }
 
-let opened: Opened | undefined;
+/** By their settings, the one that was asked for last at the end. */
+const opened = new Map<string, Opened>();
 
+/** So many extractors are open at most: a search looks at queries and at what it adds in two ways. */
+const OPEN = 2;
 /** Features of so many images are kept. */
 const KEPT = 4;
 
 /**
- * The extractor for these settings, which finds features of an image once. The one before is disposed of when others are
- * asked for. A failure is forgotten, so that the next call tries again.
+ * The extractor for these settings, which finds features of an image once. The one that was not asked for longest is disposed
+ * of when there are too many. A failure is forgotten, so that the next call tries again.
  */
 export async function engine(
-  settings: EngineSettings,
+  { model, backend, extraction = {} }: EngineSettings,
   onProgress: (progress: ModelProgress) => void,
-): Promise<Extractor> {
-  const { model, backend, count } = settings;
-  const key = JSON.stringify([model, backend, count]);
-  if (opened?.key !== key) {
-    const before = opened;
-    const extractor = controlled.then(() => openExtractor({ model, backend, maxFeatures: count, onProgress }));
-    opened = { key, extractor, found: new Map() };
-    extractor.catch(() => {
-      if (opened?.key === key) opened = undefined;
-    });
-    before?.extractor.then((old) => old.dispose()).catch(() => {});
+): Promise<WebExtractor> {
+  const key = JSON.stringify([model, backend, extraction]);
+  const { extractor, found } = opened.get(key) ?? {
+    extractor: controlled.then(() => openExtractor({ model, backend, ...extraction, onProgress })),
+    found: new Map(),
+  };
+  opened.delete(key);
+  opened.set(key, { extractor, found });
+  for (const [old, one] of opened) {
+    if (opened.size <= OPEN) break;
+    opened.delete(old);
+    one.extractor.then((unused) => unused.dispose()).catch(() => {});
   }
-  const { extractor, found } = opened as Opened;
+  extractor.catch(() => opened.delete(key));
   const own = await extractor;
   return Object.create(own, {
     extract: {
@@ -58,12 +64,6 @@ export async function engine(
       },
     },
   });
-}
-
-/** What the open extractor says of itself, where there is one. */
-export async function engineInfo(): Promise<WebExtractor["info"] | null> {
-  const own = await opened?.extractor.catch(() => undefined);
-  return own?.info ?? null;
 }
 
 /** "opening strata-s: 0.4 of 0.7 MB". */

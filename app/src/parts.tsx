@@ -1,8 +1,10 @@
 /** Parts that several views have: a place for a photograph, choices, progress. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { CameraShot } from "./camera-shot.js";
+import { FileButton, FileDrop } from "./files.js";
 import { openPhoto, type Photo } from "./photos.js";
-import { messageOf, type Work } from "./view.js";
+import { about, type Work } from "./view.js";
 
 interface SlotProps {
   label: string;
@@ -10,64 +12,39 @@ interface SlotProps {
   onPhoto(photo: Photo): void;
 }
 
-/** Takes a photograph by drop, picker (which offers the camera on a telephone) or paste while it has the focus. */
+/** Takes a photograph by drop, picker, camera or paste while it has the focus. */
 export function PhotoSlot({ label, photo, onPhoto }: SlotProps) {
-  const id = useId();
   const [failure, setFailure] = useState("");
-  const [over, setOver] = useState(false);
-  const take = async (file: Blob | null | undefined, name: string): Promise<void> => {
-    if (!file) return;
+  const take = async (file: Blob, name: string): Promise<void> => {
     setFailure("");
     try {
       onPhoto(await openPhoto(file, name));
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure(about(name, error));
     }
   };
-  const fileOf = (items: DataTransfer | null): File | undefined => items?.files[0];
   return (
-    <fieldset
-      class={`slot${over ? " over" : ""}`}
-      aria-label={`Picture ${label}`}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = fileOf(event.dataTransfer);
-        take(file, file?.name ?? label);
-      }}
-      onPaste={(event) => {
-        const file = fileOf(event.clipboardData);
-        if (file) take(file, file.name || label);
-      }}
-    >
+    <FileDrop label={`Picture ${label}`} onFiles={([file]) => take(file, file.name || label)}>
       {photo ? <img src={photo.href} alt={`${label}: ${photo.name}`} /> : <p class="hint">Drop a picture here</p>}
-      <input
-        id={id}
-        class="hidden-input"
-        type="file"
-        accept="image/*"
-        onChange={(event) => {
-          const input = event.currentTarget;
-          const file = input.files?.[0];
-          take(file, file?.name ?? label);
-          input.value = "";
-        }}
-      />
-      <label class="button" for={id}>
-        {label}: {photo ? photo.name : "choose"}
-      </label>
+      <div class="choice">
+        <FileButton accept="image/*" onFiles={([file]) => take(file, file.name)}>
+          {label}: {photo ? photo.name : "choose"}
+        </FileButton>
+        <CameraShot label={label} onShot={(shot) => take(shot, `photograph ${label}`)} />
+      </div>
       {photo?.note && <p class="note">{photo.note}</p>}
-      {failure && (
-        <p class="failure" role="alert">
-          {failure}
-        </p>
-      )}
-    </fieldset>
+      <Failure message={failure} />
+    </FileDrop>
+  );
+}
+
+/** Why something could not be done; nothing where it was. */
+export function Failure({ message }: { message: string }) {
+  if (!message) return null;
+  return (
+    <p class="failure" role="alert">
+      {message}
+    </p>
   );
 }
 
@@ -109,11 +86,7 @@ export function Progress({ doing, failure, stop }: Pick<Work<unknown>, "doing" |
           Stop
         </button>
       )}
-      {failure && (
-        <p class="failure" role="alert">
-          {failure}
-        </p>
-      )}
+      <Failure message={failure} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 /** What stands around every view: its name, the way to the others, and what the page promises. */
 import { useEffect, useRef } from "preact/hooks";
+import { later } from "./later.js";
 import { useRoute } from "./route.js";
 import { AlignView } from "./views/align.js";
 import { MatchView } from "./views/match.js";
@@ -8,6 +9,7 @@ import { ModelsView } from "./views/models.js";
 const VIEWS = [
   { name: "match", title: "Match", View: MatchView },
   { name: "align", title: "Align", View: AlignView },
+  { name: "track", title: "Track", View: later(async () => (await import("./views/track.js")).TrackView) },
   { name: "models", title: "Models", View: ModelsView },
 ] as const;
 

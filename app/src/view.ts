@@ -52,6 +52,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What is wrong with a file, which one it is, and nothing of where that was noticed. */
+export function about(name: string, error: unknown): string {
+  const message = messageOf(error).replace(/^loadImage: /, "");
+  return message.startsWith(name) ? message : `${name}: ${message}`;
+}
+
 /** Hands a file to the reader. */
 export function download(blob: Blob, name: string): void {
   const link = document.createElement("a");

@@ -7,6 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import { encodePng } from "../../src/node/images.js";
+import { readTarget } from "../../src/track/index.js";
 import { type Files, serveFolder } from "../package/bundles.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 
@@ -26,7 +27,7 @@ describeBrowser("the app", () => {
     const configFile = fileURLToPath(new URL("../../app/vite.config.ts", import.meta.url));
     await build({ configFile, logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
     files = await serveFolder(folder);
-    browser = await launch();
+    browser = await launch(["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]);
     page = await open();
   });
   afterAll(async () => {
@@ -93,7 +94,7 @@ describeBrowser("the app", () => {
       buffer: png.subarray(0, 300),
     });
     await page.waitForSelector(".slot .failure");
-    expect(await page.textContent(".slot .failure")).toMatch(/^loadImage: /);
+    expect(await page.textContent(".slot .failure")).toMatch(/^broken\.png: the browser cannot decode/);
   });
 
   it("hands out the picture, the drawing and the numbers", async () => {
@@ -128,6 +129,70 @@ describeBrowser("the app", () => {
     const arriving = page.waitForEvent("download");
     await page.getByRole("button", { name: /^PNG/ }).press("Enter");
     expect((await arriving).suggestedFilename()).toBe("aligned.png");
+  });
+
+  /** The status of the view, once it is as expected. */
+  const status = (pattern: RegExp, of = page) =>
+    of.waitForFunction(
+      (source) => new RegExp(source).test(document.querySelector("[role=status]")?.textContent ?? ""),
+      pattern.source,
+    );
+
+  it("compiles a picture, follows it and lays things on it; keeps the target as a file", async () => {
+    await page.goto(`${files.address}/#/track`);
+    await page.getByRole("button", { name: "Show a sample" }).click();
+    await status(/^Following sample$/);
+    expect(await page.textContent(".targets")).toMatch(/^sampleGood, \d+ of 100/);
+    expect(await page.textContent(".watch .times")).toMatch(/^\d+ frames a second · [\d.]+ ms a frame/);
+    expect(await faults()).toEqual([]);
+    await page.selectOption("select", "picture");
+    await page.waitForFunction(() => document.querySelector<HTMLElement>(".laid:not([hidden])")?.style.transform);
+    await page.selectOption("select", "box");
+    await page.waitForSelector("canvas.boxes");
+    await page.selectOption("select", "outline");
+    const arriving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save target" }).click();
+    const target = readFileSync(await (await arriving).path());
+    expect(readTarget(target)).toMatchObject({ name: "sample", model: { name: "strata-t" } });
+
+    await page.getByRole("button", { name: "Remove sample" }).click();
+    const give = async (name: string, buffer: Buffer) => {
+      await page.setInputFiles("input[type=file] >> nth=0", { name, mimeType: "", buffer });
+      await page.waitForSelector(".targets li, .failure");
+    };
+    const other = Buffer.from(target);
+    other.writeUInt32LE(9, 8);
+    await give("old.strata", other);
+    expect(await page.textContent(".failure")).toMatch(
+      /^old\.strata: a target of version 9; .*compile the picture again/,
+    );
+    const flat = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64).fill(90) };
+    await give("flat.png", Buffer.from(await encodePng(flat)));
+    await page.waitForSelector(".targets li");
+    expect(await page.textContent(".targets")).toMatch(/^flatPoor, 0 of 100: too little texture/);
+    await give("sample.strata", target);
+    await page.waitForSelector(".targets li >> nth=1");
+    await status(/^Following sample$/);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await status(/^$/);
+  });
+
+  it("follows in the camera, photographs with it, and says why there is none", async () => {
+    await page.getByRole("button", { name: "Follow in the camera" }).click();
+    await status(/^Looking for it$/);
+    await page.getByRole("button", { name: "Camera", exact: true }).click();
+    await page.getByRole("button", { name: "Take the picture" }).click();
+    await page.waitForSelector(".targets li >> nth=2");
+    expect(await page.textContent(".targets li >> nth=2")).toMatch(/^photograph 3/);
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = async () => {
+        throw new DOMException("Permission denied", "NotAllowedError");
+      };
+    });
+    await page.getByRole("button", { name: "Follow in the camera" }).click();
+    await page.waitForSelector(".watch .failure");
+    expect(await page.textContent(".watch .failure")).toMatch(/^camera: permission was refused; allow/);
+    await page.reload();
   });
 
   it("tells where a model runs, and why", async () => {

@@ -41,7 +41,9 @@ export function AlignView({ settings: given, change }: ViewProps) {
   const work = useWork<Aligned>(
     a && b
       ? async (signal, tell) => {
-          const extractor = await engine(settings, (progress) => tell(describeProgress(model, progress)));
+          const extractor = await engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
+            tell(describeProgress(model, progress)),
+          );
           tell("aligning");
           const aligned = await alignImages(extractor, [a.image, b.image], { crop: shown, overlay: drawn, signal });
           const href = aligned.image && URL.createObjectURL(await encodePhoto(aligned.image));

@@ -34,7 +34,9 @@ export function MatchView({ settings: given, change }: ViewProps) {
   const work = useWork<Shown>(
     a && b
       ? async (signal, tell) => {
-          const extractor = await engine(settings, (progress) => tell(describeProgress(model, progress)));
+          const extractor = await engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
+            tell(describeProgress(model, progress)),
+          );
           signal.throwIfAborted();
           const found = await matchImages(extractor, a.image, b.image, {
             match: { ratio: ratio < 1 ? ratio : null },

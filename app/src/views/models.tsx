@@ -1,7 +1,7 @@
 /** The models, where they run and why, and what the browser keeps of them. */
 import { useEffect, useState } from "preact/hooks";
 import { SHIPPED_MODELS } from "../../../src/web/index.js";
-import { describeProgress, engine, engineInfo } from "../engine.js";
+import { describeProgress, engine } from "../engine.js";
 import { Progress, Select } from "../parts.js";
 import { samplePhotos } from "../photos.js";
 import { BACKENDS, DEFAULTS, readSettings } from "../settings.js";
@@ -18,12 +18,14 @@ export function ModelsView({ settings: given, change }: ViewProps) {
   const { model, backend, count } = settings;
   const work = useWork(
     async (_, tell) => {
-      const extractor = await engine(settings, (progress) => tell(describeProgress(model, progress)));
+      const extractor = await engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
+        tell(describeProgress(model, progress)),
+      );
       tell("extracting a sample");
       const [sample] = await samplePhotos();
       const started = performance.now();
       const { count: found } = await extractor.extract(sample.image);
-      return { found, time: performance.now() - started, info: await engineInfo() };
+      return { found, time: performance.now() - started, info: extractor.info };
     },
     [model, backend, count],
   );
@@ -51,12 +53,12 @@ export function ModelsView({ settings: given, change }: ViewProps) {
         <dl>
           <dt>Backend</dt>
           <dd>
-            {result.info?.session?.backend ?? "unknown"}, {result.info?.session?.threads ?? 1} threads
+            {result.info.session?.backend ?? "unknown"}, {result.info.session?.threads ?? 1} threads
           </dd>
           <dt>Why</dt>
-          <dd>{result.info?.choice?.reason ?? "not told"}</dd>
+          <dd>{result.info.choice?.reason ?? "not told"}</dd>
           <dt>Works in</dt>
-          <dd>{result.info?.worker.used ? "a worker of its own" : `the page: ${result.info?.worker.reason ?? ""}`}</dd>
+          <dd>{result.info.worker.used ? "a worker of its own" : `the page: ${result.info.worker.reason ?? ""}`}</dd>
           <dt>Sample</dt>
           <dd>
             {result.found} keypoints of 640 × 480 in {result.time.toFixed(0)} ms

@@ -1,10 +1,11 @@
 /** Which images a command line names: files, folders, globs and list files; and the name each goes by in outputs. */
 import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { OptionError } from "../errors.js";
 import { ioError } from "../node/atomic.js";
 import { describePassedOver } from "../node/image-kinds.js";
 import { ImageSearch } from "../node/list-images.js";
+import { commonFolder, nameBelow } from "../node/names.js";
 import type { ImageFailure, NamedImage } from "../node/stores/store.js";
 
 export interface Inputs {
@@ -62,26 +63,4 @@ async function readList(list: string): Promise<string[]> {
   });
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   return lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
-}
-
-/** The innermost folder that holds all of these absolute paths. */
-export function commonFolder(paths: readonly string[]): string {
-  let common: string[] | undefined;
-  for (const path of paths) {
-    const parts = dirname(path).split(sep);
-    if (!common) common = parts;
-    let same = 0;
-    while (same < common.length && common[same] === parts[same]) same++;
-    common = common.slice(0, same);
-  }
-  return common?.join(sep) || sep;
-}
-
-function nameBelow(root: string, path: string): string {
-  const name = relative(root, path);
-  // Only a whole part ".." leads out: a name may begin with two dots.
-  if (name.split(sep)[0] === ".." || isAbsolute(name) || resolve(root, name) !== path) {
-    throw new OptionError(`${path} lies outside --root ${root}`);
-  }
-  return name.split(sep).join("/");
 }

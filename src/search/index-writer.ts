@@ -3,7 +3,7 @@ import { checkText, wrong } from "../check.js";
 import type { FloatFeatures } from "../features.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { type IndexedImage, indexedImage, pendingContent } from "./indexed-image.js";
-import { countRemoved, MANIFEST, manifestBytes, type SegmentEntry, withoutImages } from "./manifest.js";
+import { countRemoved, MANIFEST, manifestBytes, type SegmentEntry, segmentFile, withoutImages } from "./manifest.js";
 import { mergedContent } from "./merge.js";
 import type { OpenFiles } from "./open-files.js";
 import { DIGEST_BYTES, LONGEST_ID } from "./segment-format.js";
@@ -79,7 +79,7 @@ export class IndexWriter {
   }
 
   private async writeSegment(content: SegmentContent): Promise<SegmentEntry> {
-    const file = `segment-${`${this.files.manifest.generation + 1}`.padStart(8, "0")}.strata`;
+    const file = segmentFile(this.files.manifest.generation + 1);
     let bytes = 0;
     const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
       for await (const piece of pieces) {

@@ -19,6 +19,9 @@ const MOST_BYTES = 2 ** 28;
 /** Names of files that a manifest may lead to: nothing outside of the index. */
 const FILE = /^[a-z0-9][a-z0-9.-]{0,99}$/;
 
+/** What the segment of that number is called. */
+export const segmentFile = (number: number): string => `segment-${`${number}`.padStart(8, "0")}.strata`;
+
 /** A segment of an index. */
 export interface SegmentEntry {
   file: string;

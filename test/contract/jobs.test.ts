@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StrataError } from "../../src/errors.js";
 import { saveImage } from "../../src/node/images.js";
 import { openQueue } from "../../src/node/jobs/queue.js";
-import { jobStatus } from "../../src/node/jobs/status.js";
+import { jobStatus, type QueueStatus } from "../../src/node/jobs/status.js";
 import { cancelJob, submitJob } from "../../src/node/jobs/submit.js";
 import { runWorker } from "../../src/node/jobs/worker.js";
 import { noiseImage } from "../models.js";
@@ -116,6 +116,12 @@ for (const kind of ["Redis", "PostgreSQL"] as const) {
       expect(readFileSync(at(kind, "features.h5")).equals(whole)).toBe(true);
       // One record and one output of each; text.png can be read and is set aside by its shard, without an output.
       expect(readdirSync(at(kind, "shards")).filter((name) => !name.startsWith("."))).toHaveLength(2 * IMAGES + 1);
+      // A worker that had looked before the result was there merges once more.
+      const isIdle = async () => {
+        const { waiting, delayed, active } = (await jobStatus(at(kind), server.url)).queue as QueueStatus;
+        return waiting + delayed + active.length === 0;
+      };
+      while (!(await isIdle())) await look();
       for (const { child, ended } of workers.values()) {
         child.kill("SIGTERM");
         await ended;
@@ -182,6 +188,25 @@ describeServer("Redis", (make) => {
     }
     throw new Error(`${url} was taken`);
   };
+
+  it("an index made by a worker finds what one made here finds", async () => {
+    const server = await make();
+    const queue = ["--queue", server.url];
+    const submit = ["jobs", "submit", "index", "photos", "--out", "queued.index", "--shard-size", "4"];
+    expect(strata(...submit, ...queue, ...MODEL).code).toBe(0);
+    // text.png is set aside, which fails nothing.
+    expect(strata("worker", ...queue, "--threads", "1", "--until-empty").code).toBe(0);
+    strata("index", "photos", "--out", "here.index", ...MODEL);
+    const found = (index: string) => {
+      const { code, out } = strata("search", index, "photos/14.png", "--json", "--threads", "1");
+      expect(code).toBe(0);
+      return JSON.parse(out).results;
+    };
+    const results = found("queued.index");
+    expect(results).toEqual(found("here.index"));
+    expect(results[0].id).toBe("photos/14.png");
+    await server.remove();
+  });
 
   it("a server that is of no use is refused in plain words, without the password", async () => {
     const server = await make("--requirepass", "sesame", "--maxmemory-policy", "allkeys-lru", "--maxmemory", "64mb");

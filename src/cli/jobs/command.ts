@@ -2,7 +2,8 @@
 import { type Command, Option } from "commander";
 import { OptionError } from "../../errors.js";
 import { PAIR_RULES } from "../../match/pairs.js";
-import { addExtractionOptions, numberOf } from "../arguments.js";
+import { INDEX_KINDS } from "../../search/segment-format.js";
+import { addExtractionOptions, choice, numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { ServeFlags } from "../serve.js";
 import type {
@@ -11,6 +12,7 @@ import type {
   RunFlags,
   StatusFlags,
   SubmitExtractFlags,
+  SubmitIndexFlags,
   SubmitMatchFlags,
   WorkerFlags,
 } from "./flags.js";
@@ -24,6 +26,7 @@ export function addJobs(program: Command, context: Context, done: Done): void {
     .helpCommand(false);
   const submit = jobs.command("submit").description("Make a job, and queue its shards.").helpCommand(false);
   addSubmitExtract(submit, context, done);
+  addSubmitIndex(submit, context, done);
   addSubmitMatch(submit, context, done);
   addRun(jobs, context, done);
   addMerge(jobs, context, done);
@@ -114,6 +117,47 @@ The same command again queues what is not done, and changes nothing of what is.`
     )
     .action(async (inputs: string[], flags: SubmitExtractFlags) => {
       done(await (await import("./submit.js")).submitExtractCommand(inputs, flags, context));
+    });
+}
+
+function addSubmitIndex(submit: Command, context: Context, done: Done): void {
+  const command = submit
+    .command("index")
+    .description("A job that makes an index of images, as `strata index` does.")
+    .argument("[inputs...]", "folders, with all folders in them; image files or globs")
+    .optionsGroup("Job:")
+    .requiredOption("--out <folder>", "the job's folder, which all machines share, and the index in the end")
+    .addOption(queueOption())
+    .option("--no-queue", "only make the job; its shards are run by `strata jobs run`")
+    .option(
+      "--shard-size <n>",
+      "images of a shard, which is a segment of the index (default: 1000)",
+      count("--shard-size"),
+    )
+    .option("--window <n>", "shards in the queue at once (default: 1000)", count("--window"))
+    .option("--attempts <n>", "times that a shard is tried (default: 3)", count("--attempts"))
+    .optionsGroup("The index:")
+    .addOption(
+      choice("--kind <kind>", "words (asmk), or one vector per image for a few thousand images (vlad)", INDEX_KINDS),
+    )
+    .option("--vocabulary <file>", "visual words of the model (default: those in the model's folder)")
+    .optionsGroup("Output:")
+    .option("--json", "print the result as JSON")
+    .option("--quiet", "print errors only");
+  addExtractionOptions(command)
+    .option("--debug", "print stack traces of errors")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  strata jobs submit index /data/photos --out /data/photos.index --queue redis://queue:6379
+  strata worker --queue redis://queue:6379                       on each machine
+  strata search /data/photos.index query.jpg                     when all is done
+
+Images are called as they are named here. Once the index is there, "strata index" brings it up to date.`,
+    )
+    .action(async (inputs: string[], flags: SubmitIndexFlags) => {
+      done(await (await import("./submit.js")).submitIndexCommand(inputs, flags, context));
     });
 }
 

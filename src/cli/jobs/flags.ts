@@ -1,5 +1,6 @@
 /** What the commands of jobs are asked for, as commander hands it over. */
 import { OptionError } from "../../errors.js";
+import type { IndexKind } from "../../search/segment-format.js";
 import type { ExtractionFlags } from "../arguments.js";
 
 interface Common {
@@ -21,6 +22,11 @@ export interface SubmitExtractFlags extends ExtractionFlags, Submit {
   list?: string;
   recursive?: boolean;
   root?: string;
+}
+
+export interface SubmitIndexFlags extends ExtractionFlags, Submit {
+  kind?: IndexKind;
+  vocabulary?: string;
 }
 
 export interface SubmitMatchFlags extends Submit {

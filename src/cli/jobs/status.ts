@@ -8,7 +8,7 @@ import { type Context, EXIT } from "../context.js";
 import { describeRate, describeSeconds } from "../progress.js";
 import { type CancelFlags, namedQueue, type StatusFlags } from "./flags.js";
 
-const UNITS = { extract: ["image", "images"], match: ["pair", "pairs"] } as const;
+const UNITS = { extract: ["image", "images"], index: ["image", "images"], match: ["pair", "pairs"] } as const;
 /** Lines of each list. */
 const LISTED = 10;
 

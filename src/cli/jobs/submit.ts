@@ -1,20 +1,25 @@
 /** `strata jobs submit`: makes a job and queues its shards. */
 import { resolve } from "node:path";
 import { OptionError } from "../../errors.js";
-import { locateFeatures, makeExtractJob, makeMatchJob } from "../../node/jobs/make.js";
+import { locateFeatures, makeExtractJob, makeIndexJob, makeMatchJob } from "../../node/jobs/make.js";
 import type { JobPlan } from "../../node/jobs/plan.js";
 import { submitJob } from "../../node/jobs/submit.js";
 import { listPairs } from "../../node/list-pairs.js";
+import { folderImages } from "../../node/search/photo-index.js";
+import { loadVocabulary } from "../../node/search/vocabularies.js";
+import type { ImageFailure } from "../../node/stores/store.js";
 import { plural } from "../../plural.js";
 import { imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
 import { collectImages, passedOverNote } from "../inputs.js";
 import { openProgress } from "../progress.js";
 import { plainMessage } from "../report-error.js";
-import { namedQueue, type SubmitExtractFlags, type SubmitMatchFlags } from "./flags.js";
+import { namedQueue, type SubmitExtractFlags, type SubmitIndexFlags, type SubmitMatchFlags } from "./flags.js";
 
 /** Images on each side that "sequential" pairs with, unless it is said. */
 const OVERLAP = 10;
+
+const NO_IMAGES = "there are no images to make a job of";
 
 export async function submitExtractCommand(
   inputs: string[],
@@ -23,23 +28,15 @@ export async function submitExtractCommand(
 ): Promise<number> {
   const queue = queueOf(flags);
   const { images, failures, passedOver } = await collectImages(inputs, flags);
-  if (!flags.quiet) context.err(passedOverNote(passedOver));
-  for (const { path, error } of failures) context.err(`strata: ${path}: ${plainMessage(error)}\n`);
-  if (images.length === 0) throw new OptionError("there are no images to make a job of");
+  tellInputs(failures, passedOver, flags, context);
+  if (images.length === 0) throw new OptionError(NO_IMAGES);
   const [{ path, name }] = images;
   const root = resolve(path).slice(0, -name.length - 1) || "/";
   const open = openOptions(flags);
   const { backend: _b, threads: _t, model: _m, attentionCkpt: _a, ...choices } = open;
   const extractor = await context.engine.openExtractor(open);
-  const progress = await openProgress({
-    total: images.length,
-    terminal: context.terminal,
-    quiet: flags.quiet ?? false,
-    write: context.err,
-  });
-  let plan: JobPlan;
-  try {
-    plan = await makeExtractJob(flags.out, {
+  const plan = await withProgress(images.length, flags, context, (onProgress) =>
+    makeExtractJob(flags.out, {
       root,
       images,
       extractor,
@@ -48,12 +45,66 @@ export async function submitExtractCommand(
       // As `strata extract` keeps them, whose files these are.
       choices: { ...choices, append: false },
       size: flags.shardSize,
-      onProgress: (done) => progress.update(done, done),
-    });
+      onProgress,
+    }),
+  ).finally(() => extractor.dispose());
+  return finishImages(plan, failures, queue, flags, context);
+}
+
+export async function submitIndexCommand(inputs: string[], flags: SubmitIndexFlags, context: Context): Promise<number> {
+  const queue = queueOf(flags);
+  if (inputs.length === 0) throw new OptionError("no images named: give folders, files or globs");
+  const { paths, failures, passedOver } = await folderImages(inputs);
+  tellInputs(failures, passedOver, flags, context);
+  if (paths.length === 0) throw new OptionError(NO_IMAGES);
+  const plan = await withProgress(paths.length, flags, context, async (onProgress) =>
+    makeIndexJob(flags.out, {
+      paths,
+      extraction: openOptions(flags),
+      vocabulary: flags.vocabulary === undefined ? undefined : await loadVocabulary(flags.vocabulary),
+      kind: flags.kind,
+      image: imageOptions(flags),
+      size: flags.shardSize,
+      onProgress,
+      openExtractor: context.engine.openExtractor,
+    }),
+  );
+  return finishImages(plan, failures, queue, flags, context);
+}
+
+/** What was passed over, and what cannot be a part of a job. */
+function tellInputs(
+  failures: readonly ImageFailure[],
+  passedOver: Readonly<Record<string, number>>,
+  { quiet }: { quiet?: boolean },
+  { err }: Context,
+): void {
+  if (!quiet) err(passedOverNote(passedOver));
+  for (const { path, error } of failures) err(`strata: ${path}: ${plainMessage(error)}\n`);
+}
+
+/** Shows how many images are looked at while a job is made of them. */
+async function withProgress<T>(
+  total: number,
+  { quiet = false }: { quiet?: boolean },
+  { terminal, err }: Context,
+  work: (onProgress: (done: number) => void) => Promise<T>,
+): Promise<T> {
+  const progress = await openProgress({ total, terminal, quiet, write: err });
+  try {
+    return await work((done) => progress.update(done, done));
   } finally {
     progress.stop();
-    await extractor.dispose();
   }
+}
+
+async function finishImages(
+  plan: JobPlan,
+  failures: readonly ImageFailure[],
+  queue: string | null,
+  flags: SubmitExtractFlags | SubmitIndexFlags,
+  context: Context,
+): Promise<number> {
   for (const { message } of plan.unreadable) context.err(`strata: left out: ${message}\n`);
   await finish(plan, queue, flags, context);
   return failures.length + plan.unreadable.length > 0 ? EXIT.failed : EXIT.ok;
@@ -79,7 +130,7 @@ const queueOf = ({ queue }: { queue?: string | false }): string | null => (queue
 async function finish(
   plan: JobPlan,
   queue: string | null,
-  { out, window, attempts, json, quiet }: SubmitExtractFlags | SubmitMatchFlags,
+  { out, window, attempts, json, quiet }: SubmitExtractFlags | SubmitIndexFlags | SubmitMatchFlags,
   context: Context,
 ): Promise<void> {
   const report = queue === null ? null : await submitJob(out, queue, { window, attempts });

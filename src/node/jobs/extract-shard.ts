@@ -1,113 +1,33 @@
 /** A shard of images: their features in one HDF5 file of hloc's layout, as `strata extract --format h5` writes it. */
-import { join } from "node:path";
-import { FormatError, IoError, OptionError, StrataError } from "../../errors.js";
-import type { Extractor } from "../../extract/extractor.js";
 import type { HlocEntry } from "../../formats/hloc.js";
 import type { Provenance } from "../../formats/record.js";
 import { readFileChecked } from "../atomic.js";
-import { extractMany } from "../extract-many.js";
-import { type OpenOptions, openExtractor } from "../extractor.js";
-import { loadImage } from "../images.js";
 import { hlocStore } from "../stores/hloc.js";
-import { type FeatureStore, imageDigest, type NamedImage } from "../stores/store.js";
-import { checkModel, ForeignJobError } from "./foreign.js";
-import type { ShardKind, ShardWork } from "./kinds.js";
-import type { SetAside, SliceImage } from "./plan.js";
+import { type ImageJobOptions, imageShards } from "./image-shards.js";
+import type { ShardKind } from "./kinds.js";
+import { writeMerged } from "./merged-file.js";
+import type { SliceImage } from "./plan.js";
 
-/** Options of an extraction job: those of `openExtractor`, of `loadImage`, and what is kept with features beside. */
-export interface ExtractJobOptions {
-  extract: OpenOptions;
-  image: { pixelLimit: number; orientation: boolean };
+/** Options of an extraction job, with what is kept with features beside. */
+export interface ExtractJobOptions extends ImageJobOptions {
   choices: Provenance;
 }
 
 export function extractKind(): ShardKind {
-  let opened: { id: string; extractor: Extractor } | undefined;
-
-  async function extractorOf({ plan, threads }: Pick<ShardWork, "plan" | "threads">): Promise<Extractor> {
-    if (opened?.id === plan.id) return opened.extractor;
-    await opened?.extractor.dispose();
-    opened = undefined;
-    const { extract } = plan.options as unknown as ExtractJobOptions;
-    const extractor = await openExtractor({ ...extract, threads }).catch((error) => {
-      // The model is not here, or is none: it is elsewhere, for the job was made with it.
-      if (!(error instanceof OptionError || error instanceof IoError || error instanceof FormatError)) throw error;
-      throw new ForeignJobError(
-        `this worker cannot open the job's model (${error.message}); the job is left to others`,
-      );
-    });
-    try {
-      checkModel(plan, extractor.info.sha256);
-    } catch (error) {
-      await extractor.dispose();
-      throw error;
-    }
-    opened = { id: plan.id, extractor };
-    return extractor;
-  }
-
+  const { extract, probe } = imageShards();
   return {
     async run(work) {
-      const { plan, root, output, onProgress } = work;
-      const { image, choices } = plan.options as unknown as ExtractJobOptions;
-      const slice = work.slice as SliceImage[];
-      const left = new Set(work.setAside.map(({ name }) => name));
-      const images = slice.filter(({ name }) => !left.has(name)).map(({ name }) => ({ name, path: join(root, name) }));
-      const digests = new Map(slice.map(({ name, sha256 }) => [name, sha256]));
-      const setAside: SetAside[] = [...work.setAside];
-      const names = new Map(images.map(({ path, name }) => [path, name]));
-      const extractor = await extractorOf(work);
-      const store = checkedStore(hlocStore({ file: output, existing: "resume" }), digests);
-      const result = await extractMany(images, extractor, store, {
-        ...image,
-        choices,
-        // The next image is decoded while the network is at work.
-        onProgress({ extracted, skipped, failed }) {
-          const done = extracted + skipped + failed;
-          onProgress(
-            images.slice(done, done + 2).map(({ name }) => name),
-            done,
-          );
-        },
-        onFailure: ({ path, error }) => setAside.push(asideOf(names.get(path) as string, error)),
-      });
+      const { output } = work;
+      const { choices } = work.plan.options as unknown as ExtractJobOptions;
+      const { result, setAside } = await extract(work, hlocStore({ file: output, existing: "resume" }), choices);
       const done = result.extracted + result.skipped;
-      // By name, whatever the order in which they were found.
-      setAside.sort((a, b) => (a.name < b.name ? -1 : 1));
       // Of images that an earlier process finished only their files tell.
       const found = result.skipped === 0 ? result.keypoints : await keypointsOf(output);
       return { done, found, setAside, isEmpty: done === 0 };
     },
-    async probe(work, name) {
-      const { image } = work.plan.options as unknown as ExtractJobOptions;
-      const extractor = await extractorOf(work);
-      try {
-        await extractor.extract(await loadImage(join(work.root, name), image));
-      } catch (error) {
-        // What is an error is none of those that kill.
-        if (!(error instanceof StrataError)) throw error;
-      }
-    },
+    probe,
     merge: mergeFeatures,
   };
-}
-
-/** A store that takes only the pictures that the job was made of: a shard's output depends on nothing else. */
-function checkedStore(store: FeatureStore, digests: ReadonlyMap<string, string>): FeatureStore {
-  return {
-    ...store,
-    async has(image: NamedImage, digest: string) {
-      if (digests.get(image.name) !== digest) {
-        throw new FormatError(`${image.path} has changed since the job was made; make another job of it`);
-      }
-      return store.has(image, digest);
-    },
-  };
-}
-
-function asideOf(name: string, error: unknown): SetAside {
-  const { message } = error as Error;
-  return { name, code: error instanceof StrataError ? error.code : "E_UNEXPECTED", message };
 }
 
 async function keypointsOf(output: string): Promise<number> {
@@ -117,36 +37,21 @@ async function keypointsOf(output: string): Promise<number> {
   return count;
 }
 
-const mergeFeatures: ShardKind["merge"] = async (_plan, shards, bytes) => {
+const mergeFeatures: ShardKind["merge"] = async (work) => {
   const { inspectHloc, readHlocFeatures, writeHlocFeatures } = await import("../../formats/hloc.js");
   async function* entries(): AsyncGenerator<HlocEntry> {
-    for await (const shard of shards) {
-      const { images } = await inspectHloc(shard.bytes);
-      const features = await readHlocFeatures(shard.bytes);
+    for await (const shard of work.shards) {
+      const bytes = await shard.read();
+      const { images } = await inspectHloc(bytes);
+      const features = await readHlocFeatures(bytes);
       // In the order of the slice, which is that of the images as they were named.
-      for (const { name } of shard.slice as SliceImage[]) {
+      for (const { name } of (await shard.slice()) as SliceImage[]) {
         const found = features.get(name);
         if (found) yield [name, found, images.get(name) as Provenance];
       }
     }
   }
-  return [await writeHlocFeatures(entries(), { expectedBytes: Math.ceil(1.05 * bytes + 2 ** 16) })];
+  return writeMerged(work, () =>
+    writeHlocFeatures(entries(), { expectedBytes: Math.ceil(1.05 * work.bytes + 2 ** 16) }),
+  );
 };
-
-/** Digests of the images of a new job; what cannot be read comes back as set aside. */
-export async function digestImages(
-  images: readonly NamedImage[],
-  onProgress: (done: number) => void = () => {},
-): Promise<{ slice: SliceImage[]; unreadable: SetAside[] }> {
-  const slice: SliceImage[] = [];
-  const unreadable: SetAside[] = [];
-  for (const [i, { name, path }] of images.entries()) {
-    try {
-      slice.push({ name, sha256: imageDigest(await readFileChecked(path)) });
-    } catch (error) {
-      unreadable.push(asideOf(name, error));
-    }
-    onProgress(i + 1);
-  }
-  return { slice, unreadable };
-}

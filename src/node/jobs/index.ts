@@ -8,10 +8,12 @@ export { type ServeOptions, type Service, startService } from "../serve/service.
 export { type Right, type Tokens, tokensOf } from "../serve/tokens.js";
 export {
   type ExtractJob,
+  type IndexJob,
   type LocatedFeatures,
   locateFeatures,
   type MatchJob,
   makeExtractJob,
+  makeIndexJob,
   makeMatchJob,
 } from "./make.js";
 export type { MatchJobOptions } from "./match-shard.js";

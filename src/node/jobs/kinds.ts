@@ -3,6 +3,8 @@ import type { JobKind, JobPlan, SetAside, Slice } from "./plan.js";
 
 /** A shard at work. */
 export interface ShardWork {
+  /** The job's. */
+  folder: string;
   plan: JobPlan;
   slice: Slice;
   /** Where the images lie on this machine. */
@@ -29,18 +31,36 @@ export interface ShardKind {
   run(work: ShardWork): Promise<ShardResult>;
   /** Does for one thing what may kill a process, without keeping anything. */
   probe(work: Omit<ShardWork, "output" | "onProgress">, name: string): Promise<void>;
-  /** Puts outputs together, in order of shards; gives pieces of the result. */
-  merge(plan: JobPlan, shards: AsyncIterable<MergeInput>, bytes: number): Promise<Iterable<Uint8Array>>;
+  /** Puts outputs together, and says where the result lies; null where it is too large for one file. */
+  merge(work: MergeWork): Promise<string | null>;
+}
+
+/** Shards to be merged. */
+export interface MergeWork {
+  folder: string;
+  plan: JobPlan;
+  /** In order; those without an output are left out. */
+  shards: AsyncIterable<MergeInput>;
+  /** Of all outputs. */
+  bytes: number;
 }
 
 /** A shard for the merge. */
 export interface MergeInput {
-  slice: Slice;
-  bytes: Uint8Array;
+  /** What it was made of. */
+  slice(): Promise<Slice>;
+  /** Where its output lies, and what its record says of it. */
+  path: string;
+  bytes: number;
+  sha256: string;
+  done: number;
+  /** The output, once its digest is found to be that of the record. */
+  read(): Promise<Uint8Array>;
 }
 
 /** The work of a kind. */
 export async function kindOf(kind: JobKind): Promise<ShardKind> {
   if (kind === "extract") return (await import("./extract-shard.js")).extractKind();
+  if (kind === "index") return (await import("./index-shard.js")).indexKind();
   return (await import("./match-shard.js")).matchKind();
 }

@@ -1,6 +1,7 @@
 /** Makes jobs: looks at everything that shards will depend on, and writes it down. */
-import { resolve } from "node:path";
-import { checkIterable, checkList, checkObject } from "../../check.js";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { checkIterable, checkList, checkObject, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { isHdf5 } from "../../formats/hdf5.js";
@@ -10,16 +11,21 @@ import { checkMatchOptions } from "../../match/mutual.js";
 import type { NamePair } from "../../match/pairs.js";
 import { checkNumber } from "../../options.js";
 import { checkPeer } from "../../peers.js";
+import { MANIFEST } from "../../search/manifest.js";
 import { checkPath, readFileChecked } from "../atomic.js";
 import type { OpenOptions } from "../extractor.js";
+import { makeFolder } from "../folders.js";
+import { commonFolder, nameBelow } from "../names.js";
+import { newPhotoIndex, type PhotoIndexOptions } from "../search/photo-index.js";
+import { saveVocabulary, VOCABULARY_FILE } from "../search/vocabularies.js";
 import type { NamedImage } from "../stores/store.js";
-import { digestImages } from "./extract-shard.js";
+import { digestImages } from "./image-shards.js";
 import { type MatchJobOptions, slicePairs } from "./match-shard.js";
-import { type JobPlan, readPlan, type SlicePairs, sliced, writePlan } from "./plan.js";
+import { type JobPlan, PLAN_FILE, readPlan, type SlicePairs, sliced, writePlan } from "./plan.js";
 import { outputPath, readRecord, sha256 } from "./records.js";
 
 /** Images, and pairs, of a shard unless it is said. */
-export const SHARD_SIZE = { extract: 1000, match: 10_000 } as const;
+export const SHARD_SIZE = { extract: 1000, match: 10_000, index: 1000 } as const;
 
 /** What an extraction job is made of. */
 export interface ExtractJob {
@@ -50,18 +56,14 @@ export async function makeExtractJob(folder: string, job: ExtractJob): Promise<J
   checkList("makeExtractJob", "images", images);
   checkNumber("makeExtractJob", "size", size, { min: 1, max: 100_000, integer: true });
   checkPeer("h5wasm");
-  const { slice, unreadable } = await digestImages(images, onProgress);
-  if (slice.length === 0)
-    throw new OptionError(`${folder}: no image can be read (${unreadable[0]?.message ?? "none is named"})`);
-  // Where and with how many threads it is computed does not decide about features.
-  const { threads: _t, backend: _b, runtime: _r, ...extract } = open;
+  const { slice, unreadable } = await readableImages(folder, images, onProgress);
   const { model, sha256: digest } = extractor.info;
   return writePlan(
     folder,
     {
       kind: "extract",
       model: { name: model, sha256: digest },
-      options: { extract, all: extractor.options, image, choices },
+      options: { extract: placeless(open), all: extractor.options, image, choices },
       root: resolve(root),
       result: "features.h5",
       size,
@@ -69,6 +71,90 @@ export async function makeExtractJob(folder: string, job: ExtractJob): Promise<J
     },
     asyncly(sliced(slice, size)),
   );
+}
+
+/** Digests of images; OptionError where none of them can be read. */
+async function readableImages(folder: string, images: readonly NamedImage[], onProgress?: (done: number) => void) {
+  const read = await digestImages(images, onProgress);
+  if (read.slice.length > 0) return read;
+  throw new OptionError(`${folder}: no image can be read (${read.unreadable[0]?.message ?? "none is named"})`);
+}
+
+/** What a job that makes an index is made of. */
+export interface IndexJob extends Omit<PhotoIndexOptions, "openExtractor"> {
+  /** The images as `folderImages` gives them; an image's id is its path as it is given. */
+  paths: readonly string[];
+  /** Options of `loadImage`. */
+  image: { pixelLimit: number; orientation: boolean };
+  /** Images of a shard; default 1000. */
+  size?: number;
+  onProgress?(done: number): void;
+  /** Default `openExtractor`. */
+  openExtractor?: PhotoIndexOptions["openExtractor"];
+}
+
+/**
+ * Writes a job into `folder` that makes an index of images, in this folder: with the same model, vocabulary and options as
+ * `openPhotoIndex`, and the same ranking. OptionError where there is an index already, or no image can be read.
+ */
+export async function makeIndexJob(folder: string, job: IndexJob): Promise<JobPlan> {
+  const where = "makeIndexJob";
+  checkObject(where, "job", job);
+  const { paths, image, size = SHARD_SIZE.index, onProgress, ...rest } = job;
+  checkTexts(where, "paths", paths);
+  checkNumber(where, "size", size, { min: 1, max: 100_000, integer: true });
+  checkPath("a job's folder", folder);
+  const isMade = existsSync(join(folder, PLAN_FILE));
+  if (!isMade && existsSync(join(folder, MANIFEST))) {
+    throw new OptionError(
+      `${folder} is an index already, which no job made; name another folder, or bring it up to date with "strata index"`,
+    );
+  }
+  const { extractor, extraction, create } = await newPhotoIndex(rest);
+  try {
+    const root = commonFolder(paths.map((path) => resolve(path)));
+    const ids = new Map(paths.map((path) => [nameBelow(root, resolve(path)), path]));
+    const images = [...ids].map(([name, path]) => ({ name, path }));
+    const { slice, unreadable } = await readableImages(folder, images, onProgress);
+    const { vocabulary, ...index } = create;
+    if (!isMade) {
+      await makeFolder(folder);
+      await saveVocabulary(join(folder, VOCABULARY_FILE), vocabulary);
+    }
+    const { model, sha256: digest } = extractor.info;
+    const named = slice.map((one) => ({ ...one, id: ids.get(one.name) as string }));
+    return await writePlan(
+      folder,
+      {
+        kind: "index",
+        model: { name: model, sha256: digest },
+        options: {
+          extract: placeless(extraction),
+          all: extractor.options,
+          image,
+          index,
+          vocabulary: vocabulary.digest,
+        },
+        root,
+        result: MANIFEST,
+        size,
+        unreadable,
+      },
+      asyncly(sliced(named, size)),
+    );
+  } finally {
+    await extractor.dispose();
+  }
+}
+
+/** Where and with how many threads it is computed does not decide about features. */
+function placeless({
+  threads: _t,
+  backend: _b,
+  runtime: _r,
+  ...rest
+}: OpenOptions): Omit<OpenOptions, "threads" | "backend" | "runtime"> {
+  return rest;
 }
 
 /** What a matching job is made of. */

@@ -6,7 +6,8 @@ import { LruCache } from "../../lru-cache.js";
 import type { MatchOptions } from "../../match/index.js";
 import { readFileChecked } from "../atomic.js";
 import { matchMany } from "../match-many.js";
-import type { ShardKind } from "./kinds.js";
+import type { MergeWork, ShardKind } from "./kinds.js";
+import { writeMerged } from "./merged-file.js";
 import type { SlicePairs } from "./plan.js";
 import { sha256 } from "./records.js";
 
@@ -53,13 +54,15 @@ async function readFeatures({ path, sha256: wanted }: SlicePairs["files"][number
   return { images: await readHlocFeatures(bytes), bytes: bytes.length };
 }
 
-const mergeMatches: ShardKind["merge"] = async (_plan, shards) => {
+const mergeMatches: ShardKind["merge"] = (work) => writeMerged(work, () => matchesOf(work));
+
+async function matchesOf({ shards }: MergeWork): Promise<Uint8Array> {
   const { readHlocMatches, writeHlocMatches } = await import("../../formats/hloc.js");
   // Matches are small, and their writer does not wait.
   const all: HlocPair[] = [];
-  for await (const { slice, bytes } of shards) {
-    const { pairs } = slice as SlicePairs;
-    const found = await readHlocMatches(bytes, { names: new Set(pairs.flat()) });
+  for await (const { slice, read } of shards) {
+    const { pairs } = (await slice()) as SlicePairs;
+    const found = await readHlocMatches(await read(), { names: new Set(pairs.flat()) });
     const byPair = new Map(found.map((pair) => [`${pair.name0}\n${pair.name1}`, pair]));
     for (const [name0, name1] of pairs) {
       const pair = byPair.get(`${name0}\n${name1}`);
@@ -68,8 +71,8 @@ const mergeMatches: ShardKind["merge"] = async (_plan, shards) => {
       all.push(pair);
     }
   }
-  return [await writeHlocMatches(all)];
-};
+  return writeHlocMatches(all);
+}
 
 /** The pairs of a new job in slices, each with the files that hold its features. */
 export async function* slicePairs(

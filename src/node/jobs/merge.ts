@@ -7,14 +7,11 @@ import { readFileChecked, writeFileAtomic } from "../atomic.js";
 import { checkVersion } from "./foreign.js";
 import { kindOf, type MergeInput } from "./kinds.js";
 import { type JobPlan, readPlan, readSlice, type SetAside } from "./plan.js";
-import { readOutput, readRecord, removeStrays, type ShardRecord } from "./records.js";
-
-/** An HDF5 file is made in memory, and files above 2 GiB are neither written nor read at once. */
-const SIZE_LIMIT = 1.9 * 2 ** 30;
+import { outputPath, readOutput, readRecord, removeStrays, type ShardRecord } from "./records.js";
 
 /** What a merge came to. */
 export interface MergeReport {
-  /** Path of the result; null where it is too large for one file: then the shards' files are the result. */
+  /** Path of the result, a file or an index; null where it is too large for one file: then the shards' files are the result. */
   result: string | null;
   /** Paths of the shards' files, in order. */
   files: string[];
@@ -33,7 +30,7 @@ export async function mergeJob(folder: string): Promise<MergeReport> {
   const plan = await readPlan(folder);
   checkVersion(folder, plan);
   const records = await allRecords(folder, plan);
-  const files = records.flatMap(({ file }) => (file === null ? [] : [join(folder, "shards", file)]));
+  const files = records.flatMap(({ file }) => (file === null ? [] : [outputPath(folder, file)]));
   const report = {
     files,
     done: sum(records, ({ done }) => done),
@@ -41,11 +38,8 @@ export async function mergeJob(folder: string): Promise<MergeReport> {
     setAside: [...plan.unreadable, ...records.flatMap(({ setAside }) => setAside)],
   };
   const bytes = sum(records, (record) => record.bytes);
-  const path = bytes > SIZE_LIMIT || files.length === 0 ? null : join(folder, plan.result);
-  if (path !== null) {
-    await writeFileAtomic(path, await (await kindOf(plan.kind)).merge(plan, inputs(folder, plan, records), bytes));
-  }
-  const merged = { ...report, result: path };
+  const work = { folder, plan, shards: inputs(folder, plan, records), bytes };
+  const merged = { ...report, result: files.length === 0 ? null : await (await kindOf(plan.kind)).merge(work) };
   await writeFileAtomic(reportPath(folder), `${JSON.stringify({ id: plan.id, ...merged }, null, 1)}\n`);
   await removeStrays(folder, records);
   return merged;
@@ -57,7 +51,9 @@ const reportPath = (folder: string): string => join(folder, "result.json");
 async function* inputs(folder: string, plan: JobPlan, records: readonly ShardRecord[]): AsyncGenerator<MergeInput> {
   for (const [shard, record] of records.entries()) {
     if (record.file === null) continue;
-    yield { slice: await readSlice(folder, plan, shard), bytes: await readOutput(folder, record) };
+    const { file, bytes, sha256, done } = record;
+    const slice = () => readSlice(folder, plan, shard);
+    yield { slice, path: outputPath(folder, file), bytes, sha256, done, read: () => readOutput(folder, record) };
   }
 }
 

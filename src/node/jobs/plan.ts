@@ -6,7 +6,7 @@
  *   slices/000003.json    what the shard 3 works on
  *   shards/000003.json    the record of its output, written last: with it the shard is done (records.ts)
  *   shards/000003-….h5    its output, by its digest
- *   features.h5           the result, merged
+ *   features.h5           the result, merged; an index is the folder itself: manifest.json and what that names
  */
 import { createHash } from "node:crypto";
 import { readFile, rm, stat } from "node:fs/promises";
@@ -21,8 +21,8 @@ import { makeFolder } from "../folders.js";
 import { packageVersion } from "../version.js";
 
 /** Kinds of jobs. */
-export const JOB_KINDS = ["extract", "match"] as const;
-/** What a job makes: features of images, or matches of pairs. */
+export const JOB_KINDS = ["extract", "match", "index"] as const;
+/** What a job makes: features of images, matches of pairs, or an index of images. */
 export type JobKind = (typeof JOB_KINDS)[number];
 
 /** Name and version of the layout; another one is refused. */
@@ -66,6 +66,8 @@ export interface SetAside {
 export interface SliceImage {
   name: string;
   sha256: string;
+  /** What it is called in an index. */
+  id?: string;
 }
 
 /** Pairs of a slice, and the files that hold their features. */
@@ -80,7 +82,8 @@ export type Slice = SliceImage[] | SlicePairs;
 /** What decides about a job, before it is cut. */
 export type PlanHead = Pick<JobPlan, "kind" | "model" | "options" | "root" | "result" | "size" | "unreadable">;
 
-const PLAN_FILE = "job.json";
+/** Name of the plan in a job's folder. */
+export const PLAN_FILE = "job.json";
 /** Largest plan and slice in bytes. */
 const PLAN_LIMIT = 2 ** 28;
 /** Most shards: each costs a line of the plan, two files and a listing. */
@@ -90,6 +93,8 @@ const MAX_SHARDS = 1_000_000;
 export const slicePath = (folder: string, shard: number): string => join(folder, "slices", `${digits(shard)}.json`);
 /** A shard's number in names of files. */
 export const digits = (shard: number): string => String(shard).padStart(6, "0");
+/** How the names of a job's outputs end. */
+export const shardEnding = ({ kind }: JobPlan): string => (kind === "index" ? ".strata" : ".h5");
 /** Where outputs and records lie. */
 export const shardsFolder = (folder: string): string => join(folder, "shards");
 

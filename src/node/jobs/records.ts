@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { FormatError, IoError } from "../../errors.js";
 import { parseJson } from "../../formats/bytes.js";
 import { ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
-import { digits, type JobPlan, type SetAside, shardsFolder } from "./plan.js";
+import { digits, type JobPlan, type SetAside, shardEnding, shardsFolder } from "./plan.js";
 
 /** A finished shard. */
 export interface ShardRecord {
@@ -56,13 +56,13 @@ export async function readRecord(folder: string, plan: JobPlan, shard: number): 
 export async function readOutput(folder: string, record: ShardRecord): Promise<Uint8Array> {
   const path = outputPath(folder, record.file as string);
   const bytes = await readFileChecked(path);
-  if (sha256(bytes) !== record.sha256) {
-    throw new FormatError(
-      `${path} is damaged: its digest is not the one of its record; remove it and run the job again`,
-    );
-  }
+  if (sha256(bytes) !== record.sha256) throw damagedOutput(path);
   return bytes;
 }
+
+/** What to say of an output that has changed since its record was made. */
+export const damagedOutput = (path: string): FormatError =>
+  new FormatError(`${path} is damaged: its digest is not the one of its record; remove it and run the job again`);
 
 /** Puts a shard's output in its place, and then its record. */
 export async function commitShard(
@@ -72,8 +72,7 @@ export async function commitShard(
   { bytes, ...rest }: Omit<ShardRecord, "id" | "file" | "sha256" | "bytes"> & { bytes: Uint8Array | null },
 ): Promise<ShardRecord> {
   const digest = bytes === null ? "" : sha256(bytes);
-  const ending = plan.result.slice(plan.result.lastIndexOf("."));
-  const file = bytes === null ? null : `${digits(shard)}-${digest.slice(0, 16)}${ending}`;
+  const file = bytes === null ? null : `${digits(shard)}-${digest.slice(0, 16)}${shardEnding(plan)}`;
   if (bytes !== null) await writeFileAtomic(outputPath(folder, file as string), bytes);
   const record = { id: plan.shards[shard], file, sha256: digest, bytes: bytes?.length ?? 0, ...rest };
   await writeFileAtomic(recordPath(folder, shard), `${JSON.stringify(record)}\n`);

@@ -7,7 +7,7 @@ import { readFileChecked } from "../atomic.js";
 import { failureOf } from "../failure.js";
 import { ForeignJobError } from "./foreign.js";
 import { kindOf, type ShardKind } from "./kinds.js";
-import { type JobKind, readPlan, readSlice } from "./plan.js";
+import { type JobKind, readPlan, readSlice, shardEnding } from "./plan.js";
 import { commitShard } from "./records.js";
 import type { FromChild, ToChild } from "./shard-runner.js";
 
@@ -19,14 +19,13 @@ async function work({ folder, shard, scratch, setAside, probe, root, threads }: 
   const slice = await readSlice(folder, plan, shard);
   const kind = await (kinds.get(plan.kind) ?? kinds.set(plan.kind, kindOf(plan.kind)).get(plan.kind));
   if (!kind) return;
-  const common = { plan, slice, root: root ?? plan.root, setAside, threads };
+  const common = { folder, plan, slice, root: root ?? plan.root, setAside, threads };
   for (const name of probe) {
     send({ type: "probe", name });
     await kind.probe(common, name);
   }
   send({ type: "at", inHand: [], done: 0 });
-  const ending = plan.result.slice(plan.result.lastIndexOf("."));
-  const output = join(scratch, `output${ending}`);
+  const output = join(scratch, `output${shardEnding(plan)}`);
   const onProgress = (inHand: readonly string[], done: number) => send({ type: "at", inHand, done });
   const { isEmpty, ...result } = await kind.run({ ...common, output, onProgress });
   const bytes = isEmpty ? null : await readFileChecked(output);

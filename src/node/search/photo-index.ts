@@ -8,7 +8,7 @@ import { canonicalJson } from "../../formats/record.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
 import { checkIndex, checkInfo } from "../../search/check.js";
 import { MANIFEST } from "../../search/manifest.js";
-import { createIndex, openIndex } from "../../search/open-index.js";
+import { type CreateIndexOptions, createIndex, openIndex } from "../../search/open-index.js";
 import { INDEX_EXTRACTION, QUERY_EXTRACTION } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
@@ -61,18 +61,27 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
       throw error;
     }
   }
+  const { extractor, create } = await newPhotoIndex(options);
+  try {
+    return { index: await createIndex(store, create), extractor };
+  } catch (error) {
+    await extractor.dispose();
+    throw error;
+  }
+}
+
+/** What a new index is made with: the open model, which is the caller's to close, and what `createIndex` takes. */
+export async function newPhotoIndex(
+  options: PhotoIndexOptions,
+): Promise<{ extractor: Extractor; extraction: OpenOptions; create: CreateIndexOptions }> {
+  const { extraction = {}, kind = "asmk", openExtractor: open = openExtractor } = options;
   const wanted = { model: SEARCH_MODEL, ...INDEX_EXTRACTION, ...extraction };
   const extractor = await open(wanted);
   try {
     const vocabulary = options.vocabulary ?? (await modelVocabulary(wanted.model));
     checkVocabulary(vocabulary, { name: extractor.info.model, sha256: extractor.info.sha256 }, "the vocabulary");
-    const index = await createIndex(store, {
-      vocabulary,
-      kind: kind ?? "asmk",
-      verdict: searchVerdict(extractor),
-      extraction: decisive(wanted),
-    });
-    return { index, extractor };
+    const create = { vocabulary, kind, verdict: searchVerdict(extractor), extraction: decisive(wanted) };
+    return { extractor, extraction: wanted, create };
   } catch (error) {
     await extractor.dispose();
     throw error;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Interrupted, processInterrupt } from "../../../src/cli/context.js";
-import { commonFolder } from "../../../src/cli/inputs.js";
 import { describeMatrix } from "../../../src/cli/match.js";
 import { describeProgress, describeSeconds, openProgress } from "../../../src/cli/progress.js";
 import { errorText, exitCodeOf } from "../../../src/cli/report-error.js";
 import { FormatError, IoError, OptionError } from "../../../src/errors.js";
 import { emptyFeatures } from "../../../src/features.js";
 import { decodeRecord, encodeRecord, FILE_FORMATS, sameProvenance } from "../../../src/formats/record.js";
+import { commonFolder } from "../../../src/node/names.js";
 import { fakeStrata } from "./fake.js";
 
 describe("provenance", () => {

@@ -40,7 +40,7 @@ async function doShard(folder: string, plan: JobPlan, shard: number): Promise<vo
   const kind = await kindOf("match");
   const output = at(`${folder}-${shard}.h5`);
   const slice = await readSlice(at(folder), plan, shard);
-  const work = { plan, slice, root: "", output, setAside: [], threads: 1, onProgress: () => {} };
+  const work = { folder: at(folder), plan, slice, root: "", output, setAside: [], threads: 1, onProgress: () => {} };
   const { isEmpty: _, ...result } = await kind.run(work);
   await commitShard(at(folder), plan, shard, { ...result, bytes: readFileSync(output) });
 }

@@ -12,6 +12,8 @@ export interface StagePlace {
   extractor: Parameters<typeof createTracker>[0]["extractor"];
   /** Makes a frame ready to be read, as a camera or a file does. */
   prepare(frame: Image): Promise<() => Frame | Promise<Frame>>;
+  /** Further targets, none of which is in a frame. */
+  crowd: readonly Target[];
 }
 
 /** Milliseconds, medians: of a frame in which a target is followed, of a search, and of frames while searches run. */
@@ -24,6 +26,8 @@ export interface StageFigures {
   extract: number;
   search: number;
   "whole search": number;
+  /** The same with the crowd's targets to look for. */
+  "whole search, 50 targets": number;
   "tracked frame beside searches": number;
   /** The slowest but one in twenty of these. */
   "of 20 such the slowest": number;
@@ -96,6 +100,12 @@ export async function timeStages(poster: Image, place: StagePlace): Promise<Stag
   const stage = (name: keyof StageTimes) => median(followed.map(({ result }) => result.times[name]));
   const searches = await run(createTracker({ targets: [absent], extractor }), WARM + 15, false);
   const searched = (name: keyof StageTimes) => median(searches.map(({ result }) => result.times[name]));
+  const wholeSearch = ({ result: { times } }: { result: TrackedFrame }) => times.extract + times.search;
+  const all = createTracker({ targets: [absent, ...place.crowd], extractor, maxTrack: 1 });
+  const crowded = await run(all, WARM + 15, false);
+  if (crowded.some(({ result }) => result.targets.some(({ state }) => state !== "lost"))) {
+    throw new Error("a target was seen that no frame shows");
+  }
   const both = createTracker({ targets: [seen, absent], extractor, maxTrack: 2, detection: "background" });
   const beside = await run(both, 200, true);
   const begun = beside.filter(({ result }) => result.searched).length;
@@ -108,7 +118,8 @@ export async function timeStages(poster: Image, place: StagePlace): Promise<Stag
     "tracked frame": median(followed.map(({ total }) => total)),
     extract: searched("extract"),
     search: searched("search"),
-    "whole search": median(searches.map(({ result }) => result.times.extract + result.times.search)),
+    "whole search": median(searches.map(wholeSearch)),
+    "whole search, 50 targets": median(crowded.map(wholeSearch)),
     "tracked frame beside searches": median(totals),
     "of 20 such the slowest": median(totals, 0.95),
     "frames per search": beside.length / Math.max(1, begun),

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { transformSync } from "esbuild";
 import { drawProbe } from "../src/extract/probe.js";
 import { encodePng, loadImage, openExtractor } from "../src/node/index.js";
-import { compileTarget, createTracker } from "../src/track/index.js";
+import { compileTarget, createTracker, readTarget, writeTarget } from "../src/track/index.js";
 import { DOOR, ISOLATED, ROOT, servePackage, TRACK } from "../test/browser/files.js";
 import { launch, openPage } from "../test/browser/serve.js";
 import { type StageFigures, timeStages } from "./stages-run.js";
@@ -20,10 +20,26 @@ export interface StageOptions {
 /** The target: a poster of the size that pages use. */
 const POSTER = drawProbe(320, 240);
 
-async function inNode({ model, scales }: StageOptions, threads: number): Promise<StageFigures> {
+/** Files of further targets: with the one that is looked for there are 50. */
+async function makeCrowd({ model, scales }: StageOptions): Promise<Uint8Array[]> {
+  const extractor = await openExtractor({ model, ...(scales && { scales }) });
+  const files: Uint8Array[] = [];
+  for (let k = 1; k < 50; k++) {
+    files.push(writeTarget(await compileTarget(drawProbe(320, 240, 4 + k), extractor, { name: String(k) })));
+  }
+  await extractor.dispose();
+  return files;
+}
+
+async function inNode(
+  { model, scales }: StageOptions,
+  crowd: readonly Uint8Array[],
+  threads: number,
+): Promise<StageFigures> {
   const extractor = await openExtractor({ model, threads, ...(scales && { scales }) });
   try {
     return await timeStages(POSTER, {
+      crowd: crowd.map((file) => readTarget(file)),
       extractor,
       createTracker,
       compile: (image, name) => compileTarget(image, extractor, { name }),
@@ -40,19 +56,27 @@ async function inNode({ model, scales }: StageOptions, threads: number): Promise
 const SCRIPT = () =>
   transformSync(readFileSync(join(ROOT, "speed/stages-run.ts"), "utf8"), { loader: "ts", format: "esm" }).code;
 
-async function inChromium({ model, scales }: StageOptions, isolated: boolean): Promise<StageFigures> {
-  const server = await servePackage(isolated ? ISOLATED : {}, { "/stages.js": SCRIPT() });
+async function inChromium(
+  { model, scales }: StageOptions,
+  crowd: readonly Uint8Array[],
+  isolated: boolean,
+): Promise<StageFigures> {
+  const files = Object.fromEntries(crowd.map((file, k) => [`/crowd-${k}.strata`, file]));
+  const server = await servePackage(isolated ? ISOLATED : {}, { "/stages.js": SCRIPT(), ...files });
   const browser = await launch();
   try {
     const page = await openPage(browser);
     await page.goto(server.address);
     return (await page.evaluate(`Promise.all([import("/stages.js"), import("${DOOR}"), import("${TRACK}")]).then(
-      async ([{ timeStages }, { frameReader, openExtractor }, { compileTarget, createTracker }]) => {
+      async ([{ timeStages }, { frameReader, openExtractor }, { compileTarget, createTracker, readTarget }]) => {
+        const read = async (_, k) => readTarget(new Uint8Array(await (await fetch("/crowd-" + k + ".strata")).arrayBuffer()));
+        const crowd = await Promise.all(Array.from({ length: ${crowd.length} }, read));
         const poster = ${JSON.stringify({ ...POSTER, data: [...POSTER.data] })};
         poster.data = Uint8Array.from(poster.data);
         const extractor = await openExtractor(${JSON.stringify({ model, backend: "wasm", ...(scales && { scales }) })});
         const reader = frameReader();
         const figures = await timeStages(poster, {
+          crowd,
           extractor,
           createTracker,
           compile: (image, name) => compileTarget(image, extractor, { name }),
@@ -77,11 +101,12 @@ async function inChromium({ model, scales }: StageOptions, isolated: boolean): P
 }
 
 export async function measureStages(options: StageOptions): Promise<Record<string, StageFigures>> {
+  const crowd = await makeCrowd(options);
   return {
-    "Node, 1 thread": await inNode(options, 1),
-    "Node, 2 threads": await inNode(options, 2),
-    "Chromium, 1 thread": await inChromium(options, false),
-    "Chromium, isolated": await inChromium(options, true),
+    "Node, 1 thread": await inNode(options, crowd, 1),
+    "Node, 2 threads": await inNode(options, crowd, 2),
+    "Chromium, 1 thread": await inChromium(options, crowd, false),
+    "Chromium, isolated": await inChromium(options, crowd, true),
   };
 }
 

@@ -26,9 +26,12 @@ export interface ProbePoints {
   dim: number;
 }
 
-/** Rectangles of random colours over each other: corners at every size. Only whole numbers, so the same everywhere. */
-export function drawProbe(width = 160, height = 120): Image {
-  const random = new Random(4);
+/**
+ * Rectangles of random colours over each other: corners at every size. Only whole numbers, so the same everywhere. Another
+ * seed draws another picture.
+ */
+export function drawProbe(width = 160, height = 120, seed = 4): Image {
+  const random = new Random(seed);
   const data = new Uint8Array(3 * width * height).fill(128);
   const below = (limit: number) => Math.floor((random.uint32() / 2 ** 32) * limit);
   for (let n = 0; n < (width * height) / 240; n++) {

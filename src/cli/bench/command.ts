@@ -211,6 +211,13 @@ function addTrackBench(bench: Command, context: Context, done: (code: number) =>
     .requiredOption("--photos <dir>", "photographs, of which pictures and backgrounds are taken")
     .option("--videos <n>", "videos of 1014 frames", numberOf("--videos", { min: 1, max: 1000, integer: true }), 3)
     .option("--seed <n>", "seed of the first video", numberOf("--seed", SEEDS), 0)
+    .option("--others <n>", "photographs shown that are no target", numberOf("--others", { min: 0, integer: true }), 20)
+    .option(
+      "--crowd <n>",
+      "targets searched for at once, beside one",
+      numberOf("--crowd", { min: 1, integer: true }),
+      50,
+    )
     .optionsGroup("Output:")
     .option("--json", "print everything as JSON")
     .option("--quiet", "print errors only");

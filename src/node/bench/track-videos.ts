@@ -6,13 +6,13 @@ import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import type { Image } from "../../image/image.js";
 import { checkNumber, withDefaults } from "../../options.js";
-import { compileTarget } from "../../track/target.js";
+import { compileTarget, type Target } from "../../track/target.js";
 import { writeTarget } from "../../track/target-file.js";
-import { createTracker } from "../../track/tracker.js";
 import type { StageTimes } from "../../track/types.js";
 import { loadImage } from "../images.js";
 import { listImages } from "../list-images.js";
 import type { OpenStage, Stage } from "../stage.js";
+import { type CrowdFigures, type OthersFigures, trackCrowd, trackerOpener, trackOthers } from "./track-others.js";
 
 /** What is measured. */
 export interface TrackVideosOptions {
@@ -23,6 +23,10 @@ export interface TrackVideosOptions {
   videos?: number;
   /** Seed of the first video. Default 0. */
   seed?: number;
+  /** Photographs shown to the tracker that are none of its targets. Default 20, fewer where the folder has fewer. */
+  others?: number;
+  /** Targets that are searched for at once, beside one alone. Default 50, fewer where the folder has fewer. */
+  crowd?: number;
   /** Shows how far it is. */
   openStage?: OpenStage;
   signal?: AbortSignal;
@@ -36,25 +40,43 @@ export interface TrackedVideos {
   /** Bytes of the largest target, and milliseconds of compiling one (median). */
   targetBytes: number;
   compileTime: number;
+  others: OthersFigures;
+  crowd: CrowdFigures;
 }
+
+/** Frames that are searched with one target and with many. */
+const CROWD_FRAMES = 12;
 
 /** Renders the videos frame by frame and tracks them, with the camera's intrinsics unknown to the tracker. */
 export async function trackVideos(options: TrackVideosOptions): Promise<TrackedVideos> {
   const where = "trackVideos";
-  const { photos, extractor, videos, seed, openStage, signal } = withDefaults<TrackVideosOptions>(
+  const { photos, extractor, videos, seed, others, crowd, openStage, signal } = withDefaults<TrackVideosOptions>(
     where,
-    { photos: "", extractor: undefined as never, videos: 3, seed: 0, openStage: undefined, signal: undefined },
+    {
+      photos: "",
+      extractor: undefined as never,
+      videos: 3,
+      seed: 0,
+      others: 20,
+      crowd: 50,
+      openStage: undefined,
+      signal: undefined,
+    },
     options,
   );
   const count = checkNumber(where, "videos", videos, { min: 1, integer: true });
   const first = checkNumber(where, "seed", seed, { min: 0, integer: true });
+  const strangeCount = checkNumber(where, "others", others, { min: 0, integer: true });
+  const crowdSize = checkNumber(where, "crowd", crowd, { min: 1, integer: true });
   const paths = await listImages([photos]);
   if (paths.length < 3)
     throw new OptionError(`${where}: ${photos} has ${paths.length} images; three are needed at least`);
   const photo = (k: number): Promise<Image> => loadImage(paths[k % paths.length]);
+  const open = trackerOpener(extractor);
   const measured: { truths: FrameTruth[]; answers: FrameAnswer[] }[] = [];
   const times: StageTimes[] = [];
   const searched: boolean[] = [];
+  const targets: Target[] = [];
   const [sizes, compiled]: [number[], number[]] = [[], []];
   let stage: Stage | undefined;
   for (let v = 0; v < count; v++) {
@@ -66,7 +88,8 @@ export async function trackVideos(options: TrackVideosOptions): Promise<TrackedV
     const target = await compileTarget(picture, extractor);
     compiled.push(performance.now() - began);
     sizes.push(writeTarget(target).length);
-    const tracker = createTracker({ targets: [target], extractor });
+    targets.push(target);
+    const tracker = open([target]);
     const answers: FrameAnswer[] = [];
     for (let f = 0; f < video.truths.length; f++) {
       signal?.throwIfAborted();
@@ -85,6 +108,36 @@ export async function trackVideos(options: TrackVideosOptions): Promise<TrackedV
     measured.push({ truths: video.truths, answers });
   }
   stage?.stop();
+  // No photograph is both: what is a target is no other picture and no background, and the videos' own come first.
+  const pictures = new Set(targets.map((_, v) => (7 * (first + v)) % paths.length));
+  const rest = paths.map((_, k) => k).filter((k) => !pictures.has(k));
+  const strange = rest.slice(0, Math.min(strangeCount, rest.length));
+  const company = rest.slice(Math.max(1, strange.length)).slice(0, Math.max(0, crowdSize - 1));
+  stage = await openStage?.(
+    "other pictures, many targets",
+    ["photograph", "photographs"],
+    strange.length + company.length,
+  );
+  let shown = 0;
+  const next = () => {
+    signal?.throwIfAborted();
+    stage?.update(++shown, shown);
+  };
+  const companions: Target[] = [];
+  for (const k of company) {
+    companions.push(await compileTarget(await photo(k), extractor, { name: String(k) }));
+    next();
+  }
+  async function* strangers() {
+    for (const [n, k] of strange.entries()) {
+      yield { picture: await photo(k), background: await photo(strange[(n + 1) % strange.length]), seed: k };
+    }
+  }
+  const othersSeen = await trackOthers(open, [...targets, ...companions], strangers(), next);
+  const background = await photo(strange[0] ?? rest[0]);
+  const video = makeVideo(await photo(7 * first), background, background, { seed: first });
+  const many = await trackCrowd(open, [targets[0], ...companions], video, CROWD_FRAMES);
+  stage?.stop();
   const stageTime = (name: keyof StageTimes, ofSearches: boolean) =>
     medianOf(times.filter((_, i) => searched[i] === ofSearches).map((one) => one[name]));
   return {
@@ -100,5 +153,7 @@ export async function trackVideos(options: TrackVideosOptions): Promise<TrackedV
     },
     targetBytes: Math.max(...sizes),
     compileTime: medianOf(compiled) as number,
+    others: othersSeen,
+    crowd: many,
   };
 }

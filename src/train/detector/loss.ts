@@ -13,6 +13,7 @@ import { type Contrast, contrastLoss, isDistinct, MAX_TEMPERATURE } from "./cont
 import { keypointLoss, procrustesLoss, projectedLoss } from "./distillation.js";
 import { matchingAccuracy } from "./matching.js";
 import { bestPixels, matricesAt, project, samePlane, softPositions, squaredDistances, swapHalves } from "./points.js";
+import { logScores, rankingLoss } from "./ranking.js";
 import type { DetectorRecipe, DetectorTeacher } from "./recipe.js";
 import { outcomeLoss, shareOf } from "./reliability.js";
 import { reprojectionLoss } from "./reprojection.js";
@@ -84,8 +85,9 @@ export function detectorLoss(
   sum.note("temperature", lax.stopGradient(temperature.ref).reshape([]));
   sum.add("descriptors", contrastLoss(contrast, temperature));
 
-  const trust = pixelRows(logits, keypoints.ref).slice([], [], 1);
-  sum.add("reliability", outcomeLoss(trust, distinct, valid.ref), losses.reliability);
+  const judged = pixelRows(logits, keypoints.ref);
+  const ranks = losses.ranking > 0 && { scores: logScores(judged.ref), distinct: distinct.ref.astype(np.float32) };
+  sum.add("reliability", outcomeLoss(judged.slice([], [], 1), distinct, valid.ref), losses.reliability);
 
   const positions = softPositions(score, keypoints, config.detection.nmsRadius);
   const { loss, repeated } = reprojectionLoss(
@@ -93,6 +95,9 @@ export function detectorLoss(
     losses.reach,
   );
   sum.add("reprojection", loss, losses.reprojection);
+  if (ranks) {
+    sum.add("ranking", rankingLoss(ranks.scores, ranks.distinct.mul(repeated.ref), valid.ref), losses.ranking);
+  }
   sum.note("repeated", shareOf(repeated, valid));
 
   const [first, second] = halves(repeatability.ref);

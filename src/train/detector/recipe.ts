@@ -33,6 +33,8 @@ export interface DetectorLosses {
   similarity: number;
   peaky: number;
   reprojection: number;
+  /** Of the order of keypoints; 0: not asked for. */
+  ranking: number;
   /** Norms by the batch's statistics, or by those that the first weights came with. */
   statistics: Statistics;
 }
@@ -50,6 +52,7 @@ export const DETECTOR_LOSSES: DetectorLosses = {
   similarity: 1,
   peaky: 0.5,
   reprojection: 0.5,
+  ranking: 0,
   statistics: "batch",
 };
 
@@ -143,7 +146,7 @@ function lossesOf(where: string, given: Record<string, unknown>): DetectorLosses
   if (losses.peakWindow % 2 !== 0) {
     throw new OptionError(`${where}: "peakWindow" must be even, got ${losses.peakWindow}`);
   }
-  for (const name of ["reliability", "similarity", "peaky", "reprojection"] as const) {
+  for (const name of ["reliability", "similarity", "peaky", "reprojection", "ranking"] as const) {
     checkNumber(where, name, losses[name], { min: 0, max: 1000 });
   }
   checkChoice(where, "statistics", losses.statistics, STATISTICS);

@@ -21,7 +21,7 @@ import type { Task } from "../task.js";
 import type { PairBatch, TrainingPair } from "../types.js";
 import { type Beginning, beginWith } from "./beginning.js";
 import { detectorLoss, learnsDescriptors, PROJECTION, TEMPERATURE, TRAINING_ONLY } from "./loss.js";
-import type { DetectorRecipe, DetectorTeacher } from "./recipe.js";
+import type { DetectorLosses, DetectorRecipe, DetectorTeacher } from "./recipe.js";
 import { GRID, type Teacher } from "./teacher.js";
 
 /** A task whose outcome is a model of one score map. */
@@ -79,7 +79,7 @@ export function detectorTask(
   return {
     name,
     recipe: {
-      ...{ network: config, losses: { ...losses } },
+      ...{ network: config, losses: lossesIdentity(losses) },
       ...(begin ? { begin: begin.digest } : {}),
       ...(teacher ? { teacher: identityOf(teacher) } : {}),
     },
@@ -115,6 +115,11 @@ export function detectorTask(
     },
     dispose: async () => teacher?.dispose(),
   };
+}
+
+/** Losses that are asked for: runs from before there was an order of keypoints go on. */
+function lossesIdentity({ ranking, ...losses }: DetectorLosses): Record<string, unknown> {
+  return { ...losses, ...(ranking > 0 && { ranking }) };
 }
 
 /** A teacher by what it is, not by where it lies. */

@@ -14,6 +14,7 @@ import {
   squaredDistances,
   swapHalves,
 } from "../../../src/train/detector/points.js";
+import { logScores, rankingLoss } from "../../../src/train/detector/ranking.js";
 import { outcomeLoss, shareOf } from "../../../src/train/detector/reliability.js";
 import { reprojectionLoss } from "../../../src/train/detector/reprojection.js";
 import { similarityLoss } from "../../../src/train/detector/similarity.js";
@@ -220,6 +221,60 @@ describe("reliability", () => {
     expect(loss).toBeCloseTo(sum / count, 4);
     const { out } = await outputs((x) => ({ out: shareOf(x.outcomes, x.valid) }), constants);
     expect(out.data[0]).toBeCloseTo(5 / 9, 5);
+  });
+});
+
+describe("ranking", () => {
+  const constants = {
+    good: values([M, P], (i) => i % 2),
+    valid: values([M, P], (i) => (i % 5 === 0 ? 0 : 1)),
+  };
+
+  it("asks for good keypoints before bad ones of the same image, of those that count", async () => {
+    const scores = uniform([M, P], 23, -4, 0);
+    let [sum, count] = [0, 0];
+    for (let m = 0; m < M; m++) {
+      for (let a = m * P; a < (m + 1) * P; a++) {
+        for (let b = m * P; b < (m + 1) * P; b++) {
+          if (a % 2 === 0 || b % 2 === 1 || a % 5 === 0 || b % 5 === 0) continue;
+          sum += Math.log(1 + Math.exp(scores.data[b] - scores.data[a]));
+          count++;
+        }
+      }
+    }
+    const loss = await checkGradients((v, k) => rankingLoss(v.scores, k.good, k.valid), { scores }, constants);
+    expect(loss).toBeCloseTo(sum / count, 4);
+  });
+
+  it("is next to 0 in the right order, and 0 where all are alike", async () => {
+    const of = async (scores: Values, good: Values) =>
+      (await outputs((x) => ({ out: rankingLoss(x.scores, x.good, x.valid) }), { ...constants, scores, good })).out
+        .data[0];
+    expect(
+      await of(
+        values([M, P], (i) => (i % 2 ? -1 : -30)),
+        constants.good,
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      await of(
+        values([M, P], (i) => (i % 2 ? -30 : -1)),
+        constants.good,
+      ),
+    ).toBeGreaterThan(20);
+    expect(
+      await of(
+        uniform([M, P], 5),
+        values([M, P], () => 1),
+      ),
+    ).toBe(0);
+  });
+
+  it("reads the score as extraction does: repeatability times reliability", async () => {
+    const logits = uniform([M, P, 2], 24, -5, 5);
+    const { out } = await outputs((x) => ({ out: logScores(x.logits) }), { logits });
+    const chance = (i: number) => 1 / (1 + Math.exp(-logits.data[i]));
+    for (let i = 0; i < M * P; i++) expect(Math.exp(out.data[i])).toBeCloseTo(chance(2 * i) * chance(2 * i + 1), 5);
   });
 });
 

@@ -147,7 +147,7 @@ describe("loss", () => {
   });
 
   it("adds up its terms by their weights, and says what they are", async () => {
-    const weights = { reliability: 0.7, similarity: 1.3, peaky: 0.2, reprojection: 0.4 };
+    const weights = { reliability: 0.7, similarity: 1.3, peaky: 0.2, reprojection: 0.4, ranking: 0.6 };
     const { compiled, feeds } = await training(recipe(weights), [pair(1), pair(2)], false);
     const out = await compiled.run(feeds);
     await compiled.dispose();
@@ -272,6 +272,9 @@ describe("task", () => {
     const tensors = strataTensors(TINY, 5);
     const task = detectorTask(recipe(), { tensors, digest: "abc" });
     expect(task.recipe.begin).toBe("abc");
+    // Runs from before there was an order to learn go on, for what is not asked for is not in their recipe.
+    expect(task.recipe.losses).not.toHaveProperty("ranking");
+    expect(detectorTask(recipe({ ranking: 2 })).recipe.losses).toHaveProperty("ranking", 2);
     expect(detectorTask(recipe()).recipe).not.toHaveProperty("begin");
     const values = new Map([...task.parameters(1), ...task.state()].map(({ name, data }) => [name, data]));
     for (const [name, { data }] of tensors)

@@ -28,7 +28,7 @@ import { checkChoice, checkNumber } from "../options.js";
 import { checkPath, readFileChecked } from "./atomic.js";
 import { keptGraphs } from "./graph-cache.js";
 import { locateCached } from "./models/locate.js";
-import { nodeRuntime } from "./runtime.js";
+import { checkRuntime, nodeRuntime } from "./runtime.js";
 
 /** The model that runs when none is named. */
 export const DEFAULT_MODEL = "strata-s";
@@ -55,12 +55,14 @@ export interface OpenOptions extends Partial<ExtractOptions>, ReferenceChoices, 
 
 /**
  * An extractor over a model's files. Throws an OptionError for what is not offered, a FormatError for files that are
- * not what they should be, an IoError for files that are not there.
+ * not what they should be, an IoError for files that are not there, an UnsupportedError where no runtime is installed.
  */
 export async function openExtractor(options: OpenOptions = {}): Promise<Extractor> {
   checkObject("openExtractor", "options", options);
   const { runtime, backend, threads, tilePixels } = options;
   const { opened, path, options: extract } = await openModelFiles(options);
+  // Before a list of images fails at each of them.
+  if (!runtime) checkRuntime();
   const prepared = await readGraphBeside(path, opened);
   return new DenseExtractor(opened.model, extract, {
     runtime: runtime ?? nodeRuntime,

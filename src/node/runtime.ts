@@ -18,6 +18,8 @@ type Native = { ort: NativeModule } | { ort: null; lack: string };
 
 const NATIVE = "onnxruntime-node";
 
+const WEB = "onnxruntime-web";
+
 const SLOWER = "about four times slower";
 
 let native: Promise<Native> | undefined;
@@ -64,8 +66,17 @@ function lackOf(error: unknown): string {
 /** What sessions run on in this process, for people; nothing is opened for it. */
 export async function describeRuntime(): Promise<string> {
   const loaded = await loadNative();
-  if (!loaded.ort) return `onnxruntime-web (WebAssembly, ${SLOWER}); ${loaded.lack}`;
+  if (!loaded.ort && findPackage(WEB) === null) return noRuntime();
+  if (!loaded.ort) return `${WEB} (WebAssembly, ${SLOWER}); ${loaded.lack}`;
   return `${NATIVE} ${loaded.ort.env.versions.node ?? loaded.ort.env.versions.common}`;
+}
+
+const noRuntime = (): string =>
+  `there is no ONNX Runtime: neither ${NATIVE} nor ${WEB} is installed; run "npm install ${WEB}@${runtimeVersion()}"`;
+
+/** Throws an UnsupportedError where neither runtime is installed. Loads none. */
+export function checkRuntime(): void {
+  if (findPackage(NATIVE) === null && findPackage(WEB) === null) throw new UnsupportedError(noRuntime());
 }
 
 /** ONNX Runtime on this machine. */
@@ -110,11 +121,12 @@ function openNative(ort: NativeModule, model: Uint8Array, options: SessionOption
 /** The same graph on WebAssembly, which every machine has. */
 async function openWasm(lack: string, model: Uint8Array, { backend, threads }: SessionOptions): Promise<Session> {
   // By its door for Node: those for pages cannot start threads here.
+  if (findPackage(WEB) === null) throw new UnsupportedError(noRuntime());
   const ort = await import("onnxruntime-web");
   started ??= threads ?? availableParallelism();
   ort.env.wasm.numThreads = started;
   const session = await openOrtSession(ort, {
-    runtime: `onnxruntime-web ${ort.env.versions.web ?? ort.env.versions.common}`,
+    runtime: `${WEB} ${ort.env.versions.web ?? ort.env.versions.common}`,
     model,
     wanted: "wasm",
     fallback: "wasm",

@@ -20,12 +20,21 @@ function doubling(): Uint8Array {
   return graph.toBytes("doubling");
 }
 
-async function openWithout(isInstalled: boolean, backend?: "wasm") {
+/** The runtime where `packages` are what is installed, and the native library does not load. */
+async function runtimeWith(packages: readonly string[]) {
   vi.doMock("onnxruntime-node", () => {
     throw new Error("no such library\nmore");
   });
-  vi.doMock("../../../src/node/packages.js", () => ({ findPackage: () => (isInstalled ? {} : null) }));
-  const { describeRuntime, nodeRuntime } = await import("../../../src/node/runtime.js");
+  const findPackage = (name: string) => (packages.includes(name) ? {} : null);
+  vi.doMock("../../../src/node/packages.js", () => ({ findPackage }));
+  return import("../../../src/node/runtime.js");
+}
+
+async function openWithout(isInstalled: boolean, backend?: "wasm") {
+  const { describeRuntime, nodeRuntime } = await runtimeWith([
+    "onnxruntime-web",
+    ...(isInstalled ? ["onnxruntime-node"] : []),
+  ]);
   const session = await nodeRuntime.open(doubling(), { threads: 1, backend });
   sessions.push(session);
   const { y } = await session.run({ x: { type: "float32", shape: [2], data: Float32Array.of(1, 2.5) } });
@@ -52,5 +61,21 @@ describe("nodeRuntime without onnxruntime-node", () => {
 
   it("has nothing to say to whoever asks for WebAssembly", async () => {
     expect((await openWithout(false, "wasm")).info.fallback).toBeUndefined();
+  });
+});
+
+describe("nodeRuntime without any runtime", () => {
+  it("is told in a sentence, before an image is read", async () => {
+    const { checkRuntime, describeRuntime, nodeRuntime } = await runtimeWith([]);
+    const told =
+      /^there is no ONNX Runtime: neither onnxruntime-node nor onnxruntime-web is installed; run "npm install onnxruntime-web@\d/;
+    expect(await describeRuntime()).toMatch(told);
+    expect(checkRuntime).toThrow(told);
+    await expect(nodeRuntime.open(doubling())).rejects.toMatchObject({
+      name: "UnsupportedError",
+      message: expect.stringMatching(told),
+    });
+    vi.resetModules();
+    expect((await runtimeWith(["onnxruntime-web"])).checkRuntime).not.toThrow();
   });
 });

@@ -1,8 +1,8 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `pose`, `auto`, `threads`, `models` and `jobs` are of another kind: they compare estimators of homographies and of poses, count
- * what is taken for a plane, compare numbers of threads, models, queues and workers, and keep files of their own. So is `npm run bench gpu
+ * `pose`, `auto`, `threads`, `models`, `jobs` and `search` are of another kind: they compare estimators of homographies and of poses, count
+ * what is taken for a plane, compare numbers of threads, models, queues and workers, search a large index, and keep files of their own. So is `npm run bench gpu
  * [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
@@ -105,6 +105,18 @@ async function runJobs(): Promise<void> {
   keep(`jobs--${machineSlug(about)}`, { machine: about, rows });
 }
 
+/** The large index is made in this process and searched in another, whose memory is told. */
+async function runSearch(args: readonly string[]): Promise<void> {
+  const { largeIndex, searchTable } = await import("./search.js");
+  await largeIndex(args);
+  const child = spawnSync("npx", ["tsx", `${here}run.ts`, "--search-child", ...args], { encoding: "utf8" });
+  if (child.status !== 0) throw new Error(`bench search failed:\n${child.stderr}`);
+  const speed = JSON.parse(child.stdout.trim().split("\n").at(-1) as string);
+  console.log(searchTable(speed));
+  const about = machine();
+  keep(`search--${machineSlug(about)}`, { machine: about, ...speed });
+}
+
 function keep(name: string, what: object): void {
   const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
@@ -167,7 +179,11 @@ if (flag === "--gpu-child") {
   await measureGpu(name === "--software");
   // Dawn's threads outlive the sessions.
   process.exit(0);
-} else if (flag === "gpu") await runOnGpu(name === "--software");
+} else if (flag === "--search-child") {
+  const { measureSearch } = await import("./search.js");
+  console.log(JSON.stringify(await measureSearch(process.argv.slice(3))));
+} else if (flag === "search") await runSearch(process.argv.slice(3));
+else if (flag === "gpu") await runOnGpu(name === "--software");
 else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry(process.argv.slice(3));
 else if (flag === "pose") await runPose();

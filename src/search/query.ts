@@ -36,6 +36,11 @@ export interface SearchOptions {
   wordKeypoints?: number;
   /** Words per keypoint of the query; default 3. */
   neighbours?: number;
+  /**
+   * Postings that are looked at in all segments, those of the query's rarest words first; default 4 000 000. Words that very
+   * many images have say little, and take most of a search's time in a large index.
+   */
+  mostPostings?: number;
   /** Correlation of signatures above which a shared word counts, 0 to 1; default 0.2. */
   threshold?: number;
   /** Power of the correlation; default 3. */
@@ -86,6 +91,7 @@ export const SEARCH_DEFAULTS = {
   patience: 10,
   wordKeypoints: 1000,
   neighbours: 3,
+  mostPostings: 4_000_000,
   threshold: 0.2,
   exponent: 3,
 } as const;
@@ -116,15 +122,19 @@ export async function searchSegments(
   const seconds: Seconds = {};
   const { signal, among } = given;
   const { descriptors, count } = roundedDescriptors(features, given.wordKeypoints);
-  const score = await timed(seconds, "words", async () =>
+  const query = await timed(seconds, "words", async () =>
     manifest.kind === "vlad"
-      ? byVector(vladOf(vocabulary, descriptors, count))
-      : byWords(vocabulary, wordsOf(vocabulary, descriptors, count, given.neighbours), given),
+      ? vladOf(vocabulary, descriptors, count)
+      : wordsOf(vocabulary, descriptors, count, given.neighbours),
   );
   signal?.throwIfAborted();
   const most = Math.max(given.top, given.verify);
   const candidates = await timed(seconds, "candidates", async () => {
     const all: Candidate[] = [];
+    const score =
+      query instanceof Int8Array
+        ? byVector(query)
+        : byWords(vocabulary, query, await rarest(segments, query.words, given.mostPostings, onDamage), given);
     for (const segment of segments) {
       if (!segment.reader) continue;
       const scores = await spared(segment, onDamage, () => score(segment));
@@ -151,6 +161,7 @@ function checkOptions(options: SearchOptions) {
   checkNumber(where, "patience", given.patience, { min: 1, ...whole });
   checkNumber(where, "wordKeypoints", given.wordKeypoints, { min: 1, ...whole });
   checkNumber(where, "neighbours", given.neighbours, { min: 1, max: 64, ...whole });
+  checkNumber(where, "mostPostings", given.mostPostings, { min: 1 });
   checkNumber(where, "threshold", given.threshold, { min: 0, max: 1 });
   checkNumber(where, "exponent", given.exponent, { min: 0, max: 100 });
   if (given.verdict !== undefined) parseVerdictModel(where, given.verdict);
@@ -170,20 +181,47 @@ function wordsOf(vocabulary: Vocabulary, descriptors: Float32Array, count: numbe
   );
 }
 
-/** Scores by shared words: the sum of what they are worth, over the size of both. */
-function byWords({ idf, dim }: Vocabulary, query: Aggregated, given: { threshold: number; exponent: number }): Score {
+/** Places in `words` of the rarest of them, ascending, as many as have up to `most` postings in all segments together. */
+async function rarest(
+  segments: readonly OpenSegment[],
+  words: Uint32Array,
+  most: number,
+  onDamage: OnDamage,
+): Promise<Uint32Array> {
+  const counts = new Float64Array(words.length);
+  for (const segment of segments) {
+    const count = await spared(segment, onDamage, async () => segment.reader?.counts());
+    for (let at = 0; count && at < words.length; at++) counts[at] += count(words[at]);
+  }
+  const order = Uint32Array.from(words.keys()).sort((a, b) => counts[a] - counts[b] || a - b);
+  let [taken, sum] = [0, 0];
+  for (; taken < order.length; taken++) {
+    sum += counts[order[taken]];
+    if (sum > most) break;
+  }
+  return order.subarray(0, taken).sort();
+}
+
+/** Scores by shared words: the sum of what those at `chosen` are worth, over the size of both. */
+function byWords(
+  { idf, dim }: Vocabulary,
+  query: Aggregated,
+  chosen: Uint32Array,
+  given: { threshold: number; exponent: number },
+): Score {
   const table = similarityTable(signatureBits(dim), given);
   const own = normOf(idf, query.words);
+  const words = Uint32Array.from(chosen, (at) => query.words[at]);
   return async ({ reader }) => {
     if (!reader) return new Float32Array(0);
     const scores = new Float32Array(reader.images);
-    const postings = new Array(query.words.length);
-    await reader.postings(query.words, (at, list) => {
+    const postings = new Array(words.length);
+    await reader.postings(words, (at, list) => {
       postings[at] = list;
     });
     // In the order of words: sums must not depend on what was in memory.
-    for (const [at, word] of query.words.entries()) {
-      if (postings[at]) addScores(scores, postings[at], query, at, idf[word], table);
+    for (const [at, word] of words.entries()) {
+      if (postings[at]) addScores(scores, postings[at], query, chosen[at], idf[word], table);
     }
     const norms = await reader.norms();
     for (let i = 0; i < scores.length; i++) scores[i] *= own * norms[i];

@@ -36,8 +36,10 @@ export function addScores(
 ): void {
   const low = query.signatures[2 * at];
   const high = query.signatures[2 * at + 1];
+  let far = 0;
+  while (far < table.length && table[far] > 0) far++;
   for (let i = 0; i < images.length; i++) {
-    const value = table[codeDistance(signatures[2 * i], signatures[2 * i + 1], low, high)];
-    if (value > 0) scores[images[i]] += idf * value;
+    const distance = codeDistance(signatures[2 * i], signatures[2 * i + 1], low, high);
+    if (distance < far) scores[images[i]] += idf * table[distance];
   }
 }

@@ -21,6 +21,8 @@ export class SegmentReader {
   private readonly kept = new Map<SectionName, Promise<Uint8Array>>();
   private ids: { offsets: Uint32Array; text: Uint8Array } | undefined;
   private starts: Uint32Array | undefined;
+  /** 1 for each word whose postings were found whole. */
+  private sound = new Uint8Array(0);
 
   private constructor(
     readonly where: string,
@@ -105,6 +107,7 @@ export class SegmentReader {
     }
     if (missing.length === 0) return;
     const checks = aligned(await this.section("checks"), Uint32Array);
+    if (this.sound.length === 0) this.sound = new Uint8Array(checks.length);
     for (let i = 0; i < missing.length; ) {
       const first = starts[words[missing[i]]] * POSTING_BYTES;
       let end = first;
@@ -120,23 +123,24 @@ export class SegmentReader {
         const word = words[missing[i]];
         const from = starts[word] * POSTING_BYTES - first;
         const bytes = piece.slice(from, from + (starts[word + 1] - starts[word]) * POSTING_BYTES);
-        if (crc32(bytes) !== checks[word]) throw this.damaged(`the postings of word ${word} do not fit their checksum`);
-        const postings = this.postingsOf(word, bytes);
+        if (!this.sound[word]) this.checkPostings(word, bytes, checks[word]);
+        const postings = postingsOf(bytes);
         this.cache.add(this, word, postings, bytes.length);
         each(missing[i], postings);
       }
     }
   }
 
-  private postingsOf(word: number, bytes: Uint8Array): Postings {
-    const count = bytes.length / POSTING_BYTES;
-    const images = new Uint32Array(bytes.buffer, 0, count);
-    for (let i = 0; i < count; i++) {
+  /** A word's postings are checked when they are read for the first time, not when they had to leave the memory since. */
+  private checkPostings(word: number, bytes: Uint8Array, crc: number): void {
+    if (crc32(bytes) !== crc) throw this.damaged(`the postings of word ${word} do not fit their checksum`);
+    const { images } = postingsOf(bytes);
+    for (let i = 0; i < images.length; i++) {
       if (images[i] >= this.images || (i > 0 && images[i] <= images[i - 1])) {
         throw this.damaged(`the postings of word ${word} name images that are not there`);
       }
     }
-    return { images, signatures: new Int32Array(bytes.buffer, 4 * count, 2 * count) };
+    this.sound[word] = 1;
   }
 
   /** All vectors, row by row. */
@@ -195,6 +199,7 @@ export class SegmentReader {
       for (let first = 0; first < this.footer.words; first += chunk) {
         const words = Uint32Array.from({ length: Math.min(chunk, this.footer.words - first) }, (_, i) => first + i);
         this.cache.forget(this);
+        this.sound.fill(0);
         await this.postings(words, () => {});
       }
       this.cache.forget(this);
@@ -207,6 +212,14 @@ export class SegmentReader {
     this.cache.forget(this);
     this.source.dispose?.();
   }
+}
+
+function postingsOf(bytes: Uint8Array): Postings {
+  const count = bytes.length / POSTING_BYTES;
+  return {
+    images: new Uint32Array(bytes.buffer, bytes.byteOffset, count),
+    signatures: new Int32Array(bytes.buffer, bytes.byteOffset + 4 * count, 2 * count),
+  };
 }
 
 function aligned<T>(

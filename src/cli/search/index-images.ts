@@ -48,10 +48,12 @@ export async function indexCommand(inputs: string[], flags: IndexFlags, context:
   });
   const interrupt = context.listenForInterrupt();
   try {
+    // Before the first pass, which takes its time: what changes meanwhile is not missed.
+    const changes = flags.watch ? watchFolders(inputs, interrupt.signal) : null;
     let failed = await updateOnce(open, found, flags, context, interrupt.signal);
-    if (!flags.watch) return failed ? EXIT.failed : EXIT.ok;
+    if (!changes) return failed ? EXIT.failed : EXIT.ok;
     if (!flags.quiet) context.err(`strata: watching ${inputs.join(", ")}; Ctrl-C stops\n`);
-    for await (const _ of watchFolders(inputs, interrupt.signal)) {
+    for await (const _ of changes) {
       failed = await updateOnce(open, await folderImages(inputs), flags, context, interrupt.signal);
     }
     return failed ? EXIT.failed : EXIT.ok;

@@ -1,6 +1,8 @@
 /** Features and small vocabularies for tests, drawn by code. */
 import type { FloatFeatures } from "../../../src/features.js";
 import { projectPoints } from "../../../src/geometry/matrix3.js";
+import type { Image } from "../../../src/image/image.js";
+import type { ImageParts } from "../../../src/image/parts.js";
 import { Random } from "../../../src/random.js";
 import { trainVocabulary, type Vocabulary } from "../../../src/search/index.js";
 
@@ -71,6 +73,12 @@ export function seenAgain(
     descriptors,
   };
 }
+
+/** An extractor of MODEL: an image's brightness says what is found in it. */
+export const extractorOf = () => ({
+  info: { model: MODEL.name, sha256: MODEL.sha256, dim: DIM },
+  extract: async (image: Image | ImageParts) => drawnFeatures((image as Image).data[0]),
+});
 
 let trained: Promise<Vocabulary> | undefined;
 

@@ -62,6 +62,21 @@ describe.each(["asmk", "vlad"] as const)("an index of kind %s", (kind) => {
   });
 });
 
+describe("words that many images have", () => {
+  it("are looked at last, and not at all beyond the number of postings", async () => {
+    const index = await fill(memoryStore(), 12, { each: 5 });
+    const all = await ranking(index, 7, { verify: 0, top: 12 });
+    expect(await ranking(index, 7, { verify: 0, top: 12, mostPostings: 1e9 })).toEqual(all);
+    const few = await ranking(index, 7, { verify: 0, top: 12, mostPostings: 60 });
+    expect(few[0].id).toBe(name(7));
+    const sum = (results: typeof all) => results.reduce((total, { score }) => total + score, 0);
+    expect(sum(few)).toBeLessThan(0.7 * sum(all));
+    expect(await ranking(index, 7, { verify: 0, mostPostings: 1 })).toEqual([]);
+    await expect(ranking(index, 7, { mostPostings: 0 })).rejects.toThrow(/mostPostings/);
+    await index.close();
+  });
+});
+
 describe("the segments of an index", () => {
   it("rank alike however the images lie in them, and after a merge", async () => {
     const stores = [memoryStore(), memoryStore(), memoryStore()];

@@ -12,7 +12,7 @@ import type { Settings } from "./settings.js";
 
 export interface EngineSettings extends Pick<Settings, "model" | "backend"> {
   /** Options of extraction; default: the model's own. */
-  extraction?: Partial<Pick<ExtractOptions, "maxFeatures" | "maxEdge">>;
+  extraction?: Partial<ExtractOptions>;
 }
 
 interface Opened {

@@ -28,7 +28,8 @@ async function drawSvg({ paths, images, features, matches, homography }: MatchRe
   return matchesSvg({ imageA, imageB, featuresA: features[0], featuresB: features[1], matches, homography });
 }
 
-function dataUri(blob: Blob): Promise<string> {
+/** A file as an address that holds it. */
+export function dataUri(blob: Blob): Promise<string> {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result as string);

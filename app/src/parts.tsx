@@ -76,11 +76,16 @@ export function Select<T extends string | number>({ label, value, values, onValu
   );
 }
 
-/** What is going on, with a way to stop it; or why it could not be done. */
-export function Progress({ doing, failure, stop }: Pick<Work<unknown>, "doing" | "failure" | "stop">) {
+/** What is going on, with a way to stop it; else what came of it (`told`), or why it could not be done. */
+export function Progress({
+  doing,
+  failure,
+  stop,
+  told = "",
+}: Pick<Work<unknown>, "doing" | "failure" | "stop"> & { told?: string }) {
   return (
     <div class="progress">
-      <p role="status">{doing && `${doing[0].toUpperCase()}${doing.slice(1)} …`}</p>
+      <p role="status">{doing ? `${doing[0].toUpperCase()}${doing.slice(1)} …` : told}</p>
       {doing && (
         <button type="button" onClick={stop}>
           Stop

@@ -10,6 +10,7 @@ const VIEWS = [
   { name: "match", title: "Match", View: MatchView },
   { name: "align", title: "Align", View: AlignView },
   { name: "track", title: "Track", View: later(async () => (await import("./views/track.js")).TrackView) },
+  { name: "search", title: "Search", View: later(async () => (await import("./views/search.js")).SearchView) },
   { name: "models", title: "Models", View: ModelsView },
 ] as const;
 

@@ -1,4 +1,5 @@
 /** `strata-features/search`: which of many pictures a photograph shows, where in it, and how sure that is. Runs in Node and in pages. */
+export { copyIndex } from "./copy-index.js";
 export {
   DUPLICATE_REASONS,
   type DuplicateGroup,
@@ -17,8 +18,10 @@ export {
   checkSameModel,
   INDEX_EXTRACTION,
   QUERY_EXTRACTION,
+  SEARCH_MODEL,
   type SearchImageOptions,
   searchImage,
+  searchVerdict,
 } from "./search-image.js";
 export { SearchIndex } from "./search-index.js";
 export { INDEX_KINDS, type IndexKind } from "./segment-format.js";

@@ -1,5 +1,5 @@
 /** Making an index, and opening one to read or to write. */
-import { checkObject, wrong } from "../check.js";
+import { checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
 import { parseVerdictModel, type VerdictModel } from "../geometry/verdict.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
@@ -9,7 +9,7 @@ import { noIndex, OpenFiles } from "./open-files.js";
 import { PostingCache } from "./posting-cache.js";
 import { SearchIndex } from "./search-index.js";
 import { INDEX_KINDS, type IndexKind } from "./segment-format.js";
-import type { IndexStore } from "./store.js";
+import { checkStore, type IndexStore } from "./store.js";
 import { checkVocabularyArrays, type Vocabulary, writeVocabulary } from "./vocabulary.js";
 
 /** What an index is made with. */
@@ -115,12 +115,6 @@ export async function openIndex(store: IndexStore, options: OpenIndexOptions = {
   } catch (error) {
     await lock?.release();
     throw error;
-  }
-}
-
-function checkStore(where: string, store: IndexStore): void {
-  if (typeof store?.open !== "function" || typeof store.lock !== "function" || typeof store.name !== "string") {
-    throw wrong(where, "the store", "where an index lies, as memoryStore, addressStore and folderStore give it", store);
   }
 }
 

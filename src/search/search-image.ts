@@ -3,11 +3,15 @@ import { checkList, checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
+import type { VerdictModel } from "../geometry/verdict.js";
 import { cropImage } from "../image/crop.js";
 import { checkImage, type Image } from "../image/image.js";
 import { checkExtractor, checkIndex, checkInfo } from "./check.js";
 import type { SearchOptions, SearchReport } from "./query.js";
 import type { SearchIndex } from "./search-index.js";
+
+/** The model of an index when none is named. */
+export const SEARCH_MODEL = "strata-t";
 
 /**
  * How features of images that are added are extracted, and how those of queries: a print on a wall may fill a fifth of the
@@ -40,6 +44,14 @@ export async function searchImage(
   checkSameModel(index, extractor);
   const features = await extractRegion(extractor, image, region);
   return { ...(await index.search(features, search)), features };
+}
+
+/** The verdict of a model on finds: fitted for search, or else on pairs of images; null where it has none. */
+export function searchVerdict(extractor: Pick<Extractor, "info">): VerdictModel | null {
+  checkInfo("searchVerdict", extractor);
+  const { info } = extractor;
+  const verdict = info.verdict as (VerdictModel & { search?: VerdictModel }) | undefined;
+  return verdict?.search ?? verdict ?? null;
 }
 
 /** An OptionError unless the extractor's model is that of the index. */

@@ -27,6 +27,13 @@ export interface IndexStore {
   lock(): Promise<{ release(): Promise<void> }>;
 }
 
+/** An OptionError for what is no place of an index. */
+export function checkStore(where: string, store: IndexStore): void {
+  if (typeof store?.open !== "function" || typeof store.lock !== "function" || typeof store.name !== "string") {
+    throw wrong(where, "the store", "where an index lies, as memoryStore, addressStore and folderStore give it", store);
+  }
+}
+
 /** All bytes of a file of at most `limit` bytes. */
 export async function readWhole(where: string, source: IndexSource, limit: number): Promise<Uint8Array> {
   if (source.size > limit) throw new LimitError(`${where} has ${source.size} bytes, over the limit of ${limit}`);

@@ -7,6 +7,7 @@ setDefaultRuntime(webRuntime);
 export * from "../index.js";
 export type { BackendChoice, WebBackend } from "./backend.js";
 export { type Camera, type CameraFrame, type CameraOptions, camera } from "./camera.js";
+export { directoryStore } from "./directory-store.js";
 export {
   type OpenOptions,
   openExtractor,

@@ -1,12 +1,15 @@
 /** The web app as it is built, from a folder on loopback: its views by mouse, keyboard and touch, and without a network. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { unzipSync } from "fflate";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
+import { crc32 } from "../../src/formats/bytes.js";
 import { encodePng } from "../../src/node/images.js";
+import { memoryStore, openIndex, openPhotoIndex } from "../../src/node/search/index.js";
 import { readTarget } from "../../src/track/index.js";
 import { type Files, serveFolder } from "../package/bundles.js";
 import { describeBrowser, launch, openPage } from "./page.js";
@@ -193,6 +196,68 @@ describeBrowser("the app", () => {
     await page.waitForSelector(".watch .failure");
     expect(await page.textContent(".watch .failure")).toMatch(/^camera: permission was refused; allow/);
     await page.reload();
+  });
+
+  it("finds which picture a photograph shows, keeps the index, and exchanges it with the command line", async () => {
+    const panel = "[aria-label='Your pictures']";
+    const told = (pattern: RegExp) =>
+      page.waitForFunction(
+        ([where, source]) => new RegExp(source).test(document.querySelector(where)?.textContent ?? ""),
+        [panel, pattern.source],
+      );
+    await page.goto(`${files.address}/#/search`);
+    await page.getByRole("button", { name: "Try samples" }).click();
+    expect(await verdict()).toBe("Found: samples/wall-7.jpg");
+    expect(await page.textContent(".results li")).toMatch(/found, probability [01]\.\d\d, \d+ points fit/);
+    expect(await faults()).toEqual([]);
+    await page.reload();
+    await told(/6 pictures/);
+
+    const arriving = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Save index" }).click();
+    const saved = unzipSync(readFileSync(await (await arriving).path()));
+    const store = memoryStore();
+    for (const [path, bytes] of Object.entries(saved)) await store.write(path.replace("photos.index/", ""), bytes);
+    const index = await openIndex(store);
+    expect(await index.check()).toEqual([]);
+    expect([...(await index.entries()).keys()]).toContain("samples/wall-43.jpg");
+
+    // An index that the command line made, opened here.
+    const made = join(folder, "made");
+    const own = await openPhotoIndex(made);
+    await own.index.add({ id: "wall.png", features: await own.extractor.extract(drawDemoPair(7).a) });
+    await own.index.commit();
+    await own.index.close();
+    await own.extractor.dispose();
+    const choose = "input[webkitdirectory] >> nth=1";
+    await page.setInputFiles(choose, made);
+    await told(/1 pictures.*Opened/);
+    const photograph = Buffer.from(await encodePng(drawDemoPair(7).b));
+    await page.setInputFiles("input[type=file] >> nth=4", { name: "b.png", mimeType: "image/png", buffer: photograph });
+    expect(await verdict()).toBe("Found: wall.png");
+    expect(await page.textContent(".results li")).toMatch(/the picture itself is not in this browser/);
+
+    // What cannot be opened costs nothing.
+    const manifest = readFileSync(join(made, "manifest.json"), "utf8").replace('"version":1', '"version":7');
+    const { manifest: body } = JSON.parse(manifest);
+    writeFileSync(
+      join(made, "manifest.json"),
+      JSON.stringify({ crc32: crc32(new TextEncoder().encode(JSON.stringify(body))), manifest: body }),
+    );
+    await page.setInputFiles(choose, made);
+    await told(/version 7/);
+    await page.evaluate(() => {
+      FileSystemFileHandle.prototype.createWritable = async () => {
+        throw new DOMException("full", "QuotaExceededError");
+      };
+    });
+    await page.getByRole("button", { name: "Try samples" }).click();
+    await told(/storage that the browser gives this page is full/);
+    await page.reload();
+    await told(/1 pictures/);
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Empty" }).click();
+    await told(/None yet/);
   });
 
   it("tells where a model runs, and why", async () => {

@@ -2,12 +2,12 @@
 import { checkWritable } from "../../node/folders.js";
 import { saveDuplicatesPage } from "../../node/search/duplicates-page.js";
 import { indexImages } from "../../node/search/index-images.js";
-import { folderImages, SEARCH_MODEL, searchVerdict } from "../../node/search/photo-index.js";
+import { folderImages } from "../../node/search/photo-index.js";
 import { checkVocabulary, loadVocabulary, modelVocabulary } from "../../node/search/vocabularies.js";
 import { plural } from "../../plural.js";
 import { type DuplicateGroup, findDuplicates } from "../../search/duplicates.js";
 import { createIndex } from "../../search/open-index.js";
-import { INDEX_EXTRACTION } from "../../search/search-image.js";
+import { INDEX_EXTRACTION, SEARCH_MODEL, searchVerdict } from "../../search/search-image.js";
 import { memoryStore } from "../../search/store.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";

@@ -2,11 +2,11 @@
 import { checkWritable } from "../../node/folders.js";
 import { refuseOverwriting } from "../../node/overwriting.js";
 import { folderStore } from "../../node/search/folder-store.js";
-import { openQueryExtractor, searchVerdict } from "../../node/search/photo-index.js";
+import { openQueryExtractor } from "../../node/search/photo-index.js";
 import { saveSearchPage } from "../../node/search/search-page.js";
 import { plural } from "../../plural.js";
 import { openIndex } from "../../search/open-index.js";
-import { searchImage } from "../../search/search-image.js";
+import { searchImage, searchVerdict } from "../../search/search-image.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
 

@@ -2,10 +2,10 @@
 
 import { OptionError } from "../../errors.js";
 import { checkWritable } from "../../node/folders.js";
-import { folderImages, SEARCH_MODEL } from "../../node/search/photo-index.js";
+import { folderImages } from "../../node/search/photo-index.js";
 import { saveVocabulary, trainOnPhotos } from "../../node/search/vocabularies.js";
 import { plural } from "../../plural.js";
-import { INDEX_EXTRACTION } from "../../search/search-image.js";
+import { INDEX_EXTRACTION, SEARCH_MODEL } from "../../search/search-image.js";
 import { type ExtractionFlags, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
 import { openProgress } from "../progress.js";

@@ -14,13 +14,14 @@ import { Random } from "../../random.js";
 import { checkExtractor } from "../../search/check.js";
 import { createIndex } from "../../search/open-index.js";
 import type { SearchOptions } from "../../search/query.js";
+import { searchVerdict } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import { memoryStore } from "../../search/store.js";
 import { checkVocabularyArrays, type Vocabulary } from "../../search/vocabulary.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { indexImages } from "../search/index-images.js";
-import { folderImages, searchVerdict } from "../search/photo-index.js";
+import { folderImages } from "../search/photo-index.js";
 import type { OpenStage } from "../stage.js";
 
 /** What is measured. */

@@ -15,8 +15,6 @@ export {
   openQueryExtractor,
   type PhotoIndex,
   type PhotoIndexOptions,
-  SEARCH_MODEL,
-  searchVerdict,
 } from "./photo-index.js";
 export { type SearchPage, saveSearchPage } from "./search-page.js";
 export { saveSearchVerdict } from "./search-verdict.js";

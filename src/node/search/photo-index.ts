@@ -5,11 +5,10 @@ import { checkFunction, checkObject, checkTexts, jsonText } from "../../check.js
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { canonicalJson } from "../../formats/record.js";
-import type { VerdictModel } from "../../geometry/verdict.js";
-import { checkIndex, checkInfo } from "../../search/check.js";
+import { checkIndex } from "../../search/check.js";
 import { MANIFEST } from "../../search/manifest.js";
 import { type CreateIndexOptions, createIndex, openIndex } from "../../search/open-index.js";
-import { INDEX_EXTRACTION, QUERY_EXTRACTION } from "../../search/search-image.js";
+import { INDEX_EXTRACTION, QUERY_EXTRACTION, SEARCH_MODEL, searchVerdict } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import type { Vocabulary } from "../../search/vocabulary.js";
@@ -18,9 +17,6 @@ import { ImageSearch } from "../list-images.js";
 import type { ImageFailure } from "../stores/store.js";
 import { folderStore } from "./folder-store.js";
 import { checkVocabulary, modelVocabulary } from "./vocabularies.js";
-
-/** The model of an index when none is named. */
-export const SEARCH_MODEL = "strata-t";
 
 /** How an index of folders is opened or made. */
 export interface PhotoIndexOptions {
@@ -97,14 +93,6 @@ export async function openQueryExtractor(
   checkIndex("openQueryExtractor", index);
   checkObject("openQueryExtractor", "options", options);
   return open({ model: index.model.name, ...index.extraction, ...QUERY_EXTRACTION, ...options });
-}
-
-/** The verdict of a model on finds: fitted for search, or else on pairs of images; null where it has none. */
-export function searchVerdict(extractor: Pick<Extractor, "info">): VerdictModel | null {
-  checkInfo("searchVerdict", extractor);
-  const { info } = extractor;
-  const verdict = info.verdict as (VerdictModel & { search?: VerdictModel }) | undefined;
-  return verdict?.search ?? verdict ?? null;
 }
 
 /** What decides about features; where they are computed does not. */

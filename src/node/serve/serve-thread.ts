@@ -9,13 +9,13 @@ import { setDefaultRuntime } from "../../graph/session.js";
 import { matchJson } from "../../match-report.js";
 import { matchImages } from "../../pair.js";
 import { openIndex, QUERY_EXTRACTION, type SearchIndex, searchImage } from "../../search/index.js";
+import { searchVerdict } from "../../search/search-image.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
 import { openExtractor } from "../extractor.js";
 import { failureOf } from "../failure.js";
 import { loadImage } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
 import { folderStore } from "../search/folder-store.js";
-import { searchVerdict } from "../search/photo-index.js";
 import { imageDigest } from "../stores/store.js";
 import type { AddAnswer, Answers, FromThread, SearchAnswer, ThreadSetup, ToThread, Work } from "./work.js";
 

@@ -160,6 +160,8 @@ export const NODE: Table = {
 export const WEB: Table = {
   // Where there is neither a camera nor a canvas.
   camera: () => ({ args: [{ width: 640 }], optional: 0, refused: true }),
+  // Of what a page has as a folder.
+  directoryStore: () => ({ args: [{ getFileHandle() {} }, "the index"], opaque: ["0"] }),
   frameReader: () => ({ args: [640], optional: 0, refused: true }),
   loadImage: () => ({ args: [readFileSync(at("image.ppm")), { pixelLimit: 100 }], optional: 1 }),
   openExtractor: () => ({

@@ -33,6 +33,7 @@ export const SEARCH: Table = {
     depth: 1,
     also: { "2": "any", "3": "any", "0.digest": "any" },
   }),
+  copyIndex: async () => ({ args: [search.memoryStore(), search.memoryStore()], refused: true, opaque: ["0", "1"] }),
   createIndex: async () => ({
     args: [search.memoryStore(), { vocabulary: await smallVocabulary(), keptKeypoints: 10, verdict: VERDICT }],
     depth: 1,

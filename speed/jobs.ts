@@ -2,18 +2,14 @@
  * `npm run bench jobs`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
  * workers on a Redis of its own: run without a queue, by one worker, and by two, in turns.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { drawDemoPair } from "../demo/draw.js";
-import { resizeImage } from "../src/image/resize.js";
-import { saveImage } from "../src/node/images.js";
+import { makeServer } from "../test/queue-servers.js";
 import { summarize, type Timing } from "./harness.js";
+import { drawPhotos, end, startStrata, strata, wait } from "./job-folder.js";
 
-const BIN = fileURLToPath(new URL("../bin/strata.js", import.meta.url));
-const PORT = 7390;
 const [IMAGES, SHARD, REPEATS] = [96, 8, 3];
 const WAYS = ["no queue", "1 worker", "2 workers"] as const;
 
@@ -27,39 +23,27 @@ export interface JobsRow {
 
 export async function compareJobs(): Promise<JobsRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "strata-bench-jobs-"));
-  const redis = spawn("redis-server", ["--port", `${PORT}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder], {
-    stdio: "ignore",
-  });
+  const server = await makeServer("Redis");
   try {
-    mkdirSync(join(folder, "photos"));
-    for (let i = 0; i < IMAGES / 2; i++) {
-      const { a, b } = drawDemoPair(i + 1);
-      for (const [side, image] of Object.entries({ a, b })) {
-        await saveImage(join(folder, "photos", `${i}${side}.png`), resizeImage(image, 640, 480));
-      }
-    }
+    await drawPhotos(folder, IMAGES, 640, 480);
     const options = ["--model", "strata-xs", "--threads", "1", "--shard-size", `${SHARD}`];
-    strata(folder, ["jobs", "submit", "extract", "photos", "--out", "made", "--no-queue", ...options]);
+    strata(folder, "jobs", "submit", "extract", "photos", "--out", "made", "--no-queue", ...options);
     const times = new Map<string, number[]>(WAYS.map((way) => [way, []]));
     for (let repeat = 0; repeat < REPEATS; repeat++) {
-      for (const way of WAYS) times.get(way)?.push(await timeOf(folder, way, `${repeat}-${way.replace(" ", "-")}`));
+      for (const way of WAYS) {
+        const name = `${repeat}-${way.replace(" ", "-")}`;
+        times.get(way)?.push(await timeOf(folder, server.url, way, name));
+      }
     }
     return WAYS.map((way) => ({ way, timing: summarize(times.get(way) as number[]), load: loadavg()[0] }));
   } finally {
-    redis.kill();
+    await server.remove();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const queue = `redis://127.0.0.1:${PORT}`;
-
-function strata(cwd: string, args: readonly string[]): void {
-  const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], { cwd, encoding: "utf8" });
-  if (status !== 0) throw new Error(stderr);
-}
-
 /** Milliseconds of the whole: processes are started, models opened, all shards done and merged. */
-async function timeOf(cwd: string, way: JobsRow["way"], name: string): Promise<number> {
+async function timeOf(cwd: string, queue: string, way: JobsRow["way"], name: string): Promise<number> {
   cpSync(join(cwd, "made"), join(cwd, name), { recursive: true });
   if (way !== "no queue") {
     const submit = `import(${JSON.stringify(new URL("../dist/node/jobs/index.js", import.meta.url).href)}).then((jobs) => jobs.submitJob(${JSON.stringify(join(cwd, name))}, ${JSON.stringify(queue)})).then(() => process.exit(0))`;
@@ -67,20 +51,16 @@ async function timeOf(cwd: string, way: JobsRow["way"], name: string): Promise<n
   }
   const started = performance.now();
   if (way === "no queue") {
-    strata(cwd, ["jobs", "run", name, "--threads", "1"]);
-    strata(cwd, ["jobs", "merge", name]);
+    strata(cwd, "jobs", "run", name, "--threads", "1");
+    strata(cwd, "jobs", "merge", name);
     return performance.now() - started;
   }
   const workers = Array.from({ length: Number(way[0]) }, () =>
-    spawn(process.execPath, [BIN, "worker", "--queue", queue, "--threads", "1", "--quiet"], { cwd, stdio: "ignore" }),
+    startStrata(cwd, ["worker", "--queue", queue, "--threads", "1", "--quiet"]),
   );
-  while (!existsSync(join(cwd, name, "result.json"))) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!existsSync(join(cwd, name, "result.json"))) await wait(10);
   const time = performance.now() - started;
-  for (const worker of workers) {
-    const ended = new Promise((resolve) => worker.once("exit", resolve));
-    worker.kill("SIGTERM");
-    await ended;
-  }
+  for (const worker of workers) await end(worker);
   return time;
 }
 

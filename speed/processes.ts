@@ -1,4 +1,4 @@
-/** What processes of a browser take, as Linux tells it. */
+/** What processes take, those of a browser above all, as Linux tells it. */
 import { readdirSync, readFileSync } from "node:fs";
 
 /** Megabytes of one process: at its peak with all that it shares, and now: its own, and shared files (the browser itself). */
@@ -12,6 +12,9 @@ export interface ProcessMemory {
 const status = (pid: number): string => readFileSync(`/proc/${pid}/status`, "utf8");
 const field = (text: string, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+
+/** Megabytes that a process has in memory. */
+export const memoryOf = (pid: number): number => (field(status(pid), "VmRSS") * 1024) / 1e6;
 
 /** The renderers among the descendants of this process, those with the highest peak first. */
 export function renderers(): ProcessMemory[] {

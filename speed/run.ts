@@ -1,9 +1,9 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `pose`, `auto`, `threads`, `models`, `jobs` and `search` are of another kind: they compare estimators of homographies and of poses, count
- * what is taken for a plane, compare numbers of threads, models, queues and workers, search a large index, and keep files of their own. So is `npm run bench gpu
- * [-- --software]`.
+ * `pose`, `auto`, `threads`, `models`, `jobs`, `search`, `chaos`, `scale` and `serve` are of another kind: they compare estimators of
+ * homographies and of poses, count what is taken for a plane, compare numbers of threads, models, queues and workers, search a large
+ * index, do harm to workers, load a service, and keep files of their own. So is `npm run bench gpu [-- --software]`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -117,6 +117,34 @@ async function runSearch(args: readonly string[]): Promise<void> {
   keep(`search--${machineSlug(about)}`, { machine: about, ...speed });
 }
 
+async function runChaos(args: readonly string[]): Promise<void> {
+  const { chaosTable, measureChaos } = await import("./chaos.js");
+  const about = machine();
+  const number = (name: string, otherwise: number) => Number(given(args, name) ?? otherwise);
+  const options = { seconds: number("seconds", 120), every: number("every", 5), seed: number("seed", 1) };
+  const rows = await measureChaos(options);
+  console.log(chaosTable(rows));
+  if (rows.some(({ different, missing, double }) => different.length + missing + double > 0)) process.exitCode = 1;
+  keep(`chaos--${machineSlug(about)}`, { machine: about, options, rows });
+}
+
+async function runScale(): Promise<void> {
+  const { measureScale, scaleTable } = await import("./scale.js");
+  const about = machine();
+  const figures = await measureScale();
+  console.log(scaleTable(figures));
+  keep(`scale--${machineSlug(about)}`, { machine: about, ...figures });
+}
+
+async function runServe(args: readonly string[]): Promise<void> {
+  const { measureServe, serveTable } = await import("./serve.js");
+  const about = machine();
+  const options = { minutes: Number(given(args, "minutes") ?? 5), images: Number(given(args, "images") ?? 100) };
+  const figures = await measureServe(options);
+  console.log(serveTable(figures));
+  keep(`serve--${machineSlug(about)}`, { machine: about, options, ...figures });
+}
+
 function keep(name: string, what: object): void {
   const file = `${here}results/${name}.json`;
   mkdirSync(`${here}results`, { recursive: true });
@@ -193,4 +221,7 @@ else if (flag === "stages") await runStages(process.argv.slice(3));
 else if (flag === "large") await runLarge(process.argv.slice(3));
 else if (flag === "models") await runModels();
 else if (flag === "jobs") await runJobs();
+else if (flag === "chaos") await runChaos(process.argv.slice(3));
+else if (flag === "scale") await runScale();
+else if (flag === "serve") await runServe(process.argv.slice(3));
 else runAll(process.argv.slice(2));

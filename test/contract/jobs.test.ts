@@ -11,8 +11,9 @@ import { jobStatus, type QueueStatus } from "../../src/node/jobs/status.js";
 import { cancelJob, submitJob } from "../../src/node/jobs/submit.js";
 import { runWorker } from "../../src/node/jobs/worker.js";
 import { noiseImage } from "../models.js";
+import { type QueueServer, SERVER_KINDS } from "../queue-servers.js";
 import { type Running, runStrata, startStrata } from "./command.js";
-import { describeServer, type QueueServer } from "./queue-servers.js";
+import { describeServer } from "./describe-server.js";
 
 const IMAGES = 11;
 let folder: string;
@@ -75,7 +76,7 @@ function withChildren(pid: number): number[] {
   ];
 }
 
-for (const kind of ["Redis", "PostgreSQL"] as const) {
+for (const kind of SERVER_KINDS) {
   describeServer(kind, (make) => {
     let server: QueueServer;
     beforeAll(async () => {
@@ -229,6 +230,10 @@ describeServer("Redis", (make) => {
       expect(await refused(withPassword("sesame"))).toMatch(/memory is full/);
       set("maxmemory", "0");
       await (await openQueue(withPassword("sesame"))).close();
+      expect(await refused(`${withPassword("sesame")}/99`)).toMatch(/no database of that number/);
+      set("min-replicas-to-write", "1");
+      expect(await refused(withPassword("sesame"))).toMatch(/too few of its replicas/);
+      set("min-replicas-to-write", "0");
       cli("replicaof", "127.0.0.1", "1");
       expect(await refused(withPassword("sesame"))).toMatch(/read-only/);
     } finally {

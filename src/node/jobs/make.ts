@@ -1,7 +1,7 @@
 /** Makes jobs: looks at everything that shards will depend on, and writes it down. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { checkIterable, checkList, checkObject, checkTexts } from "../../check.js";
+import { checkFunction, checkIterable, checkList, checkMap, checkObject, checkText, checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { isHdf5 } from "../../formats/hdf5.js";
@@ -11,7 +11,9 @@ import { checkMatchOptions } from "../../match/mutual.js";
 import type { NamePair } from "../../match/pairs.js";
 import { checkNumber } from "../../options.js";
 import { checkPeer } from "../../peers.js";
+import { checkExtractor } from "../../search/check.js";
 import { MANIFEST } from "../../search/manifest.js";
+import { checkVocabularyArrays } from "../../search/vocabulary.js";
 import { checkPath, readFileChecked } from "../atomic.js";
 import type { OpenOptions } from "../extractor.js";
 import { makeFolder } from "../folders.js";
@@ -52,8 +54,16 @@ export interface ExtractJob {
 export async function makeExtractJob(folder: string, job: ExtractJob): Promise<JobPlan> {
   checkObject("makeExtractJob", "job", job);
   const { root, images, extractor, open, image, choices = {}, size = SHARD_SIZE.extract, onProgress } = job;
+  checkPath("a job's folder", folder);
   checkPath("makeExtractJob: root", root);
-  checkList("makeExtractJob", "images", images);
+  for (const [i, image] of checkList("makeExtractJob", "images", images).entries()) {
+    const { name, path } = checkObject("makeExtractJob", `images[${i}]`, image);
+    checkText("makeExtractJob", `images[${i}].name`, name);
+    checkPath(`makeExtractJob: images[${i}]`, path);
+  }
+  checkExtractor("makeExtractJob", extractor);
+  checkObject("makeExtractJob", "open", open);
+  checkObject("makeExtractJob", "image", image);
   checkNumber("makeExtractJob", "size", size, { min: 1, max: 100_000, integer: true });
   checkPeer("h5wasm");
   const { slice, unreadable } = await readableImages(folder, images, onProgress);
@@ -101,7 +111,10 @@ export async function makeIndexJob(folder: string, job: IndexJob): Promise<JobPl
   const where = "makeIndexJob";
   checkObject(where, "job", job);
   const { paths, image, size = SHARD_SIZE.index, onProgress, ...rest } = job;
-  checkTexts(where, "paths", paths);
+  for (const [i, path] of checkTexts(where, "paths", paths).entries()) checkPath(`${where}: paths[${i}]`, path);
+  checkObject(where, "image", image);
+  if (rest.vocabulary !== undefined) checkVocabularyArrays(where, rest.vocabulary);
+  if (rest.openExtractor !== undefined) checkFunction(where, "openExtractor", rest.openExtractor);
   checkNumber(where, "size", size, { min: 1, max: 100_000, integer: true });
   checkPath("a job's folder", folder);
   const isMade = existsSync(join(folder, PLAN_FILE));
@@ -174,7 +187,9 @@ export type LocatedFeatures = ReadonlyMap<string, SlicePairs["files"][number]>;
 export async function makeMatchJob(folder: string, job: MatchJob): Promise<JobPlan> {
   checkObject("makeMatchJob", "job", job);
   const { features, pairs, options = {}, size = SHARD_SIZE.match } = job;
+  checkMap("makeMatchJob", "features", features);
   checkIterable("makeMatchJob", "pairs", pairs);
+  checkObject("makeMatchJob", "options", options);
   checkNumber("makeMatchJob", "size", size, { min: 1, max: 1_000_000, integer: true });
   const { mutual = true, ratio = null, minSimilarity = null } = options;
   checkMatchOptions({ mutual, ratio, minSimilarity }, "makeMatchJob");
@@ -199,6 +214,7 @@ export async function makeMatchJob(folder: string, job: MatchJob): Promise<JobPl
  * jobs whose shards are done. OptionError for an image that is in two of them.
  */
 export async function locateFeatures(sources: readonly string[]): Promise<LocatedFeatures> {
+  checkTexts("locateFeatures", "sources", sources);
   checkPeer("h5wasm");
   const places = new Map<string, SlicePairs["files"][number]>();
   for (const source of sources) {

@@ -1,4 +1,5 @@
 /** A shard of pairs: their matches in one HDF5 file of hloc's layout, as `strata match-features` writes it. */
+import { checkTexts } from "../../check.js";
 import { FormatError, OptionError } from "../../errors.js";
 import type { Features } from "../../features.js";
 import type { HlocPair } from "../../formats/hloc.js";
@@ -88,7 +89,8 @@ export async function* slicePairs(
     [slice, files] = [{ files: [], pairs: [] }, new Set()];
     return whole;
   };
-  for (const [name0, name1] of pairs) {
+  for (const pair of pairs) {
+    const [name0, name1] = checkTexts("makeMatchJob", "a pair", pair);
     for (const name of [name0, name1]) {
       const file = places.get(name);
       if (!file) throw new OptionError(`there are no features of "${name}"`);

@@ -65,13 +65,13 @@ const REASONS: readonly Reason[] = [
   {
     matches: /ECONNREFUSED|ECONNRESET|EPIPE|Connection is closed|Connection terminated|57P0[123]/,
     make: IoError,
-    text: "no server answers there; is it running, and is this the right port?",
+    text: "no server answers there, or it hangs up; is it running, is this the right port, are too many connected?",
   },
   { matches: /ENOTFOUND|EAI_AGAIN/, make: IoError, text: "there is no such host" },
   {
     matches: /ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|timeout/i,
     make: IoError,
-    text: "the host does not answer; is a firewall between?",
+    text: "the host does not answer; is a firewall between, and is it a server of this kind (redis:// or rediss://, postgres://)?",
   },
   {
     matches:
@@ -90,6 +90,11 @@ const REASONS: readonly Reason[] = [
     matches: /READONLY|25006|read-only/i,
     make: IoError,
     text: "it is read-only (a replica?); give the address of the one that is written to",
+  },
+  {
+    matches: /NOREPLICAS/,
+    make: IoError,
+    text: "too few of its replicas answer for it to take writes; mend them, or its min-replicas-to-write",
   },
   {
     matches: /MISCONF/,

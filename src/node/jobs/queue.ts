@@ -2,7 +2,7 @@
 import type { BackendFactory, Job, Queue, Worker, WorkerOptions } from "bullmq";
 import { UnsupportedError } from "../../errors.js";
 import { checkPeer, peerError } from "../../peers.js";
-import { parseQueueUrl, type QueueAddress, queueError } from "./queue-url.js";
+import { parseQueueUrl, type QueueAddress, queueError, serverError } from "./queue-url.js";
 
 /** What stands in the queue: which shard of which folder. Everything else is in the folder. */
 export interface ShardJob {
@@ -134,6 +134,8 @@ async function checkRedis(address: QueueAddress): Promise<void> {
   });
   try {
     await client.connect();
+    // Of a database that is not there the client would tell by an event, and stay in another one.
+    await client.select(Number(address.url.pathname.slice(1)) || 0);
     const info = await client.info();
     const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1];
     if (field("role") === "slave") throw new Error("READONLY");
@@ -146,7 +148,8 @@ async function checkRedis(address: QueueAddress): Promise<void> {
     }
     await client.set("strata:probe", "1", "EX", 1);
   } catch (error) {
-    throw queueError(first ?? error, address);
+    // A server that is full says so, and hangs up.
+    throw serverError(first, address) ?? queueError(error, address);
   } finally {
     client.disconnect();
   }

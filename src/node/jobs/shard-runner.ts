@@ -5,7 +5,10 @@
 import type { ChildProcess } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkFunction } from "../../check.js";
 import { type LimitError, StateError } from "../../errors.js";
+import { checkNumber } from "../../options.js";
+import { checkPath } from "../atomic.js";
 import { startChild } from "../child.js";
 import { errorOf, type Failure } from "../failure.js";
 import { withScratch } from "../scratch.js";
@@ -54,6 +57,13 @@ export class ShardRunner {
   private end: (how: string | LimitError) => void = () => {};
 
   constructor(private readonly options: RunnerOptions = {}) {}
+
+  /** OptionError, in the words of `where`, for options that are none. */
+  static check(where: string, { threads, root, onNote }: RunnerOptions): void {
+    if (threads !== undefined) checkNumber(where, "threads", threads, { min: 1, integer: true });
+    if (root !== undefined) checkPath(`${where}: root`, root);
+    if (onNote !== undefined) checkFunction(where, "onNote", onNote);
+  }
 
   /**
    * The record of a shard, which is made unless it is there. Throws the signal's reason once that is aborted: the child is

@@ -1,5 +1,7 @@
 /** A job's state as a page that needs nothing else. */
+import { checkObject, checkText } from "../../check.js";
 import { escapeXml } from "../../escape.js";
+import { checkNumber } from "../../options.js";
 import type { JobStatus } from "./status.js";
 
 /** Rows of a list; the rest is counted. */
@@ -11,6 +13,10 @@ progress{width:100%;height:1.2rem}table{border-collapse:collapse;width:100%}td,t
 
 /** HTML of a job's state; `seconds`: asks the browser to load it again after so long. */
 export function statusPage(status: JobStatus, seconds?: number): string {
+  const { folder: place, shards: parts } = checkObject("statusPage", "status", status);
+  checkText("statusPage", "status.folder", place);
+  checkObject("statusPage", "status.shards", parts);
+  if (seconds !== undefined) checkNumber("statusPage", "seconds", seconds, { min: 0 });
   const { folder, kind, state, count, done, found, shards, setAside, rate, secondsLeft, queue } = status;
   const [things, founds] = kind === "match" ? ["pairs", "matches"] : ["images", "keypoints"];
   const facts: [string, string][] = [

@@ -4,9 +4,10 @@
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { checkFlag } from "../../check.js";
+import { checkFlag, checkObject } from "../../check.js";
 import { OptionError } from "../../errors.js";
 import { checkNumber } from "../../options.js";
+import { checkPath } from "../atomic.js";
 import { checkVersion, ForeignJobError } from "./foreign.js";
 import { mergeJob, readMerged } from "./merge.js";
 import { isCancelled, readPlan, shardsOf } from "./plan.js";
@@ -70,7 +71,9 @@ async function atMost(milliseconds: number, work: Promise<unknown>): Promise<voi
 
 /** Works until the signal is aborted (or the queue is empty), and says what was done. Throws what `openQueue` throws. */
 export async function runWorker(queueUrl: string, options: WorkerOptions = {}): Promise<WorkerReport> {
+  checkObject("runWorker", "options", options);
   const { untilEmpty = false, lockSeconds = 30, signal, onNote = () => {} } = options;
+  ShardRunner.check("runWorker", options);
   checkFlag("runWorker", "untilEmpty", untilEmpty);
   checkNumber("runWorker", "lockSeconds", lockSeconds, { min: 1, max: 3600 });
   const open = await openQueue(queueUrl);
@@ -220,10 +223,11 @@ class Processor {
 }
 
 /** Does shards of the job in `folder` here, without a queue: those that the machine `index` of `count` takes. */
-export async function runShards(
-  folder: string,
-  { index = 0, count = 1, signal, onShard, ...options }: RunShardsOptions = {},
-): Promise<WorkerReport> {
+export async function runShards(folder: string, how: RunShardsOptions = {}): Promise<WorkerReport> {
+  checkObject("runShards", "options", how);
+  const { index = 0, count = 1, signal, onShard, ...options } = how;
+  ShardRunner.check("runShards", options);
+  checkPath("a job's folder", folder);
   const plan = await readPlan(resolve(folder));
   checkVersion(folder, plan);
   const runner = new ShardRunner(options);

@@ -1,5 +1,6 @@
 /** Who may do what: tokens from the environment, compared in constant time, shown nowhere. */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { checkObject, checkText } from "../../check.js";
 import { OptionError } from "../../errors.js";
 
 /** What a request may do: change the index, or only search it. */
@@ -17,9 +18,12 @@ export interface Tokens {
 const SHORTEST = 16;
 
 /** The tokens in two variables, with commas or spaces between them. OptionError for one that is too short. */
-export function tokensOf({ STRATA_TOKENS, STRATA_READ_TOKENS }: Record<string, string | undefined>): Tokens {
-  const list = (name: string, text = "") => {
-    const tokens = text.split(/[\s,]+/).filter((token) => token !== "");
+export function tokensOf(environment: Record<string, string | undefined>): Tokens {
+  const { STRATA_TOKENS, STRATA_READ_TOKENS } = checkObject("tokensOf", "environment", environment);
+  const list = (name: string, text: unknown = "") => {
+    const tokens = checkText("tokensOf", name, text)
+      .split(/[\s,]+/)
+      .filter((token) => token !== "");
     if (tokens.some((token) => token.length < SHORTEST)) {
       throw new OptionError(`${name}: a token has at least ${SHORTEST} characters; "openssl rand -hex 24" makes one`);
     }

@@ -8,11 +8,13 @@ import { StrataError } from "../../../src/errors.js";
 import * as core from "../../../src/index.js";
 import * as bench from "../../../src/node/bench/index.js";
 import * as node from "../../../src/node/index.js";
+import * as jobs from "../../../src/node/jobs/index.js";
 import * as search from "../../../src/node/search/index.js";
 import * as train from "../../../src/node/train/index.js";
 import * as web from "../../../src/web/index.js";
 import { noiseImage } from "../../models.js";
 import { CORE, features, image, matches } from "./core.js";
+import { JOBS, jobsFolder } from "./jobs.js";
 import { NODE, samples, WEB } from "./node.js";
 import { misuses, type Table } from "./probe.js";
 import { SEARCH, searchFolder } from "./search.js";
@@ -20,7 +22,7 @@ import { BENCH, folder, TRAIN } from "./train.js";
 
 afterAll(() => {
   core.setDefaultRuntime(node.nodeRuntime);
-  for (const made of [samples, folder, searchFolder]) rmSync(made, { recursive: true, force: true });
+  for (const made of [samples, folder, searchFolder, jobsFolder]) rmSync(made, { recursive: true, force: true });
 });
 
 type Door = Readonly<Record<string, unknown>>;
@@ -35,6 +37,7 @@ const doors: [string, Door, Door, Table][] = [
   ["./node", node, core, NODE],
   ["./web", web, core, WEB],
   ["./search", search, {}, SEARCH],
+  ["./jobs", jobs, {}, JOBS],
   ["./train", train, {}, TRAIN],
   ["./bench", bench, {}, BENCH],
 ];

@@ -4,7 +4,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe } from "vitest";
+
+/** Kinds of servers. */
+export const SERVER_KINDS = ["Redis", "PostgreSQL"] as const;
+export type ServerKind = (typeof SERVER_KINDS)[number];
 
 export interface QueueServer {
   url: string;
@@ -19,19 +22,15 @@ const BINARIES = "/usr/lib/postgresql";
 const postgresFolder = existsSync(BINARIES) ? join(BINARIES, readdirSync(BINARIES)[0], "bin") : null;
 const hasRedis = ["/usr/bin", "/usr/local/bin"].some((folder) => existsSync(join(folder, "redis-server")));
 
-/** `describe` for tests with a real server of that kind; `tests` gets what makes one. */
-export function describeServer(kind: "Redis" | "PostgreSQL", tests: (make: typeof redisServer) => void): void {
-  const isThere = kind === "Redis" ? hasRedis : postgresFolder !== null;
-  if (isThere) describe(kind, () => tests(kind === "Redis" ? redisServer : postgresServer));
-  else if (process.env.CI) throw new Error(`CI must have ${kind}: redis-server and postgresql of Debian`);
-  else {
-    console.warn(`skipped "${kind}": it is not installed`);
-    describe.skip(kind, () => {});
-  }
-}
+/** Whether a server of that kind is installed. */
+export const hasServer = (kind: ServerKind): boolean => (kind === "Redis" ? hasRedis : postgresFolder !== null);
+
+/** Starts a server of that kind. */
+export const makeServer = (kind: ServerKind, ...settings: string[]): Promise<QueueServer> =>
+  (kind === "Redis" ? redisServer : postgresServer)(...settings);
 
 /** A Redis that writes everything down at once. `settings`: more of its command line. */
-export async function redisServer(...settings: string[]): Promise<QueueServer> {
+async function redisServer(...settings: string[]): Promise<QueueServer> {
   const folder = mkdtempSync(join(tmpdir(), "strata-redis-"));
   const port = await freePort();
   const args = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly", "yes"];
@@ -47,7 +46,7 @@ export async function redisServer(...settings: string[]): Promise<QueueServer> {
 }
 
 /** A PostgreSQL with an empty database; `settings`: more of its configuration, as name=value. */
-export async function postgresServer(...settings: string[]): Promise<QueueServer> {
+async function postgresServer(...settings: string[]): Promise<QueueServer> {
   const folder = mkdtempSync(join(tmpdir(), "strata-postgres-"));
   const port = await freePort();
   // It refuses to be root.

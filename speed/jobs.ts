@@ -1,5 +1,5 @@
 /**
- * `npm run bench jobs`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
+ * `npm run bench jobs [-- --repeats 3]`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
  * workers on a Redis of its own: run without a queue, by one worker, and by two, in turns.
  */
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { makeServer } from "../test/queue-servers.js";
 import { summarize, type Timing } from "./harness.js";
 import { drawPhotos, end, startStrata, strata, wait } from "./job-folder.js";
 
-const [IMAGES, SHARD, REPEATS] = [96, 8, 3];
+const [IMAGES, SHARD] = [96, 8];
 const WAYS = ["no queue", "1 worker", "2 workers"] as const;
 
 export interface JobsRow {
@@ -21,7 +21,7 @@ export interface JobsRow {
   load: number;
 }
 
-export async function compareJobs(): Promise<JobsRow[]> {
+export async function compareJobs(repeats = 3): Promise<JobsRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "strata-bench-jobs-"));
   const server = await makeServer("Redis");
   try {
@@ -29,7 +29,7 @@ export async function compareJobs(): Promise<JobsRow[]> {
     const options = ["--model", "strata-xs", "--threads", "1", "--shard-size", `${SHARD}`];
     strata(folder, "jobs", "submit", "extract", "photos", "--out", "made", "--no-queue", ...options);
     const times = new Map<string, number[]>(WAYS.map((way) => [way, []]));
-    for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (let repeat = 0; repeat < repeats; repeat++) {
       for (const way of WAYS) {
         const name = `${repeat}-${way.replace(" ", "-")}`;
         times.get(way)?.push(await timeOf(folder, server.url, way, name));

@@ -97,10 +97,10 @@ async function runModels(): Promise<void> {
   keep(`models--${machineSlug(about)}`, { machine: about, rows });
 }
 
-async function runJobs(): Promise<void> {
+async function runJobs(args: readonly string[]): Promise<void> {
   const { compareJobs, jobsTable } = await import("./jobs.js");
   const about = machine();
-  const rows = await compareJobs();
+  const rows = await compareJobs(Number(given(args, "repeats") ?? 3));
   console.log(jobsTable(rows));
   keep(`jobs--${machineSlug(about)}`, { machine: about, rows });
 }
@@ -220,7 +220,7 @@ else if (flag === "threads") await runThreads();
 else if (flag === "stages") await runStages(process.argv.slice(3));
 else if (flag === "large") await runLarge(process.argv.slice(3));
 else if (flag === "models") await runModels();
-else if (flag === "jobs") await runJobs();
+else if (flag === "jobs") await runJobs(process.argv.slice(3));
 else if (flag === "chaos") await runChaos(process.argv.slice(3));
 else if (flag === "scale") await runScale();
 else if (flag === "serve") await runServe(process.argv.slice(3));

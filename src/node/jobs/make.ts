@@ -22,8 +22,9 @@ import { newPhotoIndex, type PhotoIndexOptions } from "../search/photo-index.js"
 import { saveVocabulary, VOCABULARY_FILE } from "../search/vocabularies.js";
 import type { NamedImage } from "../stores/store.js";
 import { digestImages } from "./image-shards.js";
+import { PLAN_FILE } from "./job-file.js";
 import { type MatchJobOptions, slicePairs } from "./match-shard.js";
-import { type JobPlan, PLAN_FILE, readPlan, type SlicePairs, sliced, writePlan } from "./plan.js";
+import { type JobPlan, readPlan, type SlicePairs, sliced, writePlan } from "./plan.js";
 import { outputPath, readRecord, sha256 } from "./records.js";
 
 /** Images, and pairs, of a shard unless it is said. */
@@ -239,7 +240,12 @@ export async function locateFeatures(sources: readonly string[]): Promise<Locate
 
 async function featureFiles(source: string): Promise<string[]> {
   const plan = await readPlan(source).catch(() => null);
-  if (plan?.kind !== "extract") return [source];
+  if (!plan) return [source];
+  if (plan.kind !== "extract") {
+    throw new OptionError(
+      `${source} is a job of the kind ${plan.kind}; features are matched of jobs of the kind extract`,
+    );
+  }
   const files: string[] = [];
   for (let shard = 0; shard < plan.shards.length; shard++) {
     const record = await readRecord(source, plan, shard);

@@ -19,6 +19,7 @@ import { checkNumber } from "../../options.js";
 import { checkPath, ioError, readFileChecked, writeFileAtomic } from "../atomic.js";
 import { makeFolder } from "../folders.js";
 import { packageVersion } from "../version.js";
+import { PLAN_FILE } from "./job-file.js";
 
 /** Kinds of jobs. */
 export const JOB_KINDS = ["extract", "match", "index"] as const;
@@ -82,8 +83,6 @@ export type Slice = SliceImage[] | SlicePairs;
 /** What decides about a job, before it is cut. */
 export type PlanHead = Pick<JobPlan, "kind" | "model" | "options" | "root" | "result" | "size" | "unreadable">;
 
-/** Name of the plan in a job's folder. */
-export const PLAN_FILE = "job.json";
 /** Largest plan and slice in bytes. */
 const PLAN_LIMIT = 2 ** 28;
 /** Most shards: each costs a line of the plan, two files and a listing. */

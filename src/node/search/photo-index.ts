@@ -13,6 +13,7 @@ import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import type { Vocabulary } from "../../search/vocabulary.js";
 import { type OpenOptions, openExtractor } from "../extractor.js";
+import { PLAN_FILE } from "../jobs/job-file.js";
 import { ImageSearch } from "../list-images.js";
 import type { ImageFailure } from "../stores/store.js";
 import { folderStore } from "./folder-store.js";
@@ -56,6 +57,11 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
       await index.close();
       throw error;
     }
+  }
+  if ((await stat(join(folder, PLAN_FILE)).catch(() => null)) !== null) {
+    throw new OptionError(
+      `${folder} holds a job whose index is not made yet ("strata jobs status ${folder}"); wait for it, or name another folder`,
+    );
   }
   const { extractor, create } = await newPhotoIndex(options);
   try {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FloatFeatures } from "../../../src/features.js";
 import { indexKind } from "../../../src/node/jobs/index-shard.js";
-import { makeIndexJob } from "../../../src/node/jobs/make.js";
+import { locateFeatures, makeIndexJob } from "../../../src/node/jobs/make.js";
 import { mergeJob, readMerged } from "../../../src/node/jobs/merge.js";
 import { type JobPlan, readPlan, readSlice, type SetAside } from "../../../src/node/jobs/plan.js";
 import { commitShard, readRecord } from "../../../src/node/jobs/records.js";
@@ -167,6 +167,11 @@ describe("an index job is refused", () => {
     await expect(make("whole")).rejects.toThrow(/whole is an index already, which no job made/);
     await expect(make("none", { paths: [at("photos/none.png")] })).rejects.toThrow(/no image can be read/);
     const plan = await make("spoiled");
+    // Its folder is no place for another index before it is done, and it has no features to match.
+    await expect(openPhotoIndex(at("spoiled"), { vocabulary, openExtractor })).rejects.toThrow(
+      /holds a job whose index/,
+    );
+    await expect(locateFeatures([at("spoiled")])).rejects.toThrow(/is a job of the kind index/);
     expect((await readPlan(at("spoiled"))).id).toBe(plan.id);
     await expect(make("spoiled", { kind: "vlad" })).rejects.toThrow(/holds another job \(with other options\)/);
     for (const shard of [0, 1, 2]) await doShard("spoiled", plan, shard);

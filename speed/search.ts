@@ -122,7 +122,7 @@ const TEMPLATES = 16;
 async function grow(small: string, large: string, images: number): Promise<void> {
   const [from, to] = [folderStore(small), folderStore(large)];
   const manifest = await readManifest(from);
-  if (!manifest || manifest.segments.length !== 1) {
+  if (manifest?.segments.length !== 1) {
     throw new Error(`bench search: ${small} must be an index of one segment: strata index merge ${small}`);
   }
   const reader = (await openSegment(from, new PostingCache(0), manifest, manifest.segments[0])) as SegmentReader;

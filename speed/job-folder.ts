@@ -29,9 +29,9 @@ export function strata(cwd: string, ...args: string[]): void {
   if (status !== 0) throw new Error(`strata ${args.join(" ")}: ${stderr}`);
 }
 
-/** Starts a command line; what it prints is thrown away unless it is to be `heard`. */
+/** Starts a command line; what it tells of itself (the error stream) is thrown away unless it is to be `heard`. */
 export const startStrata = (cwd: string, args: readonly string[], heard = false): ChildProcess =>
-  spawn(process.execPath, [BIN, ...args], { cwd, stdio: ["ignore", heard ? "pipe" : "ignore", "ignore"] });
+  spawn(process.execPath, [BIN, ...args], { cwd, stdio: ["ignore", "ignore", heard ? "pipe" : "ignore"] });
 
 /** Ends a process and waits for its end. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<void> {

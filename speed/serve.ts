@@ -81,18 +81,17 @@ export async function measureServe({ minutes, images }: ServeOptions): Promise<S
   }
 }
 
-async function addressOf(service: ChildProcess): Promise<string> {
-  let said = "";
-  for await (const piece of service.stdout as AsyncIterable<Buffer>) {
-    said += piece;
-    const url = / at (http:\S+),/.exec(said)?.[1];
-    if (url !== undefined) {
-      // What comes later is nobody's, and must not fill the pipe.
-      service.stdout?.resume();
-      return url;
-    }
-  }
-  throw new Error(`the service has ended: ${said}`);
+/** Where the service listens, once it says so; what it says later is read too, so that the pipe does not fill. */
+function addressOf(service: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = "";
+    service.stderr?.on("data", (piece) => {
+      said += piece;
+      const url = / at (http:\S+),/.exec(said)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    service.once("exit", () => reject(new Error(`the service has ended: ${said}`)));
+  });
 }
 
 async function run(url: string, queries: readonly Buffer[], rate: number, seconds: number): Promise<Load> {
@@ -114,7 +113,9 @@ async function run(url: string, queries: readonly Buffer[], rate: number, second
   await Promise.all(all);
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? Infinity;
-  return { rate, seconds, median: at(0.5), p99: at(0.99), statuses };
+  const load = { rate, seconds, median: at(0.5), p99: at(0.99), statuses };
+  console.log(loadLine(load));
+  return load;
 }
 
 async function search(url: string, body: Uint8Array): Promise<number> {
@@ -127,16 +128,12 @@ async function search(url: string, body: Uint8Array): Promise<number> {
   return answer.status;
 }
 
-export function serveTable({ tries, held, memory, twice, health, load }: ServeFigures): string {
-  const line = (what: string, one: Load) =>
-    `${what.padEnd(8)}${one.rate.toFixed(1).padStart(6)}/s for ${one.seconds} s: median ${one.median.toFixed(0)} ms, 99 % within ` +
-    `${one.p99.toFixed(0)} ms; ${Object.entries(one.statuses)
-      .map(([status, count]) => `${count} × ${status}`)
-      .join(", ")}`;
-  return [
-    ...tries.map((one) => line("tried", one)),
-    line("held", held),
-    line("twice", twice),
-    `memory by the minute ${memory.map((megabytes) => megabytes.toFixed(0)).join(", ")} MB; /health ${health}; load average ${load.toFixed(1)}`,
-  ].join("\n");
-}
+const loadLine = ({ rate, seconds, median, p99, statuses }: Load): string =>
+  `${rate.toFixed(1).padStart(6)}/s for ${seconds} s: median ${median.toFixed(0)} ms, 99 % within ${p99.toFixed(0)} ms; ` +
+  Object.entries(statuses)
+    .map(([status, count]) => `${count} × ${status}`)
+    .join(", ");
+
+export const serveTable = ({ held, memory, twice, health, load }: ServeFigures): string =>
+  `held ${loadLine(held)}\ntwice ${loadLine(twice)}\nmemory by the minute ` +
+  `${memory.map((megabytes) => megabytes.toFixed(0)).join(", ")} MB; /health ${health}; load average ${load.toFixed(1)}`;

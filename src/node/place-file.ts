@@ -11,7 +11,7 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (!isLinked) return writeFileAtomic(to, createReadStream(from));
+  if (!isLinked) return writeFileAtomic(to, piecesOf(from));
   try {
     await rename(temporary, to);
   } catch (cause) {
@@ -19,5 +19,14 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
   } finally {
     // Of two names of one file, a renaming leaves both.
     await rm(temporary, { force: true });
+  }
+}
+
+/** The bytes of a file, piece by piece. Opened when they are asked for: a stream that waits tells nobody of its errors. */
+export async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path);
+  } catch (cause) {
+    throw ioError("read", path, cause);
   }
 }

@@ -3,7 +3,6 @@
  * index, as `strata index` makes it of the same images; only where a segment ends may differ, which no ranking tells.
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FormatError, StateError } from "../../errors.js";
@@ -22,8 +21,8 @@ import type { SearchIndex } from "../../search/search-index.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
 import { memoryStore } from "../../search/store.js";
 import { type Vocabulary, writeVocabulary } from "../../search/vocabulary.js";
-import { ioError, isHopeless } from "../atomic.js";
-import { linkOrCopy } from "../place-file.js";
+import { isHopeless } from "../atomic.js";
+import { linkOrCopy, piecesOf } from "../place-file.js";
 import { folderStore } from "../search/folder-store.js";
 import type { PhotoIndexOptions } from "../search/photo-index.js";
 import { loadVocabulary, VOCABULARY_FILE } from "../search/vocabularies.js";
@@ -174,10 +173,6 @@ async function emptyManifest(options: CreateIndexOptions): Promise<Manifest> {
 /** FormatError where the bytes are not those that the shard's record was made with; they are read piece by piece. */
 async function checkDigest({ path, sha256 }: MergeInput): Promise<void> {
   const hash = createHash("sha256");
-  try {
-    for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
-  } catch (cause) {
-    throw ioError("read", path, cause);
-  }
+  for await (const piece of piecesOf(path)) hash.update(piece);
   if (hash.digest("hex") !== sha256) throw damagedOutput(path);
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -23,8 +24,20 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+/** The package's doors in its sources, for the samples of the site, which import what a stranger imports. */
+const { name, exports } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
+const alias = Object.entries<{ types?: string; node?: { types: string } }>(exports).flatMap(
+  ([door, { node, types }]) => {
+    const source = (node?.types ?? types)?.replace("./dist/", "./src/").replace(/\.d\.ts$/, ".ts");
+    if (!source) return [];
+    const find = new RegExp(`^${name}${door.slice(1)}$`);
+    return [{ find, replacement: fileURLToPath(new URL(source, import.meta.url)) }];
+  },
+);
+
 /** One project per kind of proof; `npm test` runs them all, `npm run unit` and the like run one. */
 const project = (name: string, extra: Record<string, unknown> = {}) => ({
+  ...(name === "unit" && { resolve: { alias } }),
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],

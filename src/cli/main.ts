@@ -52,7 +52,8 @@ export async function main(argv: readonly string[], world: Context): Promise<num
   }
 }
 
-function buildProgram(context: Context, done: (code: number) => void): Command {
+/** All commands with their options and help, for `main`, and for the pages of the site that tell of them. */
+export function buildProgram(context: Context, done: (code: number) => void): Command {
   const program = new Command("strata")
     .description("Local image features: keypoints, descriptors, matches and homographies.")
     .version(packageVersion(), "-V, --version", "print the version")

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { fakeCamera } from "./camera-file.js";
 import { DOOR, type PackageServer, servePackage } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 
@@ -28,11 +29,7 @@ describeBrowser("the camera in Chromium", () => {
     const file = join(folder, "camera.y4m");
     writeFileSync(file, video(320, 240));
     server = await servePackage();
-    browser = await launch([
-      "--use-fake-device-for-media-stream",
-      "--use-fake-ui-for-media-stream",
-      `--use-file-for-fake-video-capture=${file}`,
-    ]);
+    browser = await launch(fakeCamera(file));
     page = await openPage(browser);
     await page.goto(server.address);
   });

@@ -8,6 +8,7 @@ import { drawPoster } from "../../examples/web-three/poster.js";
 import type { Image } from "../../src/image/image.js";
 import { warpImage } from "../../src/image/warp.js";
 import { assumedIntrinsics } from "../../src/track/index.js";
+import { fakeCamera, rawVideo } from "./camera-file.js";
 import { ROOT, servePackage } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 
@@ -34,31 +35,6 @@ function seen(x: number, y: number): [number, number] {
   const [a, b, c, d, e, f, g, h, i] = SEEN;
   const w = g * x + h * y + i;
   return [(a * x + b * y + c) / w, (d * x + e * y + f) / w];
-}
-
-/** Raw video of one frame, or of a grey one after every hundred. */
-function video(frames: readonly Image[]): Buffer {
-  const [{ width, height }] = frames;
-  const parts: Buffer[] = [Buffer.from(`YUV4MPEG2 W${width} H${height} F30:1 Ip A1:1 C420\n`)];
-  for (const { data } of frames) {
-    const planes = [
-      Buffer.alloc(width * height),
-      Buffer.alloc((width * height) / 4),
-      Buffer.alloc((width * height) / 4),
-    ];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const at = 3 * (y * width + x);
-        const [r, g, b] = [data[at], data[at + 1], data[at + 2]];
-        planes[0][y * width + x] = 16 + 0.257 * r + 0.504 * g + 0.098 * b;
-        const half = (y >> 1) * (width >> 1) + (x >> 1);
-        planes[1][half] = 128 - 0.148 * r - 0.291 * g + 0.439 * b;
-        planes[2][half] = 128 + 0.439 * r - 0.368 * g - 0.071 * b;
-      }
-    }
-    parts.push(Buffer.from("FRAME\n"), ...planes);
-  }
-  return Buffer.concat(parts);
 }
 
 /** The example with what this server needs to be told, and what is asked of it. */
@@ -128,17 +104,10 @@ describeBrowser("a three.js scene on a poster", () => {
     );
     const frame = warpImage(POSTER, Float64Array.from(SEEN), { width: 640, height: 480, fill: [120, 110, 100] });
     const file = join(folder, "camera.y4m");
-    writeFileSync(file, video([frame]));
+    writeFileSync(file, rawVideo([frame]));
     const pages = { "/newest.html": HTML("three"), "/oldest.html": HTML("three-oldest") };
     const server = await servePackage({}, { ...pages, ...scripts });
-    const browser = await launch([
-      ...[
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        `--use-file-for-fake-video-capture=${file}`,
-      ],
-      ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-    ]);
+    const browser = await launch([...fakeCamera(file), ...["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]]);
     try {
       for (const name of ["newest", "oldest"]) {
         const page = await openPage(browser, { viewport: { width: 640, height: 480 } });

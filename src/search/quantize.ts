@@ -4,8 +4,8 @@
  */
 import { ShapeError } from "../errors.js";
 import { checkNumber } from "../options.js";
-import { type BestRows, cosinePerProduct, type PackedRows, packRows, takeBlock, wholeRows } from "./packed-products.js";
 import type { Vocabulary } from "./vocabulary.js";
+import { type BestRows, Comparison, cosinePerProduct, type WholeRows, wholeRows } from "./whole-products.js";
 
 /** Marks the place of a word where there are fewer than were asked for. */
 export const NO_WORD = 0xffffffff;
@@ -22,16 +22,18 @@ export interface Assigned {
 }
 
 /** What words are looked for in. */
-type Words = Pick<Vocabulary, "dim" | "cells" | "starts" | "coarse" | "centres">;
+type Words = Pick<Vocabulary, "dim" | "words" | "cells" | "starts" | "coarse" | "centres">;
 
 /** Finds the words of descriptors; words that change need a new one. */
 export class Quantizer {
-  private readonly coarse: PackedRows;
-  private readonly fine: PackedRows;
+  private readonly coarse: WholeRows;
+  private readonly fine: WholeRows;
+  private readonly starts: Uint32Array;
 
-  constructor({ dim, cells, starts, coarse, centres }: Words) {
-    this.coarse = packRows(coarse, dim, Uint32Array.of(0, cells));
-    this.fine = packRows(centres, dim, starts);
+  constructor({ dim, words, cells, starts, coarse, centres }: Words) {
+    this.coarse = wholeRows(coarse, cells, dim);
+    this.fine = wholeRows(centres, words, dim);
+    this.starts = starts;
   }
 
   /** The `neighbours` words nearest to each of `count` unit rows, among those of the `probes` nearest cells. */
@@ -39,31 +41,28 @@ export class Quantizer {
     const where = "assign";
     checkNumber(where, "neighbours", neighbours, { min: 1, max: 64, integer: true });
     checkNumber(where, "probes", probes, { min: 1, integer: true });
-    const whole = this.whole(where, descriptors, count);
-    const { cells, starts } = this;
-    const nearest = nearestRows(this.coarse, whole, count, Math.min(probes, cells));
+    const { fine, starts } = this;
+    const cells = starts.length - 1;
+    const comparison = new Comparison(this.whole(where, descriptors, count));
+    const nearest = this.nearest(comparison, count, Math.min(probes, cells));
     const best = noRows(count, neighbours);
     for (const [cell, members] of byCell(nearest, cells)) {
-      if (starts[cell + 1] > starts[cell]) takeBlock(this.fine, cell, whole, members, best);
+      comparison.take(fine, starts[cell], starts[cell + 1], members, best);
     }
-    return assigned(best, this.fine.dim);
+    return assigned(best, fine.dim);
   }
 
   /** The cell nearest to each of `count` unit rows. */
   nearestCells(descriptors: Float32Array, count: number): Assigned {
-    const whole = this.whole("nearestCells", descriptors, count);
-    return assigned(nearestRows(this.coarse, whole, count, 1), this.coarse.dim);
+    const comparison = new Comparison(this.whole("nearestCells", descriptors, count));
+    return assigned(this.nearest(comparison, count, 1), this.coarse.dim);
   }
 
-  private get cells(): number {
-    return this.fine.starts.length - 1;
+  private nearest(comparison: Comparison, count: number, most: number): BestRows {
+    return nearestRows(comparison, this.coarse, this.starts.length - 1, count, most);
   }
 
-  private get starts(): Uint32Array {
-    return this.fine.starts;
-  }
-
-  private whole(where: string, descriptors: Float32Array, count: number): Float64Array {
+  private whole(where: string, descriptors: Float32Array, count: number): WholeRows {
     const { dim } = this.fine;
     if (descriptors.length < count * dim) {
       throw new ShapeError(
@@ -94,8 +93,8 @@ export function nearestOf(
   descriptors: Float32Array,
   count: number,
 ): Assigned {
-  const packed = packRows(rows, dim, Uint32Array.of(0, k));
-  return assigned(nearestRows(packed, wholeRows(descriptors, count, dim), count, 1), dim);
+  const comparison = new Comparison(wholeRows(descriptors, count, dim));
+  return assigned(nearestRows(comparison, wholeRows(rows, k, dim), k, count, 1), dim);
 }
 
 const noRows = (count: number, most: number): BestRows => ({
@@ -104,10 +103,10 @@ const noRows = (count: number, most: number): BestRows => ({
   products: new Float64Array(count * most).fill(-Infinity),
 });
 
-function nearestRows(rows: PackedRows, whole: Float64Array, count: number, most: number): BestRows {
+function nearestRows(comparison: Comparison, rows: WholeRows, k: number, count: number, most: number): BestRows {
   const best = noRows(count, most);
   const all = Uint32Array.from({ length: count }, (_, i) => i);
-  takeBlock(rows, 0, whole, all, best);
+  comparison.take(rows, 0, k, all, best);
   return best;
 }
 

@@ -244,14 +244,21 @@ function addSearchBench(bench: Command, context: Context, done: (code: number) =
     .description("Measure search on drawn photographs of prints: which picture of an index each one shows.")
     .optionsGroup("What is measured:")
     .requiredOption("--photos <dir>", "pictures of the index; may be given several times", collect)
-    .requiredOption(
-      "--others <dir>",
-      "pictures that are not in it, walls and rooms; may be given several times",
-      collect,
+    .option("--others <dir>", "pictures that are not in it, walls and rooms; may be given several times", collect)
+    .option("--aside <n>", "keep n pictures of --photos out of the index, as others", whole("--aside"), 0)
+    .option(
+      "--one-place <starts>",
+      "photographs whose names begin with one of these (separated by commas) are not set aside: others show the same place",
+      (text: string) => text.split(",").map((start) => start.trim()),
     )
     .option("--queries <n>", "views of pictures of the index", whole("--queries"), 200)
     .option("--strangers <n>", "views of pictures that are not in it", whole("--strangers"), 100)
     .option("--flat <n>", "queries that are also matched with every picture, which takes long", whole("--flat"), 0)
+    .option(
+      "--rate <n>",
+      "only how fast n of the pictures are indexed, beside their extraction alone",
+      numberOf("--rate", { min: 1, integer: true }),
+    )
     .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)
     .addOption(choice("--kind <kind>", "form of the index", INDEX_KINDS).default("asmk"))
     .option("--vocabulary <file>", "visual words (default: those in the model's folder)")
@@ -270,6 +277,8 @@ light, as JPEG of quality 50 to 80.
 
 Examples:
   strata bench search --photos photos/train --others photos/val
+  strata bench search --photos photos --aside 36 --one-place brighton_,opensfm_
+  strata bench search --photos photos/train --rate 100
   strata bench search --photos photos/train --others photos/val --seed 1 --into runs/t/model`,
     )
     .action(async (flags: SearchBenchFlags) => {

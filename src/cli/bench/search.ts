@@ -3,6 +3,7 @@ import { roundVerdict } from "../../bench/calibration.js";
 import { recalibrated } from "../../bench/search/recalibrate.js";
 import { OptionError } from "../../errors.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
+import { type IndexingRate, indexingRate } from "../../node/bench/indexing-rate.js";
 import { type SearchFigures, searchPrints } from "../../node/bench/search-prints.js";
 import { saveSearchVerdict } from "../../node/search/search-verdict.js";
 import { loadVocabulary, modelVocabulary } from "../../node/search/vocabularies.js";
@@ -15,7 +16,10 @@ import { textTable } from "./text-table.js";
 
 export interface SearchBenchFlags extends ExtractionFlags {
   photos: string[];
-  others: string[];
+  others?: string[];
+  aside: number;
+  onePlace?: string[];
+  rate?: number;
   queries: number;
   strangers: number;
   flat: number;
@@ -33,7 +37,7 @@ export interface SearchBenchFlags extends ExtractionFlags {
 const DIFFERENT = 0.05;
 
 export async function searchBenchCommand(flags: SearchBenchFlags, context: Context): Promise<number> {
-  const { photos, others, queries, strangers, flat, seed, kind, into, same } = flags;
+  const { photos, others = [], aside, onePlace = [], rate, queries, strangers, flat, seed, kind, into, same } = flags;
   const model = into ?? flags.model ?? SEARCH_MODEL;
   if (into !== undefined && flags.model !== undefined) {
     throw new OptionError("--into names the model that is measured: leave out --model");
@@ -46,8 +50,28 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
   try {
     const vocabulary =
       flags.vocabulary === undefined ? await modelVocabulary(model) : await loadVocabulary(flags.vocabulary);
+    if (rate !== undefined) {
+      const figures = await indexingRate(photos, extractor, vocabulary, { most: rate, signal: interrupt.signal });
+      context.out(
+        flags.json ? `${JSON.stringify({ model: extractor.info.model, rate: figures })}\n` : describeRates(figures),
+      );
+      return EXIT.ok;
+    }
     const measured = await searchPrints({
-      ...{ photos, others, extractor, queryExtractor, vocabulary, kind, queries, strangers, flat, seed },
+      ...{
+        photos,
+        others,
+        aside,
+        onePlace,
+        extractor,
+        queryExtractor,
+        vocabulary,
+        kind,
+        queries,
+        strangers,
+        flat,
+        seed,
+      },
       ...{ openStage: stageOf(flags.quiet, context), signal: interrupt.signal },
     });
     let verdict: VerdictModel | null = searchVerdict(extractor);
@@ -71,6 +95,15 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
     await extractor.dispose();
     await queryExtractor.dispose();
   }
+}
+
+function describeRates({ images, plain, indexing, processor, load }: IndexingRate): string {
+  const row = (what: string, perSecond: number, ms: number) => [what, perSecond.toFixed(2), ms.toFixed(1)];
+  const more = (100 * (plain / indexing - 1)).toFixed(1);
+  return `${textTable(
+    [`${images} images, load ${load.toFixed(1)}`, "images/s", "ms of processor"],
+    [row("extraction alone", plain, processor.plain), row("indexing", indexing, processor.indexing)],
+  )}An index costs ${more} % more.\n`;
 }
 
 function describe(model: string, f: SearchFigures, each: Awaited<ReturnType<typeof searchPrints>>["queries"]): string {

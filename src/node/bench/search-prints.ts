@@ -2,6 +2,7 @@
  * Search measured on photographs of prints that are drawn (print-view.ts): pictures of an index, and pictures that are not in it.
  * A model's verdict on finds is fitted on what it says of these.
  */
+import { basename } from "node:path";
 import { drawPrintView } from "../../bench/search/print-view.js";
 import { checkTexts } from "../../check.js";
 import { OptionError } from "../../errors.js";
@@ -28,8 +29,12 @@ import type { OpenStage } from "../stage.js";
 export interface SearchPrintsOptions {
   /** Folders of the pictures that are in the index. */
   photos: readonly string[];
-  /** Folders of other photographs: pictures that are not in the index, walls and rooms. */
-  others: readonly string[];
+  /** Folders of other photographs: pictures that are not in the index, walls and rooms. Default: none but those set aside. */
+  others?: readonly string[];
+  /** Pictures of `photos`, evenly taken, that stay out of the index and are others; default 0. */
+  aside?: number;
+  /** Photographs whose names begin with the same one of these may show one place: none of them is set aside. Default: none. */
+  onePlace?: readonly string[];
   /** Of the index's images, and of queries, which are looked at more closely. */
   extractor: Extractor;
   queryExtractor: Extractor;
@@ -101,6 +106,19 @@ export interface SearchPrints {
   queries: PrintQuery[];
 }
 
+/** Takes `count` of the paths, evenly, and none whose file's name begins with one of `onePlace`. */
+export function setAside(
+  paths: readonly string[],
+  count: number,
+  onePlace: readonly string[],
+): { kept: string[]; taken: string[] } {
+  const alone = paths.filter((path) => !onePlace.some((start) => basename(path).startsWith(start)));
+  const most = Math.min(count, alone.length);
+  const taken = Array.from({ length: most }, (_, i) => alone[Math.floor(((i + 0.5) * alone.length) / most)]);
+  const out = new Set(taken);
+  return { kept: paths.filter((path) => !out.has(path)), taken };
+}
+
 /** Draws the queries, searches an index in memory for each, and counts. */
 export async function searchPrints(options: SearchPrintsOptions): Promise<SearchPrints> {
   const where = "searchPrints";
@@ -108,7 +126,14 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
     where,
     {
       ...({} as SearchPrintsOptions),
-      ...{ photos: [], others: [], extractor: undefined as never, queryExtractor: undefined as never },
+      ...{
+        photos: [],
+        others: [],
+        aside: 0,
+        onePlace: [],
+        extractor: undefined as never,
+        queryExtractor: undefined as never,
+      },
       ...{
         vocabulary: undefined as never,
         kind: "asmk",
@@ -123,22 +148,25 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
     options,
   );
   const { extractor, queryExtractor, vocabulary, kind, search = {}, openStage, signal } = given;
-  const [queries, strangers, flat, seed] = (["queries", "strangers", "flat", "seed"] as const).map((name) =>
-    checkNumber(where, name, given[name], { min: 0, max: 2 ** 31, integer: true }),
+  const [queries, strangers, flat, seed, aside] = (["queries", "strangers", "flat", "seed", "aside"] as const).map(
+    (name) => checkNumber(where, name, given[name], { min: 0, max: 2 ** 31, integer: true }),
   );
   checkTexts(where, "photos", given.photos);
   checkTexts(where, "others", given.others);
+  const onePlace = checkTexts(where, "onePlace", given.onePlace);
   checkExtractor(where, extractor);
   checkExtractor(where, queryExtractor);
   checkVocabularyArrays(where, vocabulary);
   const verdict = given.verdict ?? searchVerdict(extractor);
-  const [inside, outside] = await Promise.all([folderImages(given.photos), folderImages(given.others)]);
-  if (inside.paths.length < 2 || outside.paths.length < 2) {
+  const [photos, others] = await Promise.all([given.photos, given.others ?? []].map((inputs) => folderImages(inputs)));
+  const { kept: inside, taken } = setAside(photos.paths, aside, onePlace);
+  const outside = [...others.paths, ...taken];
+  if (inside.length < 2 || outside.length < 2) {
     throw new OptionError(`${where}: two pictures in the index and two others are needed at least`);
   }
   const index = await createIndex(memoryStore(), { vocabulary, kind, verdict });
-  const indexing = await openStage?.("indexed: ", ["image", "images"], inside.paths.length);
-  await indexImages(index, inside.paths, extractor, {
+  const indexing = await openStage?.("indexed: ", ["image", "images"], inside.length);
+  await indexImages(index, inside, extractor, {
     signal,
     onProgress: ({ added, failed }) => indexing?.update(added + failed, added + failed),
   });
@@ -151,10 +179,10 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
     signal?.throwIfAborted();
     const random = new Random(seed * 1_000_003 + q);
     const isStranger = q >= queries;
-    const pool = isStranger ? outside.paths : inside.paths;
+    const pool = isStranger ? outside : inside;
     const picture =
       pool[isStranger ? (q * 7) % pool.length : Math.floor(((q + random.uniform()) * pool.length) / queries)];
-    const other = () => outside.paths[random.integer(outside.paths.length)];
+    const other = () => outside[random.integer(outside.length)];
     const view = drawPrintView(await loadImage(picture), await loadImage(other()), await loadImage(other()), random);
     const image = await loadImage(await encodeJpeg(view.image, view.quality));
     const began = performance.now();

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { Random } from "../../../src/random.js";
-import { cosinePerProduct, packRows, takeBlock, wholeRows } from "../../../src/search/packed-products.js";
+import { openDotProducts, plainProducts } from "../../../src/search/dot-products.js";
 import { NO_WORD, nearestOf, Quantizer, quantizerOf } from "../../../src/search/quantize.js";
 import type { Vocabulary } from "../../../src/search/vocabulary.js";
+import { Comparison, cosinePerProduct, wholeRows } from "../../../src/search/whole-products.js";
 import { DIM, drawnFeatures, smallVocabulary } from "./samples.js";
 
 let vocabulary: Vocabulary;
@@ -31,25 +32,25 @@ const dot = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, d
   return sum;
 };
 
-describe("products three at a time", () => {
-  it.each([1, 3, 64, 128, 1024])("are exact for %i values, in blocks of every size", (dim) => {
-    const starts = Uint32Array.of(0, 0, 1, 4, 13, 23);
-    const rows = unitRows(23, dim, 1);
-    const vectors = unitRows(37, dim, 2);
-    const [a, b] = [wholeRows(vectors, 37, dim), wholeRows(rows, 23, dim)];
-    const packed = packRows(rows, dim, starts);
+describe("products in whole numbers", () => {
+  it.each([1, 3, 64, 128, 1024])("are exact for %i values, by either way, in blocks of every size", (dim) => {
+    const starts = [0, 0, 1, 4, 13, 23];
+    const rows = wholeRows(unitRows(23, dim, 1), 23, dim);
+    const vectors = wholeRows(unitRows(37, dim, 2), 37, dim);
+    const { stride } = rows;
+    const comparison = new Comparison(vectors);
+    const most = 3;
     for (let block = 0; block < 5; block++) {
       const list = Uint32Array.from({ length: 37 }, (_, i) => i).filter((i) => i % 3 !== block % 3);
-      const most = 3;
       const best = {
         most,
         indices: new Uint32Array(37 * most).fill(NO_WORD),
         products: new Float64Array(37 * most).fill(-Infinity),
       };
-      takeBlock(packed, block, a, list, best);
+      comparison.take(rows, starts[block], starts[block + 1], list, best);
       for (const i of list) {
         const want = Array.from({ length: starts[block + 1] - starts[block] }, (_, n) => starts[block] + n)
-          .map((row) => ({ row, product: dot(a, i, b, row, dim) }))
+          .map((row) => ({ row, product: dot(vectors.values, i, rows.values, row, stride) }))
           .sort((x, y) => y.product - x.product || x.row - y.row)
           .slice(0, most);
         const at = i * most;
@@ -57,6 +58,43 @@ describe("products three at a time", () => {
         expect([...best.products.subarray(at, at + want.length)]).toEqual(want.map(({ product }) => product));
         expect([...best.indices.subarray(at + want.length, at + most)].every((row) => row === NO_WORD)).toBe(true);
       }
+    }
+  });
+
+  it("come from WebAssembly here, and the same from a plain loop", () => {
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    const values = new Int16Array(memory.buffer);
+    const random = new Random(4);
+    for (let i = 1024; i < values.length; i++) values[i] = Math.round(random.uniform(-255, 255));
+    const [fast, plain] = [openDotProducts(memory), plainProducts(memory)];
+    expect(fast).not.toBe(plain);
+    expect(String(fast)).toContain("native code");
+    for (const rowBytes of [16, 128, 2048]) {
+      const [got, want] = [fast, plain].map((dots) => {
+        dots(4096, 8192, 20, rowBytes, 0);
+        return [...new Int32Array(memory.buffer, 0, 20)];
+      });
+      expect(got).toEqual(want);
+      expect(new Set(got).size).toBeGreaterThan(10);
+    }
+  });
+
+  it("are the same where the host refuses WebAssembly's instructions", () => {
+    const { Module } = WebAssembly;
+    const memory = new WebAssembly.Memory({ initial: 1 });
+    try {
+      WebAssembly.Module = class {
+        constructor() {
+          throw new EvalError("refused by the policy");
+        }
+      } as unknown as typeof Module;
+      const values = new Int16Array(memory.buffer);
+      values.fill(3, 512, 520);
+      values.fill(-2, 1024, 1040);
+      openDotProducts(memory)(1024, 2048, 2, 16, 0);
+      expect([...new Int32Array(memory.buffer, 0, 2)]).toEqual([-48, -48]);
+    } finally {
+      WebAssembly.Module = Module;
     }
   });
 

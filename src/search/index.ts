@@ -16,6 +16,7 @@ export type { DamagedFile } from "./open-segment.js";
 export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./query.js";
 export {
   checkSameModel,
+  type ImageSearchReport,
   INDEX_EXTRACTION,
   QUERY_EXTRACTION,
   SEARCH_MODEL,

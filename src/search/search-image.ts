@@ -1,11 +1,12 @@
 /** A picture, or a part of one, looked for in an index. */
-import { checkList, checkObject } from "../check.js";
+import { checkFlag, checkList, checkObject } from "../check.js";
 import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
 import type { VerdictModel } from "../geometry/verdict.js";
 import { cropImage } from "../image/crop.js";
 import { checkImage, type Image } from "../image/image.js";
+import type { Seconds } from "../timing.js";
 import { checkExtractor, checkIndex, checkInfo } from "./check.js";
 import type { SearchOptions, SearchReport } from "./query.js";
 import type { SearchIndex } from "./search-index.js";
@@ -25,7 +26,35 @@ export const QUERY_EXTRACTION = { maxEdge: 1280, maxFeatures: 2000 } as const;
 export interface SearchImageOptions extends SearchOptions {
   /** The part of the picture that is looked for, in its pixels: left, top, width, height. Default: all of it. */
   region?: readonly [number, number, number, number];
+  /**
+   * Where nothing is found in the whole picture: look at five parts of it, each for itself, until one shows an image. A pale print
+   * on a busy wall has few of the picture's best keypoints. Only without a region, and with verification. Default true.
+   */
+  parts?: boolean;
 }
+
+/** What searchImage gives. */
+export interface ImageSearchReport extends SearchReport {
+  /** Features of the whole picture, or of the region. */
+  features: FloatFeatures;
+  /** Parts that were looked at. */
+  parts: number;
+}
+
+/** Edge of a part, of the picture's. */
+const PART_SHARE = 0.6;
+/** Where parts begin, of what is left beside them: the corners and the middle. */
+const PART_PLACES = [
+  [0, 0],
+  [1, 0],
+  [0, 1],
+  [1, 1],
+  [0.5, 0.5],
+] as const;
+/** Pixels of a picture's shorter edge below which it has no parts. */
+const LEAST_EDGE = 160;
+/** Five looks have five chances to err: what a part shows must be this sure. */
+const PART_PROBABILITY = 0.99;
 
 /**
  * Searches the index for what the picture, or a region of it, shows. The extractor is of the index's model, opened with
@@ -36,14 +65,43 @@ export async function searchImage(
   extractor: Extractor,
   image: Image,
   options: SearchImageOptions = {},
-): Promise<SearchReport & { features: FloatFeatures }> {
+): Promise<ImageSearchReport> {
   checkImage("searchImage", image);
   checkObject("searchImage", "options", options);
-  const { region, ...search } = options;
+  const { region, parts = true, ...search } = options;
+  checkFlag("searchImage", "parts", parts);
   checkExtractor("searchImage", extractor);
   checkSameModel(index, extractor);
   const features = await extractRegion(extractor, image, region);
-  return { ...(await index.search(features, search)), features };
+  const report = { ...(await index.search(features, search)), features, parts: 0 };
+  const isDone = report.results.some(({ found }) => found) || search.verify === 0 || region !== undefined;
+  if (isDone || !parts || Math.min(image.width, image.height) < LEAST_EDGE) return report;
+  return searchParts(index, extractor, image, search, report);
+}
+
+/** The first part's report that shows an image; the whole picture's where none does. Times are those of all looks. */
+async function searchParts(
+  index: SearchIndex,
+  extractor: Extractor,
+  image: Image,
+  search: SearchOptions,
+  whole: ImageSearchReport,
+): Promise<ImageSearchReport> {
+  const [width, height] = [image.width, image.height].map((edge) => Math.round(PART_SHARE * edge));
+  const seconds: Seconds = { ...whole.seconds };
+  let [verified, looked] = [whole.verified, 0];
+  for (const [x, y] of PART_PLACES) {
+    search.signal?.throwIfAborted();
+    const [left, top] = [Math.round(x * (image.width - width)), Math.round(y * (image.height - height))];
+    const features = await extractRegion(extractor, image, [left, top, width, height]);
+    const part = await index.search(features, search);
+    looked++;
+    verified += part.verified;
+    for (const [step, time] of Object.entries(part.seconds)) seconds[step] = (seconds[step] ?? 0) + time;
+    const isSure = part.results.some(({ found, probability }) => found && probability >= PART_PROBABILITY);
+    if (isSure) return { ...part, features: whole.features, seconds, verified, parts: looked };
+  }
+  return { ...whole, seconds, verified, parts: looked };
 }
 
 /** The verdict of a model on finds: fitted for search, or else on pairs of images; null where it has none. */

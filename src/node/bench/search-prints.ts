@@ -15,7 +15,7 @@ import { Random } from "../../random.js";
 import { checkExtractor } from "../../search/check.js";
 import { createIndex } from "../../search/open-index.js";
 import type { SearchOptions } from "../../search/query.js";
-import { searchVerdict } from "../../search/search-image.js";
+import { searchImage, searchVerdict } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import { memoryStore } from "../../search/store.js";
@@ -66,6 +66,8 @@ export interface PrintQuery {
   /** See PrintView. */
   share: number;
   tilt: number;
+  /** Parts of the view that were looked at, for nothing was found in the whole. */
+  parts: number;
   /** The first by words alone, and its rank among the candidates (−1: not there). */
   firstByWords: string | null;
   rank: number;
@@ -186,19 +188,20 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
     const view = drawPrintView(await loadImage(picture), await loadImage(other()), await loadImage(other()), random);
     const image = await loadImage(await encodeJpeg(view.image, view.quality));
     const began = performance.now();
-    const features = await queryExtractor.extract(image);
-    const extracted = performance.now();
+    const report = await searchImage(index, queryExtractor, image, { ...search, ...(verdict ? {} : { verify: 0 }) });
+    const total = (performance.now() - began) / 1000;
+    const { features, parts } = report;
+    const searched = Object.values(report.seconds).reduce((sum, seconds) => sum + seconds, 0);
     const byWords = await index.search(features, { ...search, verify: 0, top: search.verify ?? 50 });
-    const report = await index.search(features, { ...search, ...(verdict ? {} : { verify: 0 }) });
     const [first] = report.results;
     const query: PrintQuery = {
-      ...{ picture, isStranger, share: view.share, tilt: view.tilt },
+      ...{ picture, isStranger, share: view.share, tilt: view.tilt, parts },
       firstByWords: byWords.results[0]?.id ?? null,
       rank: byWords.results.findIndex(({ id }) => id === picture),
       ...{ first: first?.id ?? null, found: first?.found ?? false },
       ...{ probability: first?.probability ?? 0, inliers: first?.inliers ?? 0 },
       seconds: {
-        extract: (extracted - began) / 1000,
+        extract: total - searched,
         candidates: report.seconds.words + report.seconds.candidates,
         verify: report.seconds.verify,
       },

@@ -35,9 +35,11 @@ export interface IndexingRateOptions {
 }
 
 /** Images of one turn: both ways take turns, so whatever else the machine does is spread over both. */
-const TURN = 20;
+const TURN = 50;
+/** Images that do not count, by either way. */
+const WARM_UP = 20;
 
-/** Extracts and indexes the images of `photos`, turn by turn, after one turn that does not count. */
+/** Extracts and indexes the images of `photos`, turn by turn, after some that do not count. */
 export async function indexingRate(
   photos: readonly string[],
   extractor: Extractor,
@@ -56,18 +58,22 @@ export async function indexingRate(
   const chosen = Array.from({ length: count }, (_, i) => paths[Math.floor(((i + 0.5) * paths.length) / count)]);
   const folder = await mkdtemp(join(tmpdir(), "strata-rate-"));
   try {
-    const index = await createIndex(folderStore(folder), { vocabulary });
-    const ways = {
-      plain: (part: readonly string[]) =>
-        extractMany(
-          part.map((path) => ({ path, name: path })),
-          extractor,
-          keepsNothing,
-          { signal },
-        ),
-      indexing: (part: readonly string[]) => indexImages(index, part, extractor, { signal }),
+    const plain = (part: readonly string[]) =>
+      extractMany(
+        part.map((path) => ({ path, name: path })),
+        extractor,
+        keepsNothing,
+        { signal },
+      );
+    const openWays = async (name: string) => {
+      const index = await createIndex(folderStore(join(folder, name)), { vocabulary });
+      const indexing = (part: readonly string[]) => indexImages(index, part, extractor, { signal });
+      return { index, ways: { plain, indexing } };
     };
-    await ways.plain(chosen.slice(0, TURN));
+    const warmUp = await openWays("warm-up");
+    for (const way of ["plain", "indexing"] as const) await warmUp.ways[way](chosen.slice(0, WARM_UP));
+    await warmUp.index.close();
+    const { index, ways } = await openWays("index");
     const wall = { plain: 0, indexing: 0 };
     const processor = { plain: 0, indexing: 0 };
     for (let first = 0; first < count; first += TURN) {

@@ -75,7 +75,7 @@ export async function searchImage(
   const features = await extractRegion(extractor, image, region);
   const report = { ...(await index.search(features, search)), features, parts: 0 };
   const isDone = report.results.some(({ found }) => found) || search.verify === 0 || region !== undefined;
-  if (isDone || !parts || Math.min(image.width, image.height) < LEAST_EDGE) return report;
+  if (isDone || !parts || features.count === 0 || Math.min(image.width, image.height) < LEAST_EDGE) return report;
   return searchParts(index, extractor, image, search, report);
 }
 

@@ -62,7 +62,12 @@ export async function searchCommand(
           context.out(`${found ? "found" : "     "}  ${id}  score ${score.toFixed(3)}${sure}\n`);
         }
         const count = results.filter(({ found }) => found).length;
-        const summary = count === 0 ? "nothing found" : `${plural(count, "image")} found`;
+        const summary =
+          report.features.count === 0
+            ? "no keypoints in the query; nothing found"
+            : count === 0
+              ? "nothing found"
+              : `${plural(count, "image")} found`;
         context.out(`${summary} among ${index.info().images} in ${seconds.total.toFixed(2)} s\n`);
         if (html !== undefined) context.out(`written: ${html}\n`);
       }

@@ -1,13 +1,7 @@
 /** The extractor that all views share: opened when it is needed, kept as long as its settings stay. */
-import {
-  type ExtractOptions,
-  type FloatFeatures,
-  type Image,
-  type ModelProgress,
-  openExtractor,
-  type WebExtractor,
-} from "../../src/web/index.js";
+import type { ExtractOptions, FloatFeatures, Image, ModelProgress, WebExtractor } from "../../src/web/index.js";
 import { controlled } from "./offline.js";
+import { openNamed } from "./own-models.js";
 import type { Settings } from "./settings.js";
 
 export interface EngineSettings extends Pick<Settings, "model" | "backend"> {
@@ -39,7 +33,7 @@ export async function engine(
 ): Promise<WebExtractor> {
   const key = JSON.stringify([model, backend, extraction]);
   const { extractor, found } = opened.get(key) ?? {
-    extractor: controlled.then(() => openExtractor({ model, backend, ...extraction, onProgress })),
+    extractor: controlled.then(() => openNamed(model, { backend, ...extraction, onProgress })),
     found: new Map(),
   };
   opened.delete(key);

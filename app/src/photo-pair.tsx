@@ -1,6 +1,6 @@
 /** Two photographs, A and B, that begin as samples; and the choice of the model that looks at them. */
 import { useEffect, useState } from "preact/hooks";
-import { SHIPPED_MODELS } from "../../src/web/index.js";
+import { modelNames } from "./own-models.js";
 import { PhotoSlot, Select } from "./parts.js";
 import { closePhoto, type Photo, samplePhotos } from "./photos.js";
 import { DEFAULTS } from "./settings.js";
@@ -41,7 +41,7 @@ export function ModelSelect({ model, change }: { model: string } & Pick<ViewProp
     <Select
       label="Model"
       value={model}
-      values={SHIPPED_MODELS.map((name) => [name as string, name] as const)}
+      values={modelNames().map((name) => [name, name] as const)}
       onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
     />
   );

@@ -1,5 +1,5 @@
 /** What a reader can set, read from the address: wrong values become the defaults. */
-import { SHIPPED_MODELS } from "../../src/web/index.js";
+import { modelNames } from "./own-models.js";
 
 export const BACKENDS = ["auto", "wasm", "webgpu"] as const;
 export const GEOMETRIES = ["homography", "auto"] as const;
@@ -22,7 +22,7 @@ export function readSettings(given: Readonly<Record<string, string>>): Settings 
   const oneOf = <T>(list: readonly T[], value: T, otherwise: T): T => (list.includes(value) ? value : otherwise);
   const share = Number(ratio);
   return {
-    model: oneOf<string>(SHIPPED_MODELS, model, DEFAULTS.model),
+    model: oneOf<string>(modelNames(), model, DEFAULTS.model),
     backend: oneOf<string>(BACKENDS, backend, DEFAULTS.backend) as Settings["backend"],
     geometry: oneOf<string>(GEOMETRIES, geometry, DEFAULTS.geometry) as Settings["geometry"],
     count: oneOf<number>(COUNTS, Number(count), DEFAULTS.count),

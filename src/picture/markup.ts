@@ -41,7 +41,10 @@ ${element(0)}
 ${element(1)}
 <canvas id="canvas"></canvas>
 </div>
+<div class="told">
+<canvas id="patches" width="232" height="112" aria-label="What lies around the match in A and in B"></canvas>
 <p id="detail" aria-live="polite"></p>
+</div>
 <p class="help">Drag to move, wheel or pinch to zoom, point at a match to see it, click to hold it. Keys, with the images focused: <kbd>←</kbd> <kbd>→</kbd> matches, <kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom, <kbd>Shift</kbd> + arrows move, <kbd>Esc</kbd> let go.</p>`;
 }
 
@@ -49,6 +52,7 @@ ${element(1)}
 export function pageData({
   images,
   keypoints,
+  looks,
   pairs,
   pointsA,
   pointsB,
@@ -65,6 +69,7 @@ export function pageData({
   return {
     sizes: images.map(({ width, height }) => [width, height]),
     keypoints: keypoints.map((points) => rounded(points, 100)),
+    looks: looks.map((look) => [...look]),
     pairs: [...pairs],
     points: [rounded(pointsA, 100), rounded(pointsB, 100)],
     scores: rounded(scores, 1e4),

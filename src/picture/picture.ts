@@ -73,6 +73,8 @@ export interface Picture {
   images: readonly [Required<PictureImage>, Required<PictureImage>];
   /** Keypoints of either image that can be drawn: x0, y0, … */
   keypoints: readonly [Float32Array, Float32Array];
+  /** How each of them looks: 4 · its level (0, 1, 2) + its score's quarter of the range (3: the best). */
+  looks: readonly [Uint8Array, Uint8Array];
   /** Keypoint indices i0, j0, i1, j1, … */
   pairs: Uint32Array;
   pointsA: Float32Array;
@@ -130,6 +132,7 @@ export function preparePicture(where: string, input: PictureInput, shown: "file"
   return {
     images,
     keypoints: [finitePoints(a.keypoints), finitePoints(b.keypoints)],
+    looks: [looksOf(a), looksOf(b)],
     pairs: Uint32Array.from({ length: 2 * order.length }, (_, k) => matches.pairs[2 * order[k >> 1] + (k & 1)]),
     pointsA,
     pointsB,
@@ -148,6 +151,23 @@ export function preparePicture(where: string, input: PictureInput, shown: "file"
 /** A score that can be sorted: what is not a number is as unlike as can be. */
 function similarity(score: number): number {
   return Number.isFinite(score) ? score : -1;
+}
+
+/** Levels beyond the third look like it. */
+const MOST_LEVEL = 2;
+
+function looksOf({ count, keypoints, scores, levels }: Features): Uint8Array {
+  const known = scores.filter(Number.isFinite);
+  const [lowest, highest] = known.reduce(
+    ([least, most], score) => [Math.min(least, score), Math.max(most, score)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+  const looks = Uint8Array.from({ length: count }, (_, i) => {
+    const share = highest > lowest ? (scores[i] - lowest) / (highest - lowest) : 1;
+    const quarter = Number.isFinite(share) ? Math.min(3, Math.floor(4 * share)) : 0;
+    return 4 * Math.min(MOST_LEVEL, levels?.[i] ?? 0) + quarter;
+  });
+  return looks.filter((_, i) => Number.isFinite(keypoints[2 * i] + keypoints[2 * i + 1]));
 }
 
 function finitePoints(points: Float32Array): Float32Array {

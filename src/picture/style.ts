@@ -53,7 +53,10 @@ button[aria-pressed="true"] { border-color: var(--accent); box-shadow: inset 0 0
 #stage.overlay img { visibility: visible; }
 #image0 { z-index: 1; }
 canvas { z-index: 2; position: absolute; inset: 0; width: 100%; height: 100%; }
+.told { display: flex; gap: 10px; align-items: stretch; }
+#patches { position: static; flex: none; width: 232px; height: 112px; border-radius: 6px; background: var(--stage); }
 #detail {
+  flex: 1 1 auto; min-width: 0;
   min-height: 3.2em; padding: 6px 10px; border: 1px solid var(--edge); border-radius: 6px; background: var(--panel);
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
 }
@@ -64,6 +67,7 @@ kbd { padding: 0 4px; border: 1px solid var(--edge); border-radius: 4px; backgro
   .bar { gap: 4px 14px; }
   label, button { min-height: 40px; }
   .wide { flex: 1 1 100%; }
+  .told { flex-direction: column; }
   .wide input[type="range"] { flex: 1 1 auto; }
 }
 `;

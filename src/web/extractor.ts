@@ -3,6 +3,7 @@
 import { checkBytes, checkFlag, checkFunction, checkList, checkObject, checkText, wrong } from "../check.js";
 import { OptionError, StateError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
+import type { MapViews } from "../extract/maps.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
 import type { FloatFeatures } from "../features.js";
 import type { compile } from "../graph/compile.js";
@@ -87,6 +88,11 @@ export interface WebExtractor extends Extractor {
    * Absent where there is no worker. Throws what createDetector of strata-features/track throws.
    */
   createDetector?(targets: readonly DetectorTarget[]): Detector;
+  /**
+   * What there is to see of an image in the network's maps: scores, and what each level adds. Null for a model that shows
+   * none; absent in a worker, and without `compile`, which traces them.
+   */
+  views?(image: Image): Promise<MapViews | null>;
   /** Frees memory and ends the worker; a second call does nothing. What is under way ends with a StateError. */
   dispose(): Promise<void>;
 }
@@ -124,13 +130,15 @@ async function inPage(
 ): Promise<WebExtractor> {
   const { openInPage } = await import("./in-page.js");
   const page = await openInPage(options, context);
-  return extractorOf(Object.assign(page.info, { worker }), page.options, page);
+  const { views, ...inner } = page;
+  return extractorOf(Object.assign(page.info, { worker }), page.options, context.compile ? { ...inner, views } : inner);
 }
 
 /** What both kinds do: the page's and the worker's. */
 interface Inner {
   extractBatch(sources: readonly (Image | ImageSource)[], options: WebExtractOptions): Promise<FloatFeatures[]>;
   createDetector?(targets: readonly DetectorTarget[]): Detector;
+  views?(image: Image): Promise<MapViews | null>;
   dispose(): Promise<void>;
 }
 
@@ -159,6 +167,7 @@ function extractorOf(info: WebExtractorInfo, options: ExtractOptions, inner: Inn
         return inner.createDetector?.(targets) as Detector;
       },
     }),
+    ...(inner.views && { views: inner.views }),
     async dispose() {
       if (disposed) return;
       disposed = true;

@@ -10,6 +10,7 @@ export async function openInPage(options: LocalOptions, context: LocalContext) {
   return {
     info: local.info,
     options: local.options,
+    views: (image: Image) => local.views(image),
     dispose: () => local.dispose(),
     extractBatch: (
       sources: readonly (Image | ImageSource)[],

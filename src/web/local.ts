@@ -2,6 +2,7 @@
 import { FormatError, StateError } from "../errors.js";
 import type { ExtractorInfo } from "../extract/extractor.js";
 import { GraphExtractor, type PreparedModel } from "../extract/graph-extractor.js";
+import type { MapViews } from "../extract/maps.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
 import { GRAPH_FILE, hasPrepared, preparedCode, preparedKey } from "../extract/prepared.js";
 import { type ProbePoints, parseProbePoints } from "../extract/probe.js";
@@ -102,6 +103,13 @@ export class LocalExtractor {
     if (session && this.fallback !== undefined) session.fallback ??= this.fallback;
     Object.assign(this.info, { graph, session });
     return features;
+  }
+
+  /** What there is to see of an image in the network's maps, which are traced for it. */
+  async views(image: Image): Promise<MapViews | null> {
+    if (this.disposed) throw new StateError("views: this extractor was disposed");
+    this.prepare();
+    return ((await this.chosen) as GraphExtractor).views(image);
   }
 
   /**

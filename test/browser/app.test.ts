@@ -12,6 +12,7 @@ import { encodePng } from "../../src/node/images.js";
 import { memoryStore, openIndex, openPhotoIndex } from "../../src/node/search/index.js";
 import { readTarget } from "../../src/track/index.js";
 import { type Files, serveFolder } from "../package/bundles.js";
+import { ROOT } from "./files.js";
 import { describeBrowser, launch, openPage } from "./page.js";
 
 const AXE = readFileSync(fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
@@ -78,6 +79,23 @@ describeBrowser("the app", () => {
     expect(await verdict()).toMatch(/^same, probability (?:0\.9\d|1\.00); a plane, \d+ of \d+ matches agree$/);
     expect(await page.title()).toBe("Match – strata");
     expect(await page.textContent("#stage, .counts")).toMatch(/2000 \+ 2000 keypoints/);
+    expect(await page.textContent(".times")).toMatch(/extract1 \d+ ms .* wasm, 1 thread$/);
+    const drawn = () =>
+      page.evaluate(() => {
+        const canvas = document
+          .querySelector("section [class=''], section div")
+          ?.shadowRoot?.querySelector<HTMLCanvasElement>("#patches");
+        return canvas
+          ?.getContext("2d")
+          ?.getImageData(0, 0, canvas.width, canvas.height)
+          .data.some((value) => value > 0);
+      });
+    await page.focus("#stage");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.textContent("#detail")).toMatch(/^Match 1 of \d+.*Keypoint \d+ of A/);
+    expect(await drawn()).toBe(true);
+    await page.keyboard.press("Escape");
+    expect(await drawn()).toBe(false);
     expect(await faults()).toEqual([]);
   });
 
@@ -129,6 +147,30 @@ describeBrowser("the app", () => {
     await page.waitForFunction(() => document.querySelector<HTMLElement>(".layers img + img")?.style.clipPath !== "");
     expect(await page.textContent(".swipe .field span")).toMatch(/^A up to 0 %/);
     expect(await faults()).toEqual([]);
+    await page.getByRole("button", { name: "Place A by hand" }).press("Enter");
+    const corner = page.getByRole("button", { name: /top left corner/ });
+    const place = async () => ((await corner.getAttribute("aria-label")) ?? "").match(/-?\d+/g)?.map(Number) ?? [];
+    const [x, y] = await place();
+    await corner.focus();
+    await page.keyboard.press("Shift+ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    expect(await place()).toEqual([x + 10, y + 1]);
+    await page.waitForFunction(() => document.querySelector(".verdict")?.textContent?.startsWith("placed by hand"));
+    const [left, top] = await corner.boundingBox().then((box) => [(box?.x ?? 0) + 22, (box?.y ?? 0) + 22]);
+    await page.mouse.move(left, top);
+    await page.mouse.down();
+    await page.mouse.move(left + 30, top + 20);
+    await page.mouse.up();
+    const [across, down] = await place();
+    expect(across).toBeGreaterThan(x + 15);
+    expect(down).toBeGreaterThan(y + 6);
+    expect(await faults()).toEqual([]);
+    await page.getByRole("button", { name: "Place A by hand" }).press("Enter");
+    const third = Buffer.from(await encodePng(drawDemoPair(7).a));
+    await page.setInputFiles("input[type=file] >> nth=2", { name: "c.png", mimeType: "image/png", buffer: third });
+    await page.waitForFunction(() =>
+      /1 of 1 more pictures have a place$/.test(document.querySelector(".verdict")?.textContent ?? ""),
+    );
     const arriving = page.waitForEvent("download");
     await page.getByRole("button", { name: /^PNG/ }).press("Enter");
     expect((await arriving).suggestedFilename()).toBe("aligned.png");
@@ -264,8 +306,33 @@ describeBrowser("the app", () => {
     await page.goto(`${files.address}/#/models?model=strata-t`);
     await page.waitForSelector("dl");
     expect(await page.textContent("dl")).toMatch(
-      /wasm, 1 threads.*a worker of its own.*keypoints of 640 × 480 in \d+ ms/s,
+      /wasm, 1 thread.*a worker of its own.*keypoints of 640 × 480 in \d+ ms/s,
     );
+    expect(await faults()).toEqual([]);
+  });
+
+  it("opens the reader's own models, and draws what a network sees", async () => {
+    const own = (name: string) => readFileSync(join(ROOT, "models/strata-t", name));
+    const give = (...names: string[]) =>
+      page.setInputFiles(
+        "input[type=file] >> nth=0",
+        names.map((name) => ({ name, mimeType: "", buffer: own(name) })),
+      );
+    await page.evaluate(() => {
+      for (const input of document.querySelectorAll("input")) input.removeAttribute("webkitdirectory");
+      document.querySelector("input")?.setAttribute("multiple", "");
+    });
+    await give("model.safetensors");
+    await page.waitForSelector(".slot .failure");
+    expect(await page.textContent(".slot .failure")).toMatch(/a model folder has .*config\.json is missing/);
+    await give("model.safetensors", "config.json", "graph.onnx");
+    await page.waitForFunction(() => location.hash.includes("own"));
+    await page.getByRole("link", { name: "Match" }).click();
+    await page.selectOption("select", "model (own)");
+    expect(await verdict()).toMatch(/^same/);
+    await page.click("summary");
+    await page.waitForSelector(".map-list figure");
+    expect(await page.textContent(".map-list")).toMatch(/^repeatabilityreliabilityscore/);
     expect(await faults()).toEqual([]);
   });
 
@@ -278,6 +345,15 @@ describeBrowser("the app", () => {
     expect(await verdict(phone)).toMatch(/matches agree$/);
     await phone.selectOption("select >> nth=1", "diff");
     await phone.waitForSelector("img.aligned");
+    expect(await faults(phone)).toEqual([]);
+    await phone.getByRole("link", { name: "Track" }).tap();
+    await phone.getByRole("button", { name: "Show a sample" }).tap();
+    await status(/^Following sample$/, phone);
+    await phone.getByRole("button", { name: "Stop" }).tap();
+    expect(await faults(phone)).toEqual([]);
+    await phone.getByRole("link", { name: "Search" }).tap();
+    await phone.getByRole("button", { name: "Try samples" }).tap();
+    expect(await verdict(phone)).toMatch(/^Found/);
     expect(await faults(phone)).toEqual([]);
     await phone.close();
   });

@@ -37,7 +37,8 @@ export type OpenModel = (model: string, extraction: Record<string, unknown>) => 
 /** A photograph to be added. */
 export interface NamedFile {
   id: string;
-  file: Blob;
+  /** Its bytes, or what makes them when their turn comes. */
+  file: Blob | (() => Promise<Blob>);
 }
 
 export interface AddProgress {
@@ -101,7 +102,8 @@ export class PhotoIndex {
         onProgress({ done, total: files.length });
         signal.throwIfAborted();
         try {
-          const bytes = new Uint8Array(await file.arrayBuffer());
+          const blob = typeof file === "function" ? await file() : file;
+          const bytes = new Uint8Array(await blob.arrayBuffer());
           const digest = await digestOf(bytes);
           if (known.get(id) === digest) {
             result.unchanged++;

@@ -1,7 +1,9 @@
 /** One photograph laid onto another: by a slider between them, half and half, or as their difference. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ALIGN_CROPS, type AlignCrop, type AlignedImages, alignImages } from "../../../src/web/index.js";
+import { ALIGN_CROPS, type AlignCrop, type AlignedImages, alignImages, projectPoints } from "../../../src/web/index.js";
+import { CornerEditor, type Corners, cornersHomography, frameCorners, startCorners } from "../corners.js";
 import { describeProgress, engine } from "../engine.js";
+import { MorePhotos, useMorePhotos } from "../more-photos.js";
 import { Buttons, Progress, Select } from "../parts.js";
 import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
 import { encodePhoto, type Photo } from "../photos.js";
@@ -22,6 +24,9 @@ const CROP_NAMES: Record<AlignCrop, string> = {
   all: "all of both",
 };
 
+/** Milliseconds without a move after which corners rest. */
+const REST = 250;
+
 interface Aligned {
   aligned: AlignedImages;
   /** `blob:` of the picture; null where A does not show B. */
@@ -34,6 +39,19 @@ export function AlignView({ settings: given, change }: ViewProps) {
   const crop = ALIGN_CROPS.find((one) => one === given.crop) ?? "frame";
   const photos = usePhotoPair();
   const [a, b] = photos.pair;
+  const more = useMorePhotos();
+  /** Where A lies by hand, while it is dragged, and as it was left; null: it is looked for. */
+  const [corners, setCorners] = useState<Corners | null>(null);
+  const [left, setLeft] = useState<Corners | null>(null);
+  useEffect(() => {
+    setCorners(null);
+    setLeft(null);
+  }, [a, b]);
+  useEffect(() => {
+    // The picture is drawn when the corners rest.
+    const timer = setTimeout(() => setLeft(corners), REST);
+    return () => clearTimeout(timer);
+  }, [corners]);
   const { model, backend, count } = settings;
   const drawn = overlay === "swipe" ? "none" : overlay;
   // Under the slider lies B as it is, so only its frame will do.
@@ -41,24 +59,31 @@ export function AlignView({ settings: given, change }: ViewProps) {
   const work = useWork<Aligned>(
     a && b
       ? async (signal, tell) => {
+          const known = left && (await cornersHomography(a, left));
+          if (left && !known) throw new Error("These corners span no plane: pull them apart.");
           const extractor = await engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
             tell(describeProgress(model, progress)),
           );
           tell("aligning");
-          const aligned = await alignImages(extractor, [a.image, b.image], { crop: shown, overlay: drawn, signal });
+          const images = [a, ...more.photos, b].map(({ image }) => image);
+          const aligned = await alignImages(extractor, images, {
+            ...{ crop: shown, overlay: drawn, signal },
+            known: images.map((_, i) => (i === 0 ? known : null)),
+          });
           const href = aligned.image && URL.createObjectURL(await encodePhoto(aligned.image));
           return { aligned, href };
         }
       : null,
-    [a, b, model, backend, count, shown, drawn],
+    [a, b, more.photos, left, model, backend, count, shown, drawn],
   );
   const { result } = work;
   useEffect(() => () => void (result?.href && URL.revokeObjectURL(result.href)), [result]);
   return (
     <>
       <h1>Align</h1>
-      <p class="lead">A is laid onto B: a scan onto its form, a photograph onto an older one.</p>
+      <p class="lead">A is laid onto B: a scan onto its form, photographs of a wall into one picture.</p>
       <PhotoSlots {...photos} />
+      <MorePhotos {...more} />
       <div class="fields">
         <ModelSelect model={model} change={change} />
         <Select
@@ -75,19 +100,41 @@ export function AlignView({ settings: given, change }: ViewProps) {
             onValue={(value) => change({ crop: value === "frame" ? undefined : value })}
           />
         )}
+        {a && b && (
+          <button
+            type="button"
+            aria-pressed={corners !== null}
+            onClick={() => setCorners(corners ? null : cornersOf(a, b, result?.aligned.parts[0].homography))}
+          >
+            Place A by hand
+          </button>
+        )}
       </div>
+      {a && b && corners && (
+        <>
+          <p class="note">Drag the corners of A to where they lie in B, or move them with the arrow keys.</p>
+          <CornerEditor above={a} below={b} corners={corners} onCorners={setCorners} />
+        </>
+      )}
       <Progress {...work} />
       {result && b && <Result {...result} overlay={overlay} under={b} />}
     </>
   );
 }
 
+/** Where A was found, or a start in the middle. */
+function cornersOf({ image: { width, height } }: Photo, b: Photo, homography?: Float64Array | null): Corners {
+  if (!homography) return startCorners(b.image.width, b.image.height);
+  return [...projectPoints(homography, frameCorners(width, height))];
+}
+
 function Result({ aligned, href, overlay, under }: Aligned & { overlay: Overlay; under: Photo }) {
-  const [part] = aligned.parts;
+  const [part, ...others] = aligned.parts.slice(0, -1);
+  const lost = others.filter(({ homography }) => !homography).length;
   if (!href || !aligned.image) {
     return (
       <p class="verdict" data-verdict="different">
-        A does not show B: {part.matches} matches, and no homography that they agree on.
+        A does not show B: {part.matches} matches, and no homography that they agree on. Place it by hand.
       </p>
     );
   }
@@ -96,7 +143,8 @@ function Result({ aligned, href, overlay, under }: Aligned & { overlay: Overlay;
     <section aria-label="The aligned picture">
       <p class="verdict" data-verdict={part.verdict?.verdict ?? "none"}>
         {part.verdict ? `${part.verdict.verdict}, probability ${part.verdict.probability.toFixed(2)}; ` : ""}
-        {part.inliers} of {part.matches} matches agree
+        {part.matches > 0 ? `${part.inliers} of ${part.matches} matches agree` : "placed by hand"}
+        {others.length > 0 && `; ${others.length - lost} of ${others.length} more pictures have a place`}
       </p>
       {overlay === "swipe" ? (
         <Swipe over={href} under={under.href} width={width} height={height} />

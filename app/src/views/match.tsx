@@ -11,6 +11,7 @@ import { saveReport } from "../match-files.js";
 import { Buttons, Filled, Progress, Select } from "../parts.js";
 import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
 import { type Photo, samplePhotos } from "../photos.js";
+import { ScoreMaps } from "../score-maps.js";
 import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
 import { useWork, type ViewProps } from "../view.js";
 
@@ -90,7 +91,7 @@ export function MatchView({ settings: given, change }: ViewProps) {
         </button>
       </div>
       <Progress {...work} />
-      {work.result && <Result {...work.result} />}
+      {work.result && <Result {...work.result} model={model} />}
     </>
   );
 }
@@ -105,7 +106,7 @@ function reportOf(photos: [Photo, Photo], found: MatchedImages, info: ExtractorI
   };
 }
 
-function Result({ photos, report }: Shown) {
+function Result({ photos, report, model }: Shown & { model: string }) {
   const { features, matches, homography, geometry, verdict, seconds } = report;
   const picture = ({ href, image: { width, height }, name }: Photo) => ({ href, width, height, name });
   const input = {
@@ -118,6 +119,8 @@ function Result({ photos, report }: Shown) {
     },
     homography: geometry.model === "homography" ? homography : { matrix: null, inliers: geometry.inliers },
   };
+  const { backend, threads } = report.info as { backend?: string; threads?: number };
+  const where = backend ? ` · ${backend}, ${threads ?? 1} ${threads === 1 ? "thread" : "threads"}` : "";
   const steps = Object.entries(seconds).map(([step, time]) => `${step} ${(1000 * time).toFixed(0)} ms`);
   const kind = geometry.model === "homography" ? "a plane" : "a scene with depth";
   return (
@@ -126,7 +129,10 @@ function Result({ photos, report }: Shown) {
         {verdict ? `${verdict.verdict}, probability ${verdict.probability.toFixed(2)}` : "no verdict for this model"}
         {geometry.matrix ? `; ${kind}, ${geometry.inliers.length} of ${matches.count} matches agree` : "; no geometry"}
       </p>
-      <p class="times">{steps.join(" · ")}</p>
+      <p class="times">
+        {steps.join(" · ")}
+        {where}
+      </p>
       <Filled fill={(element) => showMatches(element, input)} inputs={[report]} />
       <Buttons label="Download">
         {(["png", "svg", "json", "npz"] as const).map((kind) => (
@@ -135,6 +141,9 @@ function Result({ photos, report }: Shown) {
           </button>
         ))}
       </Buttons>
+      {photos.map((photo) => (
+        <ScoreMaps key={photo.href} model={model} photo={photo} />
+      ))}
     </section>
   );
 }

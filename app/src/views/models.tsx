@@ -1,8 +1,9 @@
 /** The models, where they run and why, and what the browser keeps of them. */
 import { useEffect, useState } from "preact/hooks";
-import { SHIPPED_MODELS } from "../../../src/web/index.js";
 import { describeProgress, engine } from "../engine.js";
-import { Progress, Select } from "../parts.js";
+import { FileButton, FileDrop } from "../files.js";
+import { addOwnModel, modelNames } from "../own-models.js";
+import { Failure, Progress, Select } from "../parts.js";
 import { samplePhotos } from "../photos.js";
 import { BACKENDS, DEFAULTS, readSettings } from "../settings.js";
 import { messageOf, useWork, type ViewProps } from "../view.js";
@@ -38,7 +39,7 @@ export function ModelsView({ settings: given, change }: ViewProps) {
         <Select
           label="Model"
           value={model}
-          values={SHIPPED_MODELS.map((name) => [name as string, `${name}: ${ABOUT[name] ?? ""}`] as const)}
+          values={modelNames().map((name) => [name, ABOUT[name] ? `${name}: ${ABOUT[name]}` : name] as const)}
           onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
         />
         <Select
@@ -48,12 +49,13 @@ export function ModelsView({ settings: given, change }: ViewProps) {
           onValue={(value) => change({ backend: value === DEFAULTS.backend ? undefined : value })}
         />
       </div>
+      <OwnModel onModel={(name) => change({ model: name })} />
       <Progress {...work} />
       {result && (
         <dl>
           <dt>Backend</dt>
           <dd>
-            {result.info.session?.backend ?? "unknown"}, {result.info.session?.threads ?? 1} threads
+            {result.info.session?.backend ?? "unknown"}, {describeThreads(result.info.session?.threads)}
           </dd>
           <dt>Why</dt>
           <dd>{result.info.choice?.reason ?? "not told"}</dd>
@@ -67,6 +69,47 @@ export function ModelsView({ settings: given, change }: ViewProps) {
       )}
       <Kept />
     </>
+  );
+}
+
+/** How many there are, and why there are no more. */
+function describeThreads(threads = 1): string {
+  const count = `${threads} ${threads === 1 ? "thread" : "threads"}`;
+  if (globalThis.crossOriginIsolated || threads > 1) return count;
+  return `${count}: the server does not isolate this page (Cross-Origin-Opener-Policy, Cross-Origin-Embedder-Policy)`;
+}
+
+/** A model of the reader's own, for this visit. */
+function OwnModel({ onModel }: { onModel(name: string): void }) {
+  const [failure, setFailure] = useState("");
+  const [doing, setDoing] = useState(false);
+  const take = async (files: File[]): Promise<void> => {
+    setFailure("");
+    setDoing(true);
+    try {
+      onModel(await addOwnModel(files));
+    } catch (error) {
+      setFailure(messageOf(error));
+    } finally {
+      setDoing(false);
+    }
+  };
+  return (
+    <FileDrop label="A model of your own" onFiles={take}>
+      <p class="note">
+        A model of your own: the folder of a training, or an ONNX file of strata export. It stays in this page until it
+        is closed.
+      </p>
+      <div class="choice">
+        <FileButton folder disabled={doing} onFiles={take}>
+          Open a model folder
+        </FileButton>
+        <FileButton accept=".onnx" disabled={doing} onFiles={take}>
+          Open an ONNX file
+        </FileButton>
+      </div>
+      <Failure message={failure} />
+    </FileDrop>
   );
 }
 

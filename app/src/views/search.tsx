@@ -84,9 +84,10 @@ export function SearchView({ settings: given }: ViewProps) {
       return describeAdded(await to.add(files, { signal, onProgress }));
     });
   const samples = async (): Promise<void> => {
-    const files: NamedFile[] = [];
-    for (const seed of SAMPLES)
-      files.push({ id: `samples/wall-${seed}.jpg`, file: await encodePhoto(drawDemoPair(seed).a, "image/jpeg") });
+    const files = SAMPLES.map((seed) => ({
+      id: `samples/wall-${seed}.jpg`,
+      file: () => encodePhoto(drawDemoPair(seed).a, "image/jpeg"),
+    }));
     await add(files);
     if (query) return;
     const shot = await encodePhoto(drawDemoPair(SAMPLES[0]).b, "image/jpeg");

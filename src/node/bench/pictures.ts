@@ -13,9 +13,9 @@ import type { Image } from "../../image/image.js";
 import { resizeImage } from "../../image/resize.js";
 import { matchedPoints, matchFeatures } from "../../match/index.js";
 import { checkNumber, withDefaults } from "../../options.js";
+import { paintMap, shrinkByMaximum } from "../../picture/score-maps.js";
 import { encodeJpeg, encodePng } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
-import { paintMap, shrinkByMaximum } from "./score-maps.js";
 
 /** Where the pictures' parts come from. */
 export interface PictureSource {

@@ -19,6 +19,7 @@ export function openControls({
   ends,
   isShown,
   redraw,
+  drawPatches,
 }: Stage) {
   function tell(): void {
     let shown = 0;
@@ -26,6 +27,7 @@ export function openControls({
     $("shown").textContent = `${shown} shown`;
     $("leastValue").textContent = count ? state.least.toFixed(3) : "–";
     const m = state.hovered >= 0 ? state.hovered : state.held;
+    drawPatches(m);
     if (m < 0) {
       $("detail").textContent = count
         ? "Point at a match, or step through them with the arrow keys."

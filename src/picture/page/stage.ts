@@ -10,6 +10,8 @@
 export interface PageData {
   sizes: [number, number][];
   keypoints: number[][];
+  /** 4 · level + quarter of the score's range, of each keypoint. */
+  looks: number[][];
   pairs: number[];
   points: [number[], number[]];
   scores: number[];
@@ -185,23 +187,65 @@ export function openStage(data: PageData, root: Document | ShadowRoot = document
     images[0].style.opacity = String(state.mix);
   }
 
+  /** From the weakest keypoints to the best; and how large those of each level are, in pixels. */
+  const STRENGTHS = ["#cc79a7", "#e3b3cd", "#f2dce8", colour("keypoint")];
+  const SIZES = [2.2, 3.2, 4.4];
+
   function drawKeypoints(alpha: number): void {
-    const strokes: [string, number][] = [
-      ["casing", 4],
-      ["keypoint", 2.2],
-    ];
-    for (const [style, size] of strokes) {
-      context.beginPath();
-      data.keypoints.forEach((points, k) => {
-        for (let i = 0; i < points.length; i += 2) {
-          const [x, y] = toScreen(k, points[i], points[i + 1]);
-          if (x < -9 || y < -9 || x > stage.clientWidth + 9 || y > stage.clientHeight + 9) continue;
-          context.moveTo(x, y);
-          context.lineTo(x, y);
-        }
-      });
-      pen(style, size, style === "casing" ? 0.6 * alpha : alpha);
+    for (const casing of [true, false]) {
+      for (let look = 0; look < STRENGTHS.length * SIZES.length; look++) {
+        context.beginPath();
+        data.keypoints.forEach((points, k) => {
+          for (let i = 0; i < points.length; i += 2) {
+            if (data.looks[k][i / 2] !== look) continue;
+            const [x, y] = toScreen(k, points[i], points[i + 1]);
+            if (x < -9 || y < -9 || x > stage.clientWidth + 9 || y > stage.clientHeight + 9) continue;
+            context.moveTo(x, y);
+            context.lineTo(x, y);
+          }
+        });
+        const size = SIZES[look >> 2];
+        if (casing) pen(colour("casing"), size + 1.8, 0.6 * alpha);
+        else pen(STRENGTHS[look & 3], size, alpha);
+      }
     }
+  }
+
+  /** Half the edge of a patch in pixels of its image, and the edge and place of each on their canvas. */
+  const REACH = 20;
+  const EDGE = 112;
+
+  /** What lies around both ends of a match, upright, each with its keypoint in the middle; none: nothing is drawn. */
+  function drawPatches(m: number): void {
+    const patches = $<HTMLCanvasElement>("patches");
+    const drawing = patches.getContext("2d") as CanvasRenderingContext2D;
+    drawing.clearRect(0, 0, patches.width, patches.height);
+    if (m < 0) return;
+    images.forEach((image, k) => {
+      const [width, height] = data.sizes[k];
+      const [sx, sy] = [image.naturalWidth / width, image.naturalHeight / height];
+      const left = k * (patches.width - EDGE);
+      const [x, y] = [data.points[k][2 * m] + 0.5, data.points[k][2 * m + 1] + 0.5];
+      drawing.save();
+      drawing.beginPath();
+      drawing.rect(left, 0, EDGE, EDGE);
+      drawing.clip();
+      drawing.imageSmoothingEnabled = false;
+      const [w, h] = [2 * REACH * sx, 2 * REACH * sy];
+      if (image.naturalWidth > 0)
+        drawing.drawImage(image, (x - REACH) * sx, (y - REACH) * sy, w, h, left, 0, EDGE, EDGE);
+      for (const [style, line] of [
+        [colour("casing"), 4],
+        [colour(data.inlier[m] ? "inlier" : "outlier"), 2],
+      ] as const) {
+        drawing.beginPath();
+        drawing.arc(left + EDGE / 2, EDGE / 2, 9, 0, 7);
+        drawing.strokeStyle = style;
+        drawing.lineWidth = line;
+        drawing.stroke();
+      }
+      drawing.restore();
+    });
   }
 
   /** Lines in one path: what overlaps within a path is slow to stroke. Measured: 4 are twice as fast as 32. */
@@ -224,7 +268,7 @@ export function openStage(data: PageData, root: Document | ShadowRoot = document
           context.moveTo(xa, ya);
           context.lineTo(xb, yb);
         }
-        pen(name, width, share * alpha);
+        pen(colour(name), width, share * alpha);
       }
     }
     context.setLineDash([]);
@@ -244,8 +288,8 @@ export function openStage(data: PageData, root: Document | ShadowRoot = document
     for (let i = 0; i < data.outline.length; i += 2)
       context.lineTo(...toScreen(1, data.outline[i], data.outline[i + 1]));
     context.closePath();
-    pen("casing", 4.5, 0.5);
-    pen("outline", 2.5, 1);
+    pen(colour("casing"), 4.5, 0.5);
+    pen(colour("outline"), 2.5, 1);
     context.restore();
   }
 
@@ -261,18 +305,34 @@ export function openStage(data: PageData, root: Document | ShadowRoot = document
       context.moveTo(x + 8, y);
       context.arc(x, y, 8, 0, 7);
     }
-    pen("casing", 6, 0.8);
-    pen("keypoint", 4, 1);
-    pen(data.inlier[m] ? "inlier" : "outlier", 2.2, 1);
+    pen(colour("casing"), 6, 0.8);
+    pen(colour("keypoint"), 4, 1);
+    pen(colour(data.inlier[m] ? "inlier" : "outlier"), 2.2, 1);
   }
 
   function pen(style: string, width: number, alpha: number): void {
-    context.strokeStyle = colour(style);
+    context.strokeStyle = style;
     context.lineWidth = width;
     context.globalAlpha = alpha;
     context.stroke();
     context.globalAlpha = 1;
   }
 
-  return { data, root, $, stage, images, count, state, view, fitView, move, zoomAt, ends, isShown, redraw };
+  return {
+    data,
+    root,
+    $,
+    stage,
+    images,
+    count,
+    state,
+    view,
+    fitView,
+    move,
+    zoomAt,
+    ends,
+    isShown,
+    redraw,
+    drawPatches,
+  };
 }

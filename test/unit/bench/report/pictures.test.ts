@@ -12,9 +12,9 @@ import { scoreViews } from "../../../../src/extract/score.js";
 import type { Features } from "../../../../src/features.js";
 import type { Image } from "../../../../src/image/image.js";
 import { benchGallery, type PictureSource } from "../../../../src/node/bench/pictures.js";
-import { paintMap, shrinkByMaximum } from "../../../../src/node/bench/score-maps.js";
 import { openExtractor } from "../../../../src/node/extractor.js";
 import { loadImage } from "../../../../src/node/images.js";
+import { paintMap, shrinkByMaximum } from "../../../../src/picture/score-maps.js";
 import { checkpointBytes, noiseImage, referenceTensors } from "../../../models.js";
 import { alpha } from "./runs.js";
 

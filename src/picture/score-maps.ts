@@ -2,8 +2,8 @@
  * A model's maps as pictures. Large maps are made smaller by taking the highest value of each block, so that peaks one
  * pixel wide are still seen; small ones keep a pixel for each cell.
  */
-import type { ValueMap } from "../../extract/maps.js";
-import type { Image } from "../../image/image.js";
+import type { ValueMap } from "../extract/maps.js";
+import type { Image } from "../image/image.js";
 
 /** The map at most `most` cells wide, each the highest of its block. */
 export function shrinkByMaximum({ data, width, height }: ValueMap, most: number): ValueMap {

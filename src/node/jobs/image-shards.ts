@@ -1,4 +1,5 @@
 /** What shards of images have in common: the job's model, opened once; images that are read, or set aside with the reason. */
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, IoError, OptionError, StrataError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
@@ -59,6 +60,7 @@ export function imageShards(open: (options: OpenOptions) => Promise<Extractor> =
     async extract(work, store, choices = {}) {
       const { plan, root, onProgress } = work;
       const { image } = plan.options as unknown as ImageJobOptions;
+      await checkRoot(root);
       const slice = work.slice as SliceImage[];
       const left = new Set(work.setAside.map(({ name }) => name));
       const images = slice.filter(({ name }) => !left.has(name)).map(({ name }) => ({ name, path: join(root, name) }));
@@ -93,6 +95,15 @@ export function imageShards(open: (options: OpenOptions) => Promise<Extractor> =
       }
     },
   };
+}
+
+/** ForeignJobError where the images' folder is not there: on this machine all would seem to be missing. */
+async function checkRoot(root: string): Promise<void> {
+  if ((await stat(root).catch(() => null))?.isDirectory()) return;
+  throw new ForeignJobError(
+    `the job's images are not here: there is no folder ${root}; --images says where they lie on this machine, else the job is ` +
+      "left to others",
+  );
 }
 
 /** A store that takes only the pictures that the job was made of: a shard's output depends on nothing else. */

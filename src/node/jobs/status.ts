@@ -88,7 +88,7 @@ function rateOf(times: readonly number[], size: number): number | null {
   const recent = times.slice(-RECENT);
   if (recent.length < 2) return null;
   const seconds = (recent[recent.length - 1] - recent[0]) / 1000;
-  return seconds > 0 ? (size * (recent.length - 1)) / seconds : null;
+  return seconds > 0 && size > 0 ? (size * (recent.length - 1)) / seconds : null;
 }
 
 async function queueStatus(folder: string, id: string, queueUrl: string): Promise<QueueStatus> {

@@ -147,6 +147,19 @@ describe("an index by shards", () => {
     const bad = at("photos/0-bad.png");
     writeFileSync(bad, "no picture");
     const plan = await make("holes", { paths: [bad, ...paths], size: 1 });
+    // A machine on which the images' folder is missing leaves them to others: it would set all of them aside.
+    const slice = await readSlice(at("holes"), plan, 0);
+    const nowhere = {
+      folder: at("holes"),
+      plan,
+      slice,
+      root: at("nowhere"),
+      setAside: [],
+      threads: 1,
+      onProgress: () => {},
+    };
+    const run = indexKind(openExtractor).run({ ...nowhere, output: at("nothing.strata") });
+    await expect(run).rejects.toThrow(/there is no folder .*nowhere; --images says where/);
     const aside = { name: "1.png", code: "E_STATE", message: "the process ended" };
     for (let shard = 0; shard < plan.shards.length; shard++) {
       await doShard("holes", plan, shard, { setAside: shard === 2 ? [aside] : [] });

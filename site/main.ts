@@ -20,6 +20,8 @@ if (command === "build") {
   await anyFolder(out);
   console.log(`the site is in ${out}`);
 } else {
+  // Building the app has set it to "production", of which VitePress's server knows nothing.
+  delete process.env.NODE_ENV;
   const server = await createServer(SITE, { host: "127.0.0.1" });
   await server.listen();
   server.printUrls();

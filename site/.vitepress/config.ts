@@ -114,6 +114,8 @@ export default defineConfig({
   vite: {
     publicDir: fileURLToPath(new URL("../public", import.meta.url)),
     build: { chunkSizeWarningLimit: 8000 },
+    // Not the pages of examples and tests, which lie below the same root.
+    optimizeDeps: { entries: ["site/.vitepress/theme/index.ts"] },
   },
   themeConfig: {
     logo: { src: "/icon.svg", alt: "" },

@@ -48,6 +48,8 @@ const SHOTS: readonly Shot[] = [
     }),
     ...{ name: "align-result", keep: ["390-dark"] },
   },
+  app("track", (page) => page.waitForSelector("main h1")),
+  app("search", (page) => page.waitForSelector("main h1")),
   app("models", (page) => page.waitForSelector("dl")),
   page("site-first", "index.html"),
   page("site-guide", "guide/node.html"),

@@ -186,6 +186,15 @@ async function runLarge(args: readonly string[]): Promise<void> {
   keep(`large--${machineSlug(about)}`, { machine: about, model, figures });
 }
 
+async function runApp(args: readonly string[]): Promise<void> {
+  const { appTable, measureApp } = await import("./app.js");
+  const about = machine();
+  const [pairs, frames] = ["pairs", "frames"].map((name) => given(args, name)).map((text) => text && Number(text));
+  const figures = await measureApp({ ...(pairs && { pairs }), ...(frames && { frames }) });
+  console.log(appTable(figures));
+  keep(`app--${machineSlug(about)}`, { machine: about, ...figures });
+}
+
 /** Figures of SwiftShader are shown and not kept: they are of the processor. */
 async function runOnGpu(software: boolean): Promise<void> {
   const { gpuTable, runGpu } = await import("./gpu.js");
@@ -221,6 +230,7 @@ else if (flag === "stages") await runStages(process.argv.slice(3));
 else if (flag === "large") await runLarge(process.argv.slice(3));
 else if (flag === "models") await runModels();
 else if (flag === "jobs") await runJobs(process.argv.slice(3));
+else if (flag === "app") await runApp(process.argv.slice(3));
 else if (flag === "chaos") await runChaos(process.argv.slice(3));
 else if (flag === "scale") await runScale();
 else if (flag === "serve") await runServe(process.argv.slice(3));

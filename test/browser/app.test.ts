@@ -313,6 +313,8 @@ describeBrowser("the app", () => {
 
   it("opens the reader's own models, and draws what a network sees", async () => {
     const own = (name: string) => readFileSync(join(ROOT, "models/strata-t", name));
+    await page.goto(`${files.address}/#/models?model=strata-t`);
+    await page.waitForSelector("dl");
     const give = (...names: string[]) =>
       page.setInputFiles(
         "input[type=file] >> nth=0",

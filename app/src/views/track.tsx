@@ -223,7 +223,7 @@ export function TrackView({ settings: given, change }: ViewProps) {
               </FileButton>
             )}
           </div>
-          <div ref={stage} class="stage" data-running={running ? "" : undefined}>
+          <div ref={stage} class="stage" data-running={running ? "" : undefined} data-frames={told?.frames}>
             {!running && <p>What is followed is shown here.</p>}
           </div>
           <div class="progress">

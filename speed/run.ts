@@ -142,7 +142,8 @@ async function runServe(args: readonly string[]): Promise<void> {
   const options = { minutes: Number(given(args, "minutes") ?? 5), images: Number(given(args, "images") ?? 100) };
   const figures = await measureServe(options);
   console.log(serveTable(figures));
-  keep(`serve--${machineSlug(about)}`, { machine: about, options, ...figures });
+  // Shorter runs are for looking.
+  if (options.minutes >= 5) keep(`serve--${machineSlug(about)}`, { machine: about, options, ...figures });
 }
 
 function keep(name: string, what: object): void {

@@ -1,7 +1,7 @@
 /**
  * `npm run bench serve [-- --minutes 5 --images 100]`: what a service bears. Searches come at a fixed rate, whether or not earlier
  * ones are answered. The highest rate whose 99th percentile is at most a second is looked for and held, with the memory of each
- * minute; then twice that comes for a while: what is too much must be refused with 429 or 503.
+ * minute; then twice that comes for a while, and a flood at last: what is too much must be refused with 429 or 503.
  */
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -10,8 +10,10 @@ import { join } from "node:path";
 import { drawPhotos, end, startStrata, strata, wait } from "./job-folder.js";
 import { memoryOf } from "./processes.js";
 
-/** Seconds of a try, and of twice the rate. */
-const [TRY, TWICE] = [15, 60];
+/** Seconds of a try, of twice the rate, and of a flood. */
+const [TRY, TWICE, FLOODED] = [15, 60, 20];
+/** Searches a second of a flood: more than any machine here answers. */
+const FLOOD = 40;
 /** Milliseconds at the 99th percentile. */
 const LIMIT = 1000;
 /** Searches a second that are tried. */
@@ -37,9 +39,10 @@ export interface Load {
 export interface ServeFigures {
   tries: Load[];
   held: Load;
-  /** Megabytes after each minute of the held rate, and after twice the rate. */
+  /** Megabytes after each minute of the held rate, and after the flood. */
   memory: number[];
   twice: Load;
+  flood: Load;
   /** Status of /health at the end. */
   health: number;
   load: number;
@@ -72,9 +75,10 @@ export async function measureServe({ minutes, images }: ServeOptions): Promise<S
       if (held.p99 <= LIMIT) break;
     }
     const twice = await run(url, queries, 2 * held.rate, TWICE);
+    const flood = await run(url, queries, FLOOD, FLOODED);
     memory.push(memoryOf(service.pid as number));
     const health = (await fetch(`${url}/health`)).status;
-    return { tries, held, memory, twice, health, load: loadavg()[0] };
+    return { tries, held, memory, twice, flood, health, load: loadavg()[0] };
   } finally {
     if (service) await end(service);
     rmSync(folder, { recursive: true, force: true });
@@ -134,6 +138,6 @@ const loadLine = ({ rate, seconds, median, p99, statuses }: Load): string =>
     .map(([status, count]) => `${count} × ${status}`)
     .join(", ");
 
-export const serveTable = ({ held, memory, twice, health, load }: ServeFigures): string =>
-  `held ${loadLine(held)}\ntwice ${loadLine(twice)}\nmemory by the minute ` +
+export const serveTable = ({ held, memory, twice, flood, health, load }: ServeFigures): string =>
+  `held ${loadLine(held)}\ntwice ${loadLine(twice)}\nflood ${loadLine(flood)}\nmemory by the minute ` +
   `${memory.map((megabytes) => megabytes.toFixed(0)).join(", ")} MB; /health ${health}; load average ${load.toFixed(1)}`;

@@ -84,15 +84,21 @@ export function drawnSource(picture: ImageBitmap): FrameSource {
     drawTurned(context, picture, 0.75 * Math.sin(turn + 1), 300 + 60 * Math.cos(turn));
   };
   draw(0);
+  let open = true;
   return looped(
     canvas,
     () => [width, height],
     (then) =>
       requestAnimationFrame((time) => {
+        // The last frame may be asked for already when it is stopped.
+        if (!open) return;
         draw(time);
         then(time);
       }),
-    () => picture.close(),
+    () => {
+      open = false;
+      picture.close();
+    },
   );
 }
 

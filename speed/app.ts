@@ -134,11 +134,9 @@ async function audit(page: Page, address: string): Promise<string[]> {
     await page.waitForSelector("h1");
     const found = await page.evaluate(() => {
       const all: string[] = [];
-      const has = (selector: string) => document.querySelector(selector) !== null;
       if (!document.documentElement.lang) all.push("no language");
-      if (!has("meta[name=description]")) all.push("no description");
-      if (!has("meta[name=viewport]")) all.push("no viewport");
-      if (!has("link[rel=manifest]")) all.push("no manifest");
+      for (const wanted of ["meta[name=description]", "meta[name=viewport]", "link[rel=manifest]"])
+        if (!document.querySelector(wanted)) all.push(`no ${wanted}`);
       if (document.querySelectorAll("h1").length !== 1) all.push("not one h1");
       if (!document.doctype) all.push("no doctype");
       for (const image of document.querySelectorAll("img"))

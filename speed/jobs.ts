@@ -1,5 +1,5 @@
 /**
- * `npm run bench jobs [-- --repeats 3]`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
+ * `npm run bench jobs [-- --repeats 3 --images 384]`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
  * workers on a Redis of its own: run without a queue, by one worker, and by two, in turns.
  */
 import { spawnSync } from "node:child_process";
@@ -10,22 +10,23 @@ import { makeServer } from "../test/queue-servers.js";
 import { summarize, type Timing } from "./harness.js";
 import { drawPhotos, end, startStrata, strata, wait } from "./job-folder.js";
 
-const [IMAGES, SHARD] = [96, 8];
+const SHARD = 8;
 const WAYS = ["no queue", "1 worker", "2 workers"] as const;
 
 export interface JobsRow {
   way: (typeof WAYS)[number];
+  images: number;
   /** Milliseconds from the first image to the last record. */
   timing: Timing;
   /** The machine's load average at the end. */
   load: number;
 }
 
-export async function compareJobs(repeats = 3): Promise<JobsRow[]> {
+export async function compareJobs(repeats = 3, images = 384): Promise<JobsRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "strata-bench-jobs-"));
   const server = await makeServer("Redis");
   try {
-    await drawPhotos(folder, IMAGES, 640, 480);
+    await drawPhotos(folder, images, 640, 480);
     const options = ["--model", "strata-xs", "--threads", "1", "--shard-size", `${SHARD}`];
     strata(folder, "jobs", "submit", "extract", "photos", "--out", "made", "--no-queue", ...options);
     const times = new Map<string, number[]>(WAYS.map((way) => [way, []]));
@@ -35,7 +36,7 @@ export async function compareJobs(repeats = 3): Promise<JobsRow[]> {
         times.get(way)?.push(await timeOf(folder, server.url, way, name));
       }
     }
-    return WAYS.map((way) => ({ way, timing: summarize(times.get(way) as number[]), load: loadavg()[0] }));
+    return WAYS.map((way) => ({ way, images, timing: summarize(times.get(way) as number[]), load: loadavg()[0] }));
   } finally {
     await server.remove();
     rmSync(folder, { recursive: true, force: true });
@@ -65,7 +66,7 @@ async function timeOf(cwd: string, queue: string, way: JobsRow["way"], name: str
 }
 
 export function jobsTable(rows: readonly JobsRow[]): string {
-  const rate = ({ timing }: JobsRow) => (1000 * IMAGES) / timing.median;
+  const rate = ({ images, timing }: JobsRow) => (1000 * images) / timing.median;
   const [none, one, two] = rows;
   const lines = rows.map(
     (row) =>

@@ -100,7 +100,7 @@ async function runModels(): Promise<void> {
 async function runJobs(args: readonly string[]): Promise<void> {
   const { compareJobs, jobsTable } = await import("./jobs.js");
   const about = machine();
-  const rows = await compareJobs(Number(given(args, "repeats") ?? 3));
+  const rows = await compareJobs(Number(given(args, "repeats") ?? 3), Number(given(args, "images") ?? 384));
   console.log(jobsTable(rows));
   keep(`jobs--${machineSlug(about)}`, { machine: about, rows });
 }
@@ -139,7 +139,8 @@ async function runScale(): Promise<void> {
 async function runServe(args: readonly string[]): Promise<void> {
   const { measureServe, serveTable } = await import("./serve.js");
   const about = machine();
-  const options = { minutes: Number(given(args, "minutes") ?? 5), images: Number(given(args, "images") ?? 100) };
+  const number = (name: string, otherwise: number) => Number(given(args, name) ?? otherwise);
+  const options = { minutes: number("minutes", 5), images: number("images", 100), most: number("most", 16) };
   const figures = await measureServe(options);
   console.log(serveTable(figures));
   // Shorter runs are for looking.

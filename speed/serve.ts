@@ -1,5 +1,5 @@
 /**
- * `npm run bench serve [-- --minutes 5 --images 100]`: what a service bears. Searches come at a fixed rate, whether or not earlier
+ * `npm run bench serve [-- --minutes 5 --images 100 --most 16]`: what a service bears. Searches come at a fixed rate, whether or not earlier
  * ones are answered. The highest rate whose 99th percentile is at most a second is looked for and held, with the memory of each
  * minute; then twice that comes for a while, and a flood at last: what is too much must be refused with 429 or 503.
  */
@@ -22,6 +22,8 @@ const RATES = [0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12, 16];
 export interface ServeOptions {
   minutes: number;
   images: number;
+  /** Highest rate that is tried, searches a second. */
+  most: number;
 }
 
 /** Searches that came at one rate. */
@@ -48,7 +50,7 @@ export interface ServeFigures {
   load: number;
 }
 
-export async function measureServe({ minutes, images }: ServeOptions): Promise<ServeFigures> {
+export async function measureServe({ minutes, images, most }: ServeOptions): Promise<ServeFigures> {
   const folder = mkdtempSync(join(tmpdir(), "strata-bench-serve-"));
   let service: ChildProcess | undefined;
   try {
@@ -59,7 +61,7 @@ export async function measureServe({ minutes, images }: ServeOptions): Promise<S
     const queries = readdirSync(join(folder, "photos")).map((name) => readFileSync(join(folder, "photos", name)));
     await run(url, queries, 1, 5);
     const tries: Load[] = [];
-    for (const rate of RATES) {
+    for (const rate of RATES.filter((rate) => rate <= most)) {
       tries.push(await run(url, queries, rate, TRY));
       if ((tries.at(-1)?.p99 as number) > LIMIT) break;
     }

@@ -1,6 +1,6 @@
 /** Parts that several views have: a place for a photograph, choices, progress. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CameraShot } from "./camera-shot.js";
 import { FileButton, FileDrop } from "./files.js";
 import { openPhoto, type Photo } from "./photos.js";
@@ -99,7 +99,8 @@ export function Progress({
 /** An element that a function fills, again whenever one of `inputs` changes. */
 export function Filled({ fill, inputs }: { fill: (element: HTMLElement) => void; inputs: readonly unknown[] }) {
   const element = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before it is painted: what stands below is at its place from the first.
+  useLayoutEffect(() => {
     if (element.current) fill(element.current);
   }, inputs);
   return <div ref={element} />;

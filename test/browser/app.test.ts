@@ -12,18 +12,17 @@ import { encodePng } from "../../src/node/images.js";
 import { memoryStore, openIndex, openPhotoIndex } from "../../src/node/search/index.js";
 import { readTarget } from "../../src/track/index.js";
 import { type Files, serveFolder } from "../package/bundles.js";
+import { axeFaults } from "./axe.js";
 import { ROOT } from "./files.js";
-import { describeBrowser, launch, openPage } from "./page.js";
-
-const AXE = readFileSync(fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
+import { describeBrowser, launch, type openPage } from "./page.js";
+import { watchPages } from "./watched-page.js";
 
 describeBrowser("the app", () => {
   let folder: string;
   let files: Files;
   let browser: Browser;
   let page: Page;
-  const errors: string[] = [];
-  const hosts = new Set<string>();
+  const { errors, hosts, open: openWatched } = watchPages();
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "strata-app-"));
@@ -40,39 +39,15 @@ describeBrowser("the app", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function open(options: Parameters<typeof openPage>[1] = {}): Promise<Page> {
-    const opened = await openPage(browser, { bypassCSP: false, ...options });
-    opened.on("console", (message) => {
-      if (message.type() === "error") errors.push(message.text());
-    });
-    opened.on("pageerror", (error) => errors.push(String(error)));
-    opened.on("request", (request) => {
-      const { protocol, host } = new URL(request.url());
-      if (protocol.startsWith("http")) hosts.add(host);
-    });
-    return opened;
-  }
+  const open = (options: Parameters<typeof openPage>[1] = {}): Promise<Page> =>
+    openWatched(browser, { bypassCSP: false, ...options });
 
   const verdict = async (of = page): Promise<string> => {
     await of.waitForSelector(".verdict");
     return (await of.textContent(".verdict")) ?? "";
   };
 
-  /** Findings of axe that matter, and whether the page is wider than the window. */
-  async function faults(of = page): Promise<string[]> {
-    // By the debugger, which the page's content policy does not concern.
-    await of.evaluate(AXE);
-    return of.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run();
-      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-      const found = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-      const { scrollWidth, clientWidth } = document.documentElement;
-      return scrollWidth > clientWidth ? [...found, `wider than the window: ${scrollWidth} of ${clientWidth}`] : found;
-    });
-  }
+  const faults = (of = page): Promise<string[]> => axeFaults(of);
 
   it("matches its samples at once, and shows the matches", async () => {
     await page.goto(files.address);

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { program } from "../../site/commands.js";
 import { type Files, serveFolder } from "../package/bundles.js";
 import { axeFaults } from "./axe.js";
-import { describeBrowser, launch, openPage } from "./page.js";
+import { describeBrowser, launch, type openPage } from "./page.js";
+import { watchPages } from "./watched-page.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const unescapeHtml = (html: string): string =>
@@ -29,8 +30,7 @@ describeBrowser("the site", () => {
   let files: Files;
   let browser: Browser;
   let page: Page;
-  const errors: string[] = [];
-  const hosts = new Set<string>();
+  const { errors, hosts, open: openWatched } = watchPages();
 
   beforeAll(async () => {
     const build = [join(ROOT, "node_modules/tsx/dist/cli.mjs"), join(ROOT, "site/main.ts"), "build", folder];
@@ -47,18 +47,7 @@ describeBrowser("the site", () => {
     rmSync(top, { recursive: true, force: true });
   });
 
-  async function open(options: Parameters<typeof openPage>[1] = {}): Promise<Page> {
-    const opened = await openPage(browser, options);
-    opened.on("console", (message) => {
-      if (message.type() === "error") errors.push(message.text());
-    });
-    opened.on("pageerror", (error) => errors.push(String(error)));
-    opened.on("request", (request) => {
-      const { protocol, host } = new URL(request.url());
-      if (protocol.startsWith("http")) hosts.add(host);
-    });
-    return opened;
-  }
+  const open = (options: Parameters<typeof openPage>[1] = {}): Promise<Page> => openWatched(browser, options);
 
   const address = (path: string): string => `${files.address}/${PLACE}${path}`;
 

@@ -85,18 +85,26 @@ const QUEUE_TEXT = "redis://HOST:6379 or postgres://HOST/DATABASE (default: the 
 const queueOption = () => new Option("--queue <url>", QUEUE_TEXT).env("STRATA_QUEUE");
 const count = (flag: string) => numberOf(flag, { min: 1, integer: true });
 
-function addSubmitExtract(submit: Command, context: Context, done: Done): void {
-  const command = submit
-    .command("extract")
-    .description("A job that extracts features of images into one HDF5 file.")
-    .argument("[inputs...]", "image files, folders or globs")
+/** What every job is made with; `out` and `shard` say what its folder is, and how large a shard. */
+const addJobOptions = (command: Command, out: string, shard: string): Command =>
+  command
     .optionsGroup("Job:")
-    .requiredOption("--out <folder>", "the job's folder, which all machines share")
+    .requiredOption("--out <folder>", out)
     .addOption(queueOption())
     .option("--no-queue", "only make the job; its shards are run by `strata jobs run`")
-    .option("--shard-size <n>", "images of a shard (default: 1000)", count("--shard-size"))
+    .option("--shard-size <n>", shard, count("--shard-size"))
     .option("--window <n>", "shards in the queue at once (default: 1000)", count("--window"))
-    .option("--attempts <n>", "times that a shard is tried (default: 3)", count("--attempts"))
+    .option("--attempts <n>", "times that a shard is tried (default: 3)", count("--attempts"));
+
+function addSubmitExtract(submit: Command, context: Context, done: Done): void {
+  const command = addJobOptions(
+    submit
+      .command("extract")
+      .description("A job that extracts features of images into one HDF5 file.")
+      .argument("[inputs...]", "image files, folders or globs"),
+    "the job's folder, which all machines share",
+    "images of a shard (default: 1000)",
+  )
     .optionsGroup("Input and output:")
     .option("--list <file>", "text file with one image per line (# begins a comment)")
     .option("--recursive", "search folders with all folders in them")
@@ -121,21 +129,14 @@ The same command again queues what is not done, and changes nothing of what is.`
 }
 
 function addSubmitIndex(submit: Command, context: Context, done: Done): void {
-  const command = submit
-    .command("index")
-    .description("A job that makes an index of images, as `strata index` does.")
-    .argument("[inputs...]", "folders, with all folders in them; image files or globs")
-    .optionsGroup("Job:")
-    .requiredOption("--out <folder>", "the job's folder, which all machines share, and the index in the end")
-    .addOption(queueOption())
-    .option("--no-queue", "only make the job; its shards are run by `strata jobs run`")
-    .option(
-      "--shard-size <n>",
-      "images of a shard, which is a segment of the index (default: 1000)",
-      count("--shard-size"),
-    )
-    .option("--window <n>", "shards in the queue at once (default: 1000)", count("--window"))
-    .option("--attempts <n>", "times that a shard is tried (default: 3)", count("--attempts"))
+  const command = addJobOptions(
+    submit
+      .command("index")
+      .description("A job that makes an index of images, as `strata index` does.")
+      .argument("[inputs...]", "folders, with all folders in them; image files or globs"),
+    "the job's folder, which all machines share, and the index in the end",
+    "images of a shard, which is a segment of the index (default: 1000)",
+  )
     .optionsGroup("The index:")
     .addOption(
       choice("--kind <kind>", "words (asmk), or one vector per image for a few thousand images (vlad)", INDEX_KINDS),
@@ -162,17 +163,14 @@ Images are called as they are named here. Once the index is there, "strata index
 }
 
 function addSubmitMatch(submit: Command, context: Context, done: Done): void {
-  submit
-    .command("match")
-    .description("A job that matches pairs of images into one HDF5 file.")
-    .argument("<features...>", "HDF5 files of features, or folders of extraction jobs that are done")
-    .optionsGroup("Job:")
-    .requiredOption("--out <folder>", "the job's folder, which all machines share")
-    .addOption(queueOption())
-    .option("--no-queue", "only make the job; its shards are run by `strata jobs run`")
-    .option("--shard-size <n>", "pairs of a shard (default: 10000)", count("--shard-size"))
-    .option("--window <n>", "shards in the queue at once (default: 1000)", count("--window"))
-    .option("--attempts <n>", "times that a shard is tried (default: 3)", count("--attempts"))
+  addJobOptions(
+    submit
+      .command("match")
+      .description("A job that matches pairs of images into one HDF5 file.")
+      .argument("<features...>", "HDF5 files of features, or folders of extraction jobs that are done"),
+    "the job's folder, which all machines share",
+    "pairs of a shard (default: 10000)",
+  )
     .optionsGroup("Pairs:")
     .option("--pairs <rule>", `${PAIR_RULES.join(", ")}, or a file with two names a line`, PAIR_RULES[0])
     .option("--overlap <n>", "sequential: images on each side (default: 10)", count("--overlap"))

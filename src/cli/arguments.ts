@@ -171,3 +171,8 @@ function attentionCheckpoint({ attentionCkpt, loadFromFolder }: ExtractionFlags)
   }
   return attentionCkpt;
 }
+
+/** An option that may be given several times: all its values. */
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}

@@ -9,7 +9,7 @@ import { RECORD_FORMATS } from "../formats/feature-formats.js";
 import { packageVersion } from "../node/version.js";
 import { printable } from "../printable.js";
 import { addAlign } from "./align/command.js";
-import { addExtractionOptions, numberOf, SEEDS } from "./arguments.js";
+import { addExtractionOptions, collect, numberOf, SEEDS } from "./arguments.js";
 import { addBench } from "./bench/command.js";
 import { type Context, EXIT } from "./context.js";
 import { addExport } from "./export/command.js";
@@ -218,8 +218,4 @@ Examples:
       const { infoCommand } = await import("./info.js");
       done(await infoCommand(model, flags, context));
     });
-}
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
 }

@@ -5,9 +5,10 @@ import type { Compiled, compile, InputSpec } from "../graph/compile.js";
 import { openPrepared } from "../graph/prepared.js";
 import type { Tree } from "../graph/trace.js";
 import { type GraphReading, sampleDims } from "./dense-model.js";
-import { GraphExtractor, type KeptGraphs, type Network } from "./graph-extractor.js";
+import { GraphExtractor } from "./graph-extractor.js";
+import type { KeptGraphs, Network } from "./runtime.js";
 
-export { type DenseRuntime, type KeptGraphs, type PreparedModel, TILE_PIXELS } from "./graph-extractor.js";
+export { type DenseRuntime, type KeptGraphs, type PreparedModel, TILE_PIXELS } from "./runtime.js";
 
 /** What a graph of a network's maps has in place of its reading's options. */
 const MAPS = "maps";

@@ -4,12 +4,11 @@
  * prepared graphs has no need of jax-js, not even in a part that is never loaded (dense.ts is the one that traces).
  */
 
-import type { numpy as np } from "@jax-js/jax";
 import { checkList } from "../check.js";
 import { FormatError, StateError, UnsupportedError } from "../errors.js";
 import type { FloatFeatures } from "../features.js";
 import type { Compiled, CompileOptions, compile, Feed, InputSpec } from "../graph/compile.js";
-import { type GraphKey, openPrepared } from "../graph/prepared.js";
+import { openPrepared } from "../graph/prepared.js";
 import type { Tensor } from "../graph/session.js";
 import type { Tree } from "../graph/trace.js";
 import { checkImage, type Image } from "../image/image.js";
@@ -21,9 +20,10 @@ import { checkNumber } from "../options.js";
 import { type DenseModel, type GraphReading, readingInputs, sampleDims } from "./dense-model.js";
 import type { Extractor, ExtractorInfo } from "./extractor.js";
 import { withoutFlat, withoutFlatParts } from "./flat.js";
-import type { DenseMap, MapViews } from "./maps.js";
+import { type DenseMap, type MapViews, mapsOfImage } from "./maps.js";
 import type { ExtractOptions } from "./options.js";
 import { imageToPlanes } from "./preprocess.js";
+import { type DenseRuntime, type Network, TILE_PIXELS } from "./runtime.js";
 import { mergeScales, type ScaleFeatures, scaleLimits } from "./scales.js";
 import { SPREAD_POOL, spreadFeatures } from "./spread.js";
 import { bestOf, type Extent, inImage, planTiles, tileImage } from "./tiles.js";
@@ -34,48 +34,12 @@ interface Prepared {
   reduced: Image | ImageParts;
 }
 
-/** A graph that was prepared for the model (graph/prepared.ts): the file's bytes, its place, and what it has to be made of. */
-export interface PreparedModel {
-  where: string;
-  file: Uint8Array;
-  key: GraphKey;
-}
-
-/** Where graphs that were traced are kept for the next time (node/graph-cache.ts). */
-export interface KeptGraphs {
-  /** What a graph has to be made of, beside what its reading adds. */
-  key: GraphKey;
-  /** The file of that graph and its place; null where there is none. */
-  read(key: GraphKey): Promise<{ where: string; file: Uint8Array } | null>;
-  /** Keeps it, or does not where that is not possible. */
-  keep(key: GraphKey, file: Uint8Array): Promise<void>;
-}
-
-/** A function to compile. */
-export type Network = (inputs: never) => Tree<np.Array>;
-
 /** Images in one dense pass; more only take memory. */
 const BATCH = 4;
-
-/** Pixels of a tile where nothing else is said: with the default model some 220 bytes of memory for each of them. */
-export const TILE_PIXELS = 2 ** 21;
 
 /** Bytes of memory for a pixel of a tile, and the fewest pixels of tiles that have to be small: smaller ones are all margin. */
 const TILE_BYTES = 220;
 const LEAST_TILE = 2 ** 18;
-
-/** Where an extractor runs, its prepared graph if there is one, and how much it looks at at once. */
-export interface DenseRuntime extends Pick<CompileOptions, "runtime" | "backend" | "threads"> {
-  prepared?: PreparedModel | null;
-  /** An image with more pixels than this is extracted in tiles of at most as many. Default 2²¹. */
-  tilePixels?: number;
-  /** Bytes that an image and its tiles may take together: beside large images tiles are smaller. Default: any number. */
-  memory?: number;
-  /** Graphs that a DenseExtractor has traced before. Default: none are kept. */
-  kept?: KeptGraphs | null;
-  /** Traces what nobody prepared. Default: in a GraphExtractor none, in a DenseExtractor that of graph/compile.ts. */
-  compile?: typeof compile;
-}
 
 /** The extractor of every family: a network over an image, and features read off its maps; with prepared graphs alone. */
 export class GraphExtractor implements Extractor {
@@ -213,7 +177,7 @@ export class GraphExtractor implements Extractor {
     const { reading } = this;
     if (!reading) {
       const outputs = await this.dense(fitted);
-      return images.map((_, i) => this.model.read(sharesOf(outputs, i), extent, options));
+      return images.map((_, i) => this.model.read(mapsOfImage(outputs, i), extent, options));
     }
     const feeds = reading.feeds(extent, fitted[0], options);
     const outputs = await this.pass(fitted, () => this.openReading(reading), feeds);
@@ -229,7 +193,7 @@ export class GraphExtractor implements Extractor {
   async maps(image: Image): Promise<{ maps: Record<string, DenseMap>; covered: [number, number] }> {
     const { reduced } = this.prepare(image);
     const fitted = this.model.fit(wholeOf(reduced));
-    const maps = sharesOf(await this.dense([fitted]), 0);
+    const maps = mapsOfImage(await this.dense([fitted]), 0);
     return { maps, covered: [reduced.width / fitted.width, reduced.height / fitted.height] };
   }
 
@@ -347,15 +311,4 @@ export class GraphExtractor implements Extractor {
     const same = width === image.width && height === image.height;
     return { image, reduced: same ? image : resizeParts(partsOf(image), width, height) };
   }
-}
-
-/** The i-th image's maps of a batch. */
-function sharesOf(outputs: Record<string, Tensor>, i: number): Record<string, DenseMap> {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, { shape, data }]) => {
-      const [, channels, height, width] = shape;
-      const each = channels * height * width;
-      return [name, { data: (data as Float32Array).subarray(i * each, (i + 1) * each), channels, height, width }];
-    }),
-  );
 }

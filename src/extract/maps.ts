@@ -1,5 +1,7 @@
 /** Maps of a network, and what there is to look at in them: single channels without padding, each with the value drawn brightest. */
 
+import type { Tensor } from "../graph/session.js";
+
 /** One image's share of an output tensor. */
 export interface DenseMap {
   data: Float32Array;
@@ -66,4 +68,15 @@ function crop({ data, width, height }: ValueMap, covered: Covered): ValueMap {
   const kept = new Float32Array(across * down);
   for (let y = 0; y < down; y++) kept.set(data.subarray(y * width, y * width + across), y * across);
   return { data: kept, width: across, height: down };
+}
+
+/** Maps of the i-th image of a batch. */
+export function mapsOfImage(outputs: Record<string, Tensor>, i: number): Record<string, DenseMap> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { shape, data }]) => {
+      const [, channels, height, width] = shape;
+      const each = channels * height * width;
+      return [name, { data: (data as Float32Array).subarray(i * each, (i + 1) * each), channels, height, width }];
+    }),
+  );
 }

@@ -4,73 +4,16 @@
  * taken for it; whatever goes wrong inside the library becomes a FormatError.
  */
 
-import type { File } from "h5wasm";
 import { checkBytes } from "../check.js";
-import { FormatError, LimitError, OptionError, StateError, StrataError, UnsupportedError } from "../errors.js";
+import { FormatError, StateError, StrataError } from "../errors.js";
 import { withinLimits } from "../limits.js";
-import { checkPeer, peerError } from "../peers.js";
-import { encodeUtf8 } from "./bytes.js";
-import { checkByteLimit, countOf, type DType, itemSize, type NdArray, viewOf } from "./ndarray.js";
+import { Hdf5File } from "./hdf5-file.js";
+import { atFixedTime, clearReport, type Loaded, loadHdf5, type Module, reportedReason } from "./hdf5-library.js";
+import { checkByteLimit } from "./ndarray.js";
 
-type Library = typeof import("h5wasm");
-type Module = Awaited<Library["ready"]>;
-
-/** No compression in common use does better (deflate: 1032 : 1); a larger claim is not believed. */
-const MAX_RATIO = 1032;
-
-/** Longest text of an attribute in bytes that is read: what HDF5 keeps beside an object. */
-const MAX_TEXT = 65_000;
-
-/** Deepest nesting of groups that is followed; image paths are a few folders deep. */
-const MAX_DEPTH = 32;
-
-interface Loaded {
-  library: Library;
-  module: Module;
-}
-
-let loading: Promise<Loaded> | undefined;
 let fileNumber = 0;
 /** After a crash the library's memory cannot be trusted, and it cannot be loaded a second time. */
 let hasCrashed = false;
-/** What the library printed last; it reports errors as text on its standard error. */
-let report = "";
-
-/** The part of Emscripten's terminal that prints; h5wasm's types leave it out. */
-interface Streams {
-  getStream(descriptor: number): {
-    tty?: { ops: { put_char(tty: unknown, byte: number | null): void; fsync(): void } };
-  };
-}
-
-async function importLibrary(): Promise<Library> {
-  checkPeer("h5wasm");
-  try {
-    return await import("h5wasm");
-  } catch (cause) {
-    throw peerError("h5wasm", cause);
-  }
-}
-
-async function load(): Promise<Loaded> {
-  loading ??= (async () => {
-    const library = await importLibrary();
-    const module = await library.ready;
-    const stderr = (module.FS as unknown as Streams).getStream(2);
-    if (stderr?.tty) {
-      const put_char = (_: unknown, byte: number | null): void => {
-        if (byte) report += String.fromCharCode(byte);
-      };
-      stderr.tty.ops = { put_char, fsync: () => {} };
-    }
-    return { library, module };
-  })();
-  // A package that is missing may be installed by the next call.
-  loading.catch(() => {
-    loading = undefined;
-  });
-  return loading;
-}
 
 /** Whether these are an HDF5 file's first bytes. */
 export function isHdf5(bytes: Uint8Array): boolean {
@@ -117,7 +60,7 @@ export async function createHdf5(
   expected = 0,
 ): Promise<Uint8Array> {
   if (base !== null) checkBytes(where, base);
-  const loaded = await load();
+  const loaded = await loadHdf5();
   return withFile(where, loaded, base, base ? "a" : "w", 0, async (file, path) => {
     const node = nodeOf(loaded.module, path);
     if (base === null && expected > 0) reserve(node, expected);
@@ -138,21 +81,7 @@ export async function openHdf5<T>(
 ): Promise<T> {
   checkBytes(where, bytes);
   checkByteLimit(where, 0, limit);
-  return withFile(where, await load(), bytes, "r", limit, async (file) => read(file));
-}
-
-/**
- * The library notes when it made each object, and has no switch for that in JavaScript: the clock stands still for it, so that
- * the same content gives the same bytes.
- */
-function atFixedTime<T>(work: () => T): T {
-  const { now } = Date;
-  Date.now = () => 0;
-  try {
-    return work();
-  } finally {
-    Date.now = now;
-  }
+  return withFile(where, await loadHdf5(), bytes, "r", limit, async (file) => read(file));
 }
 
 /** Opens, uses and in any case closes and removes the file in memory. */
@@ -170,7 +99,7 @@ async function withFile<T>(
   const { library, module } = loaded;
   const path = `/strata-${fileNumber++}.h5`;
   let file: Hdf5File | undefined;
-  report = "";
+  clearReport();
   try {
     if (bytes) await withinLimits(() => module.FS.writeFile(path, bytes), { what: where });
     // Format of HDF5 1.8 (2008): compact groups, read by everything in use.
@@ -182,7 +111,7 @@ async function withFile<T>(
   } catch (cause) {
     if (cause instanceof StrataError) throw cause;
     if (cause instanceof WebAssembly.RuntimeError) hasCrashed = true;
-    throw new FormatError(`${where}: not a readable HDF5 file (${reason(cause)})`, { cause });
+    throw new FormatError(`${where}: not a readable HDF5 file (${reportedReason(cause)})`, { cause });
   } finally {
     try {
       file?.close();
@@ -191,186 +120,4 @@ async function withFile<T>(
     }
     if (module.FS.analyzePath(path, false).exists) module.FS.unlink(path);
   }
-}
-
-/** The library's last report in one line: its deepest frame says what was wrong with the bytes. */
-function reason(cause: unknown): string {
-  const frames = report.split("\n").filter((line) => /^ +#\d+:/.test(line));
-  const text = /\(\): (.*)$/.exec(frames.at(-1) ?? "")?.[1];
-  return text ?? (cause instanceof Error ? cause.message : String(cause));
-}
-
-/** An open HDF5 file: groups by path ("a/b"), datasets as NdArrays. */
-export class Hdf5File {
-  private left: number;
-  private isOpen = true;
-
-  constructor(
-    readonly where: string,
-    private readonly loaded: Loaded,
-    private readonly file: File,
-    limit: number,
-    private readonly fileBytes: number,
-  ) {
-    this.left = limit;
-  }
-
-  close(): void {
-    if (!this.isOpen) return;
-    this.isOpen = false;
-    atFixedTime(() => this.file.close());
-  }
-
-  /** Whether there is a dataset at `path`. */
-  hasDataset(path: string): boolean {
-    return this.file.get(path) instanceof this.loaded.library.Dataset;
-  }
-
-  /** Names of the datasets outside of all groups. */
-  rootDatasets(): string[] {
-    return this.file.keys().filter((name) => this.hasDataset(name));
-  }
-
-  /** Makes the group at `path` and those above it, as far as they are not there. */
-  makeGroup(path: string): void {
-    let at = "";
-    for (const part of path.split("/")) {
-      at = at === "" ? part : `${at}/${part}`;
-      const group = this.file.get(at) ?? atFixedTime(() => this.file.create_group(at));
-      if (!(group instanceof this.loaded.library.Group)) {
-        throw new OptionError(`${this.where}: "${at}" cannot be a group, the file has something else there`);
-      }
-    }
-  }
-
-  /** Writes an array of 32- or 64-bit floats or of integers; the path's group must be there. */
-  write(path: string, array: NdArray): void {
-    const { dtype, shape, data } = array;
-    if (dtype === "float16" || dtype === "bfloat16" || dtype === "bool") {
-      throw new UnsupportedError(`${this.where}: "${path}": ${dtype} cannot be written; convert it first`);
-    }
-    // The library reports a failure on its standard error only, so look whether it is there.
-    atFixedTime(() => this.file.create_dataset({ name: path, data, shape }));
-    if (!this.hasDataset(path)) throw new OptionError(`${this.where}: "${path}" cannot be written (${reason(null)})`);
-  }
-
-  /** Notes `text` as an attribute of the group at `path`, where readers of datasets do not see it. */
-  writeText(path: string, name: string, text: string): void {
-    const bytes = encodeUtf8(text).length;
-    if (bytes > MAX_TEXT) throw new LimitError(`${this.where}: ${bytes} bytes are too many for an attribute`);
-    const group = this.file.get(path);
-    if (group instanceof this.loaded.library.Group) {
-      atFixedTime(() => group.create_attribute(name, text, [], `S${Math.max(1, bytes)}`));
-    }
-    if (this.readText(path, name) !== text) {
-      throw new OptionError(`${this.where}: "${path}": the attribute "${name}" cannot be written (${reason(null)})`);
-    }
-  }
-
-  /** The text that `writeText` noted; null where there is no such attribute, or another kind of one. */
-  readText(path: string, name: string): string | null {
-    const { library, module } = this.loaded;
-    const group = this.file.get(path);
-    if (!(group instanceof library.Group)) return null;
-    if (!module.get_attribute_names(this.file.file_id, path).includes(name)) return null;
-    const { type, size, vlen, shape } = module.get_attribute_metadata(this.file.file_id, path, name);
-    if (type !== STRING || vlen || shape?.length !== 0 || size > MAX_TEXT) return null;
-    const pointer = module._malloc(size + 1);
-    if (pointer === 0) throw new LimitError(`${this.where}: ${size} bytes are more than HDF5's memory has left`);
-    try {
-      module.HEAPU8.fill(0, pointer, pointer + size + 1);
-      module.get_attribute_data(this.file.file_id, path, name, BigInt(pointer));
-      const bytes = module.HEAPU8.slice(pointer, pointer + size);
-      const end = bytes.indexOf(0);
-      return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
-    } finally {
-      module._free(pointer);
-    }
-  }
-
-  /**
-   * Visits every group below the root, parents first, with the names of its datasets. Links may form circles, so no more
-   * are followed than the file has room for.
-   */
-  visit(visitor: (path: string, datasets: string[]) => void): void {
-    const { Dataset, Group } = this.loaded.library;
-    let room = 64 + this.fileBytes / 8;
-    const walk = (path: string, depth: number): void => {
-      if (depth > MAX_DEPTH) {
-        throw new FormatError(
-          `${this.where}: groups are nested more than ${MAX_DEPTH} deep, or the file's links form a circle`,
-        );
-      }
-      const group = this.file.get(path === "" ? "/" : path);
-      if (!(group instanceof Group)) throw new FormatError(`${this.where}: the group "${path}" is damaged`);
-      const datasets: string[] = [];
-      const groups: string[] = [];
-      for (const name of group.keys()) {
-        if (--room < 0) throw new FormatError(`${this.where}: the file's links form a circle`);
-        const child = path === "" ? name : `${path}/${name}`;
-        const entity = this.file.get(child);
-        if (entity instanceof Dataset) datasets.push(name);
-        if (entity instanceof Group) groups.push(child);
-      }
-      if (path !== "") visitor(path, datasets);
-      for (const child of groups) walk(child, depth + 1);
-    };
-    walk("", 0);
-  }
-
-  /**
-   * The dataset at `path`, copied out: little-endian numbers only. (Big-endian ones would go through the library's
-   * conversions, which read outside their memory when the type is damaged.)
-   */
-  read(path: string): NdArray {
-    const where = `${this.where}: "${path}"`;
-    const { library, module } = this.loaded;
-    const dataset = this.file.get(path);
-    if (!(dataset instanceof library.Dataset)) throw new FormatError(`${where} is not a dataset`);
-    const { shape, chunks, type, size, signed, vlen, littleEndian } = dataset.metadata;
-    const dtype = vlen ? undefined : dtypeOf(type, size, signed);
-    if (!dtype) throw new UnsupportedError(`${where} does not hold plain numbers`);
-    if (!littleEndian && size > 1) throw new UnsupportedError(`${where} is big-endian; write it little-endian`);
-    if (shape === null) throw new FormatError(`${where} is empty`);
-    const count = countOf(where, shape);
-    const bytes = count * itemSize(dtype);
-    const chunkBytes = chunks ? countOf(where, chunks) * itemSize(dtype) : 0;
-    if (Math.max(bytes, chunkBytes) > this.fileBytes * MAX_RATIO) {
-      throw new FormatError(`${where}: shape [${shape}] cannot come out of a file of ${this.fileBytes} bytes`);
-    }
-    checkByteLimit(where, bytes, this.left);
-    this.left -= bytes;
-    // The library does not fill what a file leaves out, so the memory must be zero; at least a byte, or malloc may fail.
-    const pointer = module._malloc(bytes + 1);
-    if (pointer === 0) throw new LimitError(`${where}: ${bytes} bytes are more than HDF5's memory has left`);
-    try {
-      module.HEAPU8.fill(0, pointer, pointer + bytes);
-      // Asked for as a block: reading "everything" takes gigabytes when the sizes of chunks are damaged.
-      const block = shape.length > 0 && count > 0;
-      const status = module.get_dataset_data(
-        this.file.file_id,
-        path,
-        block ? shape.map(BigInt) : null,
-        block ? shape.map(() => 0n) : null,
-        block ? shape.map(() => 1n) : null,
-        BigInt(pointer),
-      );
-      if (status < 0) throw new FormatError(`${where} cannot be read (${reason(null)})`);
-      const copy = module.HEAPU8.slice(pointer, pointer + bytes);
-      return { dtype, shape: [...shape], data: viewOf(copy, 0, dtype, count) };
-    } finally {
-      module._free(pointer);
-    }
-  }
-}
-
-/** HDF5's class of strings. */
-const STRING = 3;
-
-/** HDF5's classes 0 (integer) and 1 (float); h5wasm itself does not read half floats, hence this own reading. */
-function dtypeOf(type: number, size: number, signed: boolean): DType | undefined {
-  if (type === 1) return ({ 2: "float16", 4: "float32", 8: "float64" } as const)[size as 2 | 4 | 8];
-  if (type !== 0) return undefined;
-  const bits = ({ 1: 8, 2: 16, 4: 32, 8: 64 } as const)[size as 1 | 2 | 4 | 8];
-  return bits && (`${signed ? "int" : "uint"}${bits}` as const);
 }

@@ -1,11 +1,12 @@
 /** An extractor where it is called: in a worker of the library's own, or in the page itself. */
 import { FormatError, StateError } from "../errors.js";
 import type { ExtractorInfo } from "../extract/extractor.js";
-import { GraphExtractor, type PreparedModel } from "../extract/graph-extractor.js";
+import { GraphExtractor } from "../extract/graph-extractor.js";
 import type { MapViews } from "../extract/maps.js";
 import { type ExtractOptions, extractOptions } from "../extract/options.js";
 import { GRAPH_FILE, hasPrepared, preparedCode, preparedKey } from "../extract/prepared.js";
 import { type ProbePoints, parseProbePoints } from "../extract/probe.js";
+import type { PreparedModel } from "../extract/runtime.js";
 import { openModel } from "../families.js";
 import type { FloatFeatures } from "../features.js";
 import { parseJson } from "../formats/bytes.js";

@@ -10,6 +10,7 @@ export interface ServeFlags {
   readers?: number;
   threads?: number;
   waiting?: number;
+  longestWait?: number;
   perClient?: number;
   bodyLimit?: number;
   pixelLimit?: number;

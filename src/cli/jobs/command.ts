@@ -55,6 +55,11 @@ export function addServe(program: Command, context: Context, done: Done): void {
       "requests that may wait; more get 503 (default: 32)",
       numberOf("--waiting", { min: 0, integer: true }),
     )
+    .option(
+      "--longest-wait <seconds>",
+      "searches that would wait longer, by how long others took, get 503 (default: 1)",
+      numberOf("--longest-wait", { min: 0 }),
+    )
     .option("--per-client <n>", "requests of one client at once; more get 429 (default: 16)", count("--per-client"))
     .option("--body-limit <MiB>", "largest body (default: 20)", numberOf("--body-limit", { min: 0.001, max: 1024 }))
     .option("--pixel-limit <megapixels>", "largest picture (default: 50)", numberOf("--pixel-limit", { min: 0.001 }))

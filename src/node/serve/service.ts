@@ -27,6 +27,11 @@ export interface ServeOptions {
   threads?: number;
   /** Requests that may wait; more are refused with 503. Default 32. */
   waiting?: number;
+  /**
+   * Seconds for which a search may be expected to wait for a thread, by how long searches have taken; one that would wait longer is
+   * refused with 503. Default 1.
+   */
+  longestWait?: number;
   /** Requests of one token, or one address, at once; more are refused with 429. Default 16. */
   perClient?: number;
   /** Most bytes of a body; default 20 MiB. */
@@ -57,6 +62,7 @@ const DEFAULTS: Required<Omit<ServeOptions, "onNote">> = {
   readers: 2,
   threads: 1,
   waiting: 32,
+  longestWait: 1,
   perClient: 16,
   bodyLimit: 20 * 2 ** 20,
   pixelLimit: 50_000_000,
@@ -82,11 +88,13 @@ export async function startService(folder: string, options: ServeOptions = {}): 
   checkNumber(where, "waiting", settings.waiting, { min: 0, max: 100_000, ...whole });
   checkNumber(where, "bodyLimit", settings.bodyLimit, { min: 1, max: 2 ** 30, ...whole });
   checkNumber(where, "pixelLimit", settings.pixelLimit, { min: 1 });
+  checkNumber(where, "longestWait", settings.longestWait, { min: 0, max: 3600 });
   checkNumber(where, "timeout", settings.timeout, { min: 0.001, max: 3600 });
   for (const name of ["fastify", "@fastify/swagger", "@fastify/swagger-ui"] as const) checkPeer(name);
   const { readers, threads, write, waiting, pixelLimit, timeout } = settings;
   const work = await Threads.open({
     ...{ folder, readers, threads, write, waiting, pixelLimit, onNote },
+    longestWait: 1000 * settings.longestWait,
     timeout: 1000 * timeout,
   });
   let stopping = false;
@@ -178,13 +186,18 @@ class Gate {
 
   constructor(
     private readonly settings: typeof DEFAULTS,
-    work: Threads,
+    private readonly work: Threads,
     private readonly isStopping: () => boolean,
   ) {
     this.metrics = new Metrics([
       { name: "strata_index_images", help: "Images in the index.", read: () => work.images },
       { name: "strata_open", help: "Requests for work that are not answered yet.", read: () => this.open },
       { name: "strata_waiting", help: "Requests that wait for a thread.", read: () => work.load.waiting },
+      {
+        name: "strata_expected_wait_seconds",
+        help: "How long a search that comes now may expect to wait for a thread.",
+        read: () => work.expectedWait / 1000,
+      },
       { name: "strata_working", help: "Requests that a thread is at.", read: () => work.load.working },
       { name: "strata_readers", help: "Threads that can search.", read: () => work.load.readers },
       { name: "process_resident_memory_bytes", help: "Memory of the process.", read: () => process.memoryUsage.rss() },
@@ -237,13 +250,8 @@ class Gate {
     }
     if (!isWork) return undefined;
     // As many bodies as are at work or may wait are in memory, and no more.
-    if (this.open >= waiting + readers + (this.settings.write ? 1 : 0)) {
-      return refuse(
-        reply.header("Retry-After", "1"),
-        503,
-        "the service has as much to do as it takes; try again in a moment",
-      );
-    }
+    const isMany = this.open >= waiting + readers + (this.settings.write ? 1 : 0);
+    if (isMany || (right === "read" && this.work.isFull)) return tell(reply, this.work.busy());
     const client = hasTokens ? (request.headers.authorization ?? "") : request.ip;
     const count = this.clients.get(client) ?? 0;
     if (count >= perClient) {
@@ -289,8 +297,8 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 /** Errors as answers. What was not foreseen is told to nobody but the log of the process. */
-function tell(reply: FastifyReply, error: FastifyError): FastifyReply {
-  if (error instanceof BusyError) return refuse(reply.header("Retry-After", "1"), 503, error.message);
+function tell(reply: FastifyReply, error: FastifyError | StrataError): FastifyReply {
+  if (error instanceof BusyError) return refuse(reply.header("Retry-After", `${error.seconds}`), 503, error.message);
   if (error instanceof LateError) return refuse(reply, 504, error.message);
   if (error instanceof StateError) return refuse(reply, 503, error.message);
   if (error instanceof StrataError) return refuse(reply, STATUS[error.code] ?? 500, error.message, error.code);

@@ -6,10 +6,16 @@ import type { Worker } from "node:worker_threads";
 import { LimitError, StateError } from "../../errors.js";
 import { errorOf } from "../failure.js";
 import { startThread } from "../thread.js";
+import { ExpectedWait } from "./expected-wait.js";
 import type { Answers, FromThread, ThreadSetup, ToThread, Work } from "./work.js";
 
 /** More work than may wait. */
-export class BusyError extends LimitError {}
+export class BusyError extends LimitError {
+  /** `seconds`: after which it is worth while to ask again. */
+  constructor(readonly seconds: number) {
+    super("the service has as much to do as it takes; try again in a moment");
+  }
+}
 /** Work that took too long. */
 export class LateError extends LimitError {}
 
@@ -19,6 +25,8 @@ interface Task {
   resolve(value: never): void;
   reject(error: unknown): void;
   timer: NodeJS.Timeout;
+  /** When a thread took it. */
+  began: number;
 }
 
 interface Thread {
@@ -34,6 +42,8 @@ export interface ThreadsOptions extends Omit<ThreadSetup, "isWriter"> {
   write: boolean;
   /** Most work that waits for a reader, and for the writer. */
   waiting: number;
+  /** Milliseconds for which work may be expected to wait for a reader. */
+  longestWait: number;
   /** Milliseconds that work may take, waiting included. */
   timeout: number;
   onNote(text: string): void;
@@ -45,6 +55,7 @@ export class Threads {
   private readonly readers: Thread[] = [];
   private writer: Thread | undefined;
   private readonly queue: Task[] = [];
+  private readonly expected = new ExpectedWait();
   private last = 0;
   private closing = false;
 
@@ -70,21 +81,35 @@ export class Threads {
     return { waiting: this.queue.length, working, readers: this.readers.filter(({ isOpen }) => isOpen).length };
   }
 
+  /** Milliseconds that a search which comes now may expect to wait. */
+  get expectedWait(): number {
+    return this.expected.behind(this.queue.length, this.load.readers);
+  }
+
+  /** Whether so much waits for readers, in number or in time, that a search is refused. */
+  get isFull(): boolean {
+    const { waiting, longestWait } = this.options;
+    const isFree = this.queue.length === 0 && this.readers.some(({ isOpen, tasks }) => isOpen && tasks.size === 0);
+    return !isFree && (this.queue.length >= waiting || this.expectedWait > longestWait);
+  }
+
+  /** The error of work that is refused. */
+  busy(): BusyError {
+    return new BusyError(Math.max(1, Math.ceil(this.expectedWait / 1000)));
+  }
+
   /** BusyError where too much waits, LateError after `timeout`, or the error of the work. */
   run<T extends Work>(work: T): Promise<Answers[T["type"]]> {
     if (this.closing) return Promise.reject(new StateError("the service is stopping"));
     const isWriting = work.type === "add" || work.type === "remove";
     const { writer, options } = this;
     if (isWriting && !writer) return Promise.reject(new StateError("this service only reads"));
-    const waits = isWriting ? (writer as Thread).tasks.size : this.queue.length;
-    const isFree = isWriting || this.readers.some(({ isOpen, tasks }) => isOpen && tasks.size === 0);
-    if (waits >= options.waiting && !(isFree && waits === 0)) {
-      return Promise.reject(new BusyError("the service has as much to do as it takes; try again in a moment"));
-    }
+    const tasks = (writer as Thread)?.tasks.size ?? 0;
+    if (isWriting ? tasks > 0 && tasks >= options.waiting : this.isFull) return Promise.reject(this.busy());
     return new Promise((resolve, reject) => {
       const id = ++this.last;
       const timer = setTimeout(() => this.late(id), options.timeout);
-      const task: Task = { id, work, resolve: resolve as (value: never) => void, reject, timer };
+      const task: Task = { id, work, resolve: resolve as (value: never) => void, reject, timer, began: 0 };
       if (isWriting) this.send(writer as Thread, task);
       else {
         this.queue.push(task);
@@ -140,6 +165,7 @@ export class Threads {
   private hear(thread: Thread, message: Extract<FromThread, { id: number }>): void {
     const task = thread.tasks.get(message.id);
     thread.tasks.delete(message.id);
+    this.noteTime(thread, task);
     if (message.type === "answer") {
       const { images } = Object(message.value) as { images?: unknown };
       // Of a match these are its two pictures.
@@ -165,7 +191,12 @@ export class Threads {
 
   private send(thread: Thread, task: Task): void {
     thread.tasks.set(task.id, task);
+    task.began = performance.now();
     thread.worker.postMessage({ id: task.id, work: task.work } satisfies ToThread);
+  }
+
+  private noteTime(thread: Thread, task: Task | undefined): void {
+    if (task && thread !== this.writer) this.expected.note(performance.now() - task.began);
   }
 
   private settle(task: Task, how: () => void): void {
@@ -186,6 +217,7 @@ export class Threads {
       const task = thread.tasks.get(id);
       if (!task) continue;
       thread.tasks.delete(id);
+      this.noteTime(thread, task);
       task.reject(error);
       // The writer goes on: what it has begun may still come into the index.
       if (thread !== this.writer) void thread.worker.terminate();

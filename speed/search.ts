@@ -149,32 +149,38 @@ async function grow(small: string, large: string, images: number): Promise<void>
   const reader = (await openSegment(from, new PostingCache(0), manifest, manifest.segments[0])) as SegmentReader;
   const index = await openIndex(from);
   const vocabulary = await index.vocabulary();
+  const { file: words } = manifest.vocabulary;
+  if (!vocabulary || words === null) throw new Error(`bench search: ${small} must be an index of words`);
   const ids = await reader.allIds();
   const own = await reader.norms();
   const random = new Random(1);
   const weights = new Float64Array(images);
   const blocks = await Promise.all(ids.map((_, i) => reader.localBlock(i)));
-  const copied = await from.open(manifest.vocabulary.file);
-  if (copied) await to.write(manifest.vocabulary.file, copied.read(0, copied.size) as Uint8Array);
+  const copied = await from.open(words);
+  if (copied) await to.write(words, copied.read(0, copied.size) as Uint8Array);
   const file = "segment-00000001.strata";
   let bytes = 0;
-  const pieces = segmentBytes("asmk", vocabulary, {
-    images,
-    id: (i) => ids[i] ?? `generated/${i}`,
-    digest: () => new Uint8Array(16),
-    norm: (i) => own[i] ?? 1 / Math.sqrt(weights[i]),
-    local: (i) => blocks[i] ?? generatedBlock(blocks, manifest.dim, random),
-    vector: () => new Int8Array(0),
-    async postings(word) {
-      let real: Postings = { images: new Uint32Array(0), signatures: new Int32Array(0) };
-      await reader.postings(Uint32Array.of(word), (_, postings) => {
-        real = postings;
-      });
-      const grown = grownPostings(real, ids.length, images, random);
-      for (const image of grown.images) weights[image] += vocabulary.idf[word];
-      return grown;
+  const pieces = segmentBytes(
+    "asmk",
+    { ...vocabulary, vocabulary: vocabulary.digest },
+    {
+      images,
+      id: (i) => ids[i] ?? `generated/${i}`,
+      digest: () => new Uint8Array(16),
+      norm: (i) => own[i] ?? 1 / Math.sqrt(weights[i]),
+      local: (i) => blocks[i] ?? generatedBlock(blocks, manifest.dim, random),
+      vector: () => new Int8Array(0),
+      async postings(word) {
+        let real: Postings = { images: new Uint32Array(0), signatures: new Int32Array(0) };
+        await reader.postings(Uint32Array.of(word), (_, postings) => {
+          real = postings;
+        });
+        const grown = grownPostings(real, ids.length, images, random);
+        for (const image of grown.images) weights[image] += vocabulary.idf[word];
+        return grown;
+      },
     },
-  });
+  );
   await to.write(
     file,
     (async function* () {

@@ -1,5 +1,6 @@
 /** Models of the reader's own: the files of a model folder, or an ONNX file that `strata export` made. For this visit. */
 import { runExported } from "../../src/index.js";
+import { sha256 } from "../../src/sha256.js";
 import {
   type Extractor,
   type FloatFeatures,
@@ -10,7 +11,6 @@ import {
   type WebExtractor,
   webRuntime,
 } from "../../src/web/index.js";
-import { sha256 } from "../../src/web/sha256.js";
 
 type Files = Extract<OpenOptions["model"], { weights: Uint8Array }>;
 type Own = { files: Files } | { onnx: Uint8Array };

@@ -90,6 +90,10 @@ class OrtSession implements Session {
     return this.session.outputNames;
   }
 
+  get inputs(): Session["inputs"] {
+    return this.session.inputMetadata?.map((one) => (one.isTensor ? one : { type: "no tensor", shape: [] }));
+  }
+
   async run(inputs: Record<string, FedTensor>, into: Record<string, Tensor> = {}): Promise<Record<string, Tensor>> {
     if (this.released) throw new StateError("run: this session was disposed");
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, this.value(tensor)]));

@@ -51,6 +51,8 @@ export interface Session {
   readonly info: SessionInfo;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Element type and shape that each input is declared with (names stand for sizes that are open), where the runtime says it. */
+  readonly inputs?: readonly { type: string; shape: readonly (number | string)[] }[];
   /**
    * Runs the graph once; inputs by name, all outputs by name. An output named in `into` is written into that tensor's
    * data, which must not be an input's.

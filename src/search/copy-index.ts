@@ -20,7 +20,8 @@ export async function copyIndex(from: IndexStore, to: IndexStore): Promise<strin
     const there = await to.open(MANIFEST);
     there?.dispose?.();
     if (there) throw new OptionError(`${to.name}: there is an index already; give another place`);
-    const files = [manifest.vocabulary.file, ...manifest.segments.map(({ file }) => file), MANIFEST];
+    const { file: words } = manifest.vocabulary;
+    const files = [...(words === null ? [] : [words]), ...manifest.segments.map(({ file }) => file), MANIFEST];
     for (const file of files) {
       const source = await from.open(file);
       if (!source) throw new IoError(`${from.name}: ${file} is missing`);

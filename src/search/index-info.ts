@@ -1,4 +1,5 @@
 /** What an index is, told without reading it. */
+import type { GlobalIdentity } from "./global-identity.js";
 import { countRemoved, type Manifest } from "./manifest.js";
 import type { OpenFiles } from "./open-files.js";
 import type { DamagedFile } from "./open-segment.js";
@@ -15,7 +16,10 @@ export interface IndexInfo {
   removed: number;
   bytes: number;
   segments: { file: string; images: number; removed: number; bytes: number }[];
-  vocabulary: { words: number; digest: string };
+  /** Null where a global model takes its place. */
+  vocabulary: { words: number; digest: string } | null;
+  /** The model whose vectors it ranks by; null where it ranks by words. */
+  global: GlobalIdentity | null;
   keypoints: Manifest["keypoints"];
   extraction: Record<string, unknown>;
   generation: number;
@@ -24,7 +28,7 @@ export interface IndexInfo {
 }
 
 export function infoOf(files: OpenFiles): IndexInfo {
-  const { kind, model, vocabulary, keypoints, options, generation, segments } = files.manifest;
+  const { kind, model, vocabulary, global = null, keypoints, options, generation, segments } = files.manifest;
   const listed = segments.map((one) => ({
     file: one.file,
     images: one.images,
@@ -39,10 +43,13 @@ export function infoOf(files: OpenFiles): IndexInfo {
     removed,
     bytes: listed.reduce((sum, { bytes }) => sum + bytes, 0),
     segments: listed,
-    vocabulary: {
-      words: files.segments.find(({ reader }) => reader)?.reader?.footer.words ?? 0,
-      digest: vocabulary.digest,
-    },
+    vocabulary: global
+      ? null
+      : {
+          words: files.segments.find(({ reader }) => reader)?.reader?.footer.words ?? 0,
+          digest: vocabulary.digest,
+        },
+    global,
     keypoints,
     extraction: options,
     generation,

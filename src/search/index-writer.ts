@@ -1,20 +1,20 @@
 /** The one writer of an index: what it adds, removes and merges counts from a commit on, which is there whole or not at all. */
 import { checkText, wrong } from "../check.js";
-import type { FloatFeatures } from "../features.js";
 import { checkNumber, withDefaults } from "../options.js";
+import type { IndexFeatures } from "./global-identity.js";
 import { type IndexedImage, indexedImage, pendingContent } from "./indexed-image.js";
 import { countRemoved, MANIFEST, manifestBytes, type SegmentEntry, segmentFile, withoutImages } from "./manifest.js";
 import { mergedContent } from "./merge.js";
 import type { OpenFiles } from "./open-files.js";
 import { DIGEST_BYTES, LONGEST_ID } from "./segment-format.js";
-import { type SegmentContent, segmentBytes } from "./segment-write.js";
+import { type SegmentContent, type SegmentFacts, segmentBytes } from "./segment-write.js";
 
 /** An image to be added. */
 export interface AddedImage {
   /** What the image is called, a path for instance; one that is there is replaced. */
   id: string;
-  /** Best first; descriptors of the index's model. */
-  features: FloatFeatures;
+  /** Best first; descriptors of the index's model. With `global` where the index ranks by that. */
+  features: IndexFeatures;
   /** What its file is known by: 32 hexadecimal digits. Default: zeros. */
   digest?: string;
 }
@@ -87,11 +87,14 @@ export class IndexWriter {
         yield piece;
       }
     };
-    await this.files.store.write(
-      file,
-      counted(segmentBytes(this.files.manifest.kind, await this.files.vocabulary(), content)),
-    );
+    await this.files.store.write(file, counted(segmentBytes(this.files.manifest.kind, await this.facts(), content)));
     return { file, images: content.images, bytes, removed: null };
+  }
+
+  private async facts(): Promise<SegmentFacts> {
+    const { dim, vocabulary, global } = this.files.manifest;
+    const { words = 0, cells = 0 } = (await this.files.vocabulary()) ?? {};
+    return { dim, words, cells, vocabulary: vocabulary.digest, vector: global?.dim };
   }
 
   /** A new manifest of these segments, then the segments themselves; files that it does not name go. */

@@ -8,12 +8,19 @@ export {
   type DuplicateReason,
   findDuplicates,
 } from "./duplicates.js";
+export type { GlobalIdentity, GlobalInput, IndexFeatures } from "./global-identity.js";
+export {
+  type GlobalExtractor,
+  type GlobalModel,
+  type GlobalModelOptions,
+  openGlobalModel,
+  withGlobal,
+} from "./global-model.js";
 export type { IndexInfo } from "./index-info.js";
 export type { AddedImage } from "./index-writer.js";
 export { INDEX_VERSION } from "./manifest.js";
 export { type CreateIndexOptions, createIndex, type OpenIndexOptions, openIndex } from "./open-index.js";
 export type { DamagedFile } from "./open-segment.js";
-export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./query.js";
 export {
   checkSameModel,
   type ImageSearchReport,
@@ -25,6 +32,7 @@ export {
   searchVerdict,
 } from "./search-image.js";
 export { SearchIndex } from "./search-index.js";
+export { SEARCH_DEFAULTS, type SearchOptions, type SearchReport, type SearchResult } from "./search-options.js";
 export { INDEX_KINDS, type IndexKind } from "./segment-format.js";
 export { addressStore, type IndexSource, type IndexStore, memoryStore } from "./store.js";
 export { type TrainingDescriptors, trainVocabulary, type VocabularyOptions } from "./train-vocabulary.js";

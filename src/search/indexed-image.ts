@@ -1,7 +1,9 @@
 /** An image as an index keeps it, before it is written: its words or its vector, and its keypoints. */
+import { StateError } from "../errors.js";
 import type { FloatFeatures } from "../features.js";
 import { descriptorBytes, descriptorFloats } from "../packed.js";
 import { type Aggregated, aggregate, normOf } from "./aggregate.js";
+import { globalBytes, type IndexFeatures } from "./global-identity.js";
 import { packLocal } from "./local-features.js";
 import type { Manifest } from "./manifest.js";
 import { quantizerOf } from "./quantize.js";
@@ -32,16 +34,18 @@ export function roundedDescriptors(
 }
 
 export function indexedImage(
-  { kind, keypoints }: Manifest,
-  vocabulary: Vocabulary,
+  { kind, keypoints, global }: Manifest,
+  vocabulary: Vocabulary | null,
   id: string,
-  features: FloatFeatures,
+  features: IndexFeatures,
   digest: string,
 ): IndexedImage {
   const { descriptors, count } = roundedDescriptors(features, keypoints.words);
   const bytes = new Uint8Array(DIGEST_BYTES);
   for (let i = 0; 2 * i < digest.length; i++) bytes[i] = Number.parseInt(digest.slice(2 * i, 2 * i + 2), 16);
   const image = { id, digest: bytes, local: packLocal(features, keypoints.kept) };
+  if (global) return { ...image, norm: 1, aggregated: null, vector: globalBytes("add", features, global) };
+  if (!vocabulary) throw new StateError("add: an index of words without a vocabulary");
   if (kind === "vlad") {
     return { ...image, norm: 1, aggregated: null, vector: vladOf(vocabulary, descriptors, count) };
   }

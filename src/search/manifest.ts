@@ -6,6 +6,7 @@ import { jsonText } from "../check.js";
 import { FormatError, UnsupportedError } from "../errors.js";
 import { crc32, encodeUtf8, parseJson } from "../formats/bytes.js";
 import { parseVerdictModel, type VerdictModel } from "../geometry/verdict.js";
+import { type GlobalIdentity, parseGlobal } from "./global-identity.js";
 import { INDEX_KINDS, type IndexKind, MOST_IMAGES } from "./segment-format.js";
 import { type IndexStore, readWhole } from "./store.js";
 import { type ModelIdentity, parseModel } from "./vocabulary.js";
@@ -13,8 +14,9 @@ import { type ModelIdentity, parseModel } from "./vocabulary.js";
 /** The name of the manifest's file. */
 export const MANIFEST = "manifest.json";
 const FORMAT = "strata-index";
-/** The version of indexes that this code writes and reads. */
-export const INDEX_VERSION = 1;
+/** The newest version of indexes that this code writes and reads: 1 for those of words, 2 for those of global vectors. */
+export const INDEX_VERSION = 2;
+const versionOf = (kind: unknown): number => (kind === "global" ? 2 : 1);
 const MOST_BYTES = 2 ** 28;
 /** Names of files that a manifest may lead to: nothing outside of the index. */
 const FILE = /^[a-z0-9][a-z0-9.-]{0,99}$/;
@@ -35,7 +37,10 @@ export interface Manifest {
   kind: IndexKind;
   model: ModelIdentity;
   dim: number;
-  vocabulary: { file: string; digest: string };
+  /** `file` is null and `digest` that of the global model where that takes the vocabulary's place. */
+  vocabulary: { file: string | null; digest: string };
+  /** Of the kind "global": the model that gives the vectors. */
+  global?: GlobalIdentity;
   /** How features are extracted, for whoever adds more; the index itself does not read it. */
   options: Record<string, unknown>;
   /** Most keypoints of an image that make its words, and that are kept for verification. */
@@ -49,7 +54,7 @@ export interface Manifest {
 export function manifestBytes({ segments, ...rest }: Manifest): Uint8Array {
   const manifest = {
     format: FORMAT,
-    version: INDEX_VERSION,
+    version: versionOf(rest.kind),
     ...rest,
     segments: segments.map(({ removed, ...segment }) => ({ ...segment, removed: removed && toBase64(removed) })),
   };
@@ -89,25 +94,29 @@ export function parseManifest(where: string, bytes: Uint8Array): Manifest {
   const root = object("content", parseJson(where, bytes));
   const manifest = object("manifest", root.manifest);
   if (manifest.format !== FORMAT) throw new FormatError(`${where}: not the manifest of an index`);
-  if (manifest.version !== INDEX_VERSION) {
+  if (manifest.version !== 1 && manifest.version !== INDEX_VERSION) {
     throw new UnsupportedError(
-      `${where}: an index of version ${jsonText(manifest.version)}; this strata reads version ${INDEX_VERSION}: index the images again`,
+      `${where}: an index of version ${jsonText(manifest.version)}; this strata reads versions 1 to ${INDEX_VERSION}: index the images again`,
     );
   }
   if (root.crc32 !== crc32(encodeUtf8(JSON.stringify(manifest)))) {
     throw new FormatError(`${where}: the checksum does not fit; the index is damaged`);
   }
   const { kind, verdict, options } = manifest;
-  if (!INDEX_KINDS.includes(kind as IndexKind)) throw fail("kind", `one of ${INDEX_KINDS.join(", ")}`, kind);
+  const kinds = INDEX_KINDS.filter((one) => versionOf(one) === manifest.version);
+  if (!kinds.includes(kind as IndexKind)) throw fail("kind", `one of ${kinds.join(", ")}`, kind);
   const vocabulary = object("vocabulary", manifest.vocabulary);
   if (typeof vocabulary.digest !== "string") throw fail("vocabulary.digest", "a text", vocabulary.digest);
+  const global = kind === "global" ? parseGlobal(manifest.global, fail) : undefined;
+  if (global && vocabulary.digest !== global.sha256) throw fail("vocabulary.digest", global.sha256, vocabulary.digest);
   const keypoints = object("keypoints", manifest.keypoints);
   if (!Array.isArray(manifest.segments)) throw fail("segments", "an array", manifest.segments);
   return {
     kind: kind as IndexKind,
     model: parseModel(manifest.model, (field, got) => fail(field, "a text", got)),
     dim: whole("dim", manifest.dim, 1024),
-    vocabulary: { file: file("vocabulary.file", vocabulary.file), digest: vocabulary.digest },
+    vocabulary: { file: global ? null : file("vocabulary.file", vocabulary.file), digest: vocabulary.digest },
+    ...(global && { global }),
     options: object("options", options),
     keypoints: {
       words: whole("keypoints.words", keypoints.words, 1e6),

@@ -2,6 +2,7 @@
 import { isRemoved } from "./manifest.js";
 import type { OpenSegment } from "./open-segment.js";
 import type { Postings } from "./score.js";
+import { vectorBytes } from "./segment-format.js";
 import type { SegmentContent } from "./segment-write.js";
 
 const GONE = 0xffffffff;
@@ -25,7 +26,7 @@ export async function mergedContent(segments: readonly OpenSegment[]): Promise<S
     local: (i) => parts[places[i][0]].reader.localBlock(places[i][1]),
     async vector(i) {
       const { reader } = parts[places[i][0]];
-      const length = reader.footer.cells * reader.footer.dim;
+      const length = vectorBytes(reader.footer);
       return (await reader.vectors()).subarray(places[i][1] * length, (places[i][1] + 1) * length);
     },
     async postings(word) {

@@ -16,7 +16,7 @@ export const noIndex = (store: IndexStore): IoError =>
   new IoError(`${store.name}: there is no index; "strata index DIR --out ${store.name}" makes one`);
 
 export class OpenFiles {
-  private vocabularyRead: Promise<Vocabulary> | undefined;
+  private vocabularyRead: Promise<Vocabulary | null> | undefined;
   private where: Map<string, [segment: string, image: number]> | undefined;
 
   constructor(
@@ -39,14 +39,15 @@ export class OpenFiles {
     });
   }
 
-  /** Read at the first call. */
-  vocabulary(): Promise<Vocabulary> {
+  /** Read at the first call; null where a global model takes its place. */
+  vocabulary(): Promise<Vocabulary | null> {
     this.vocabularyRead ??= this.readVocabulary();
     return this.vocabularyRead;
   }
 
-  async readVocabulary(): Promise<Vocabulary> {
+  async readVocabulary(): Promise<Vocabulary | null> {
     const { file, digest } = this.manifest.vocabulary;
+    if (file === null) return null;
     const where = `${this.store.name}: ${file}`;
     const source = await this.store.open(file);
     if (!source) throw new IoError(`${where}: the vocabulary is missing`);

@@ -1,8 +1,9 @@
 /** Making an index, and opening one to read or to write. */
-import { checkObject } from "../check.js";
+import { checkObject, wrong } from "../check.js";
 import { OptionError } from "../errors.js";
 import { parseVerdictModel, type VerdictModel } from "../geometry/verdict.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
+import { checkGlobal, type GlobalIdentity } from "./global-identity.js";
 import { IndexWriter } from "./index-writer.js";
 import { MANIFEST, type Manifest, manifestBytes } from "./manifest.js";
 import { noIndex, OpenFiles } from "./open-files.js";
@@ -10,13 +11,27 @@ import { PostingCache } from "./posting-cache.js";
 import { SearchIndex } from "./search-index.js";
 import { INDEX_KINDS, type IndexKind } from "./segment-format.js";
 import { checkStore, type IndexStore } from "./store.js";
-import { checkVocabularyArrays, type Vocabulary, writeVocabulary } from "./vocabulary.js";
+import {
+  checkIdentity,
+  checkVocabularyArrays,
+  type ModelIdentity,
+  type Vocabulary,
+  writeVocabulary,
+} from "./vocabulary.js";
 
 /** What an index is made with. */
 export interface CreateIndexOptions {
-  vocabulary: Vocabulary;
-  /** "asmk" (default), an inverted file of words with signatures; "vlad": one vector per image, for some thousands of images. */
+  /** Visual words of the model; needed unless a global model takes their place. */
+  vocabulary?: Vocabulary;
+  /**
+   * "asmk" (default), an inverted file of words with signatures; "vlad": one vector per image, for some thousands of images;
+   * "global" (the default with `global`): the vector of a global model.
+   */
   kind?: IndexKind;
+  /** In place of a vocabulary: the global model whose vectors images are ranked by (`info` of an open one). */
+  global?: GlobalIdentity;
+  /** With `global`: the model of the local features (a vocabulary tells it else), and the values of a descriptor. */
+  model?: ModelIdentity & { dim: number };
   /** Most keypoints of an image that make its words, best first; default 1000. */
   wordKeypoints?: number;
   /** Most keypoints of an image that are kept to verify geometry, best first; default 300 (20 kB). */
@@ -46,8 +61,10 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
   const given = withDefaults<CreateIndexOptions>(
     where,
     {
-      vocabulary: undefined as unknown as Vocabulary,
-      kind: "asmk",
+      vocabulary: undefined,
+      kind: undefined,
+      global: undefined,
+      model: undefined,
       wordKeypoints: 1000,
       keptKeypoints: 300,
       verdict: undefined,
@@ -55,10 +72,9 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
     },
     options,
   );
-  const { vocabulary, kind, verdict = null, extraction = {} } = given;
-  checkVocabularyArrays(where, vocabulary);
+  const made = checkMade(where, given);
+  const { verdict = null, extraction = {} } = given;
   checkObject(where, "extraction", extraction);
-  checkChoice(where, "kind", kind, INDEX_KINDS);
   const words = checkNumber(where, "wordKeypoints", given.wordKeypoints, { min: 1, max: 1e6, integer: true });
   const kept = checkNumber(where, "keptKeypoints", given.keptKeypoints, { min: 0, max: 1e5, integer: true });
   if (verdict !== null) parseVerdictModel(where, verdict);
@@ -66,12 +82,9 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
   try {
     if (await exists(store))
       throw new OptionError(`${store.name}: there is an index already; open it, or give another place`);
-    await store.write(VOCABULARY, writeVocabulary(vocabulary));
+    if (given.vocabulary) await store.write(VOCABULARY, writeVocabulary(given.vocabulary));
     const manifest: Manifest = {
-      kind: kind as IndexKind,
-      model: vocabulary.model,
-      dim: vocabulary.dim,
-      vocabulary: { file: VOCABULARY, digest: vocabulary.digest },
+      ...made,
       options: extraction,
       keypoints: { words, kept },
       verdict,
@@ -85,6 +98,29 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
     await lock.release();
     throw error;
   }
+}
+
+/** What an index ranks by: a vocabulary or a global model, and never both. */
+function checkMade(
+  where: string,
+  { vocabulary, global, model, kind = global ? "global" : "asmk" }: CreateIndexOptions,
+): Pick<Manifest, "kind" | "model" | "dim" | "vocabulary" | "global"> {
+  checkChoice(where, "kind", kind, INDEX_KINDS);
+  if (global === undefined) {
+    checkVocabularyArrays(where, vocabulary as Vocabulary);
+    const { dim, digest, model: own } = vocabulary as Vocabulary;
+    if (kind === "global") throw wrong(where, '"global"', "the global model of an index of this kind", global);
+    if (model !== undefined) throw wrong(where, '"model"', "left out: the vocabulary tells it", model);
+    return { kind, model: own, dim, vocabulary: { file: VOCABULARY, digest } };
+  }
+  checkGlobal(where, global);
+  if (vocabulary !== undefined) {
+    throw new OptionError(`${where}: a vocabulary and a global model; an index ranks by one of them`);
+  }
+  if (kind !== "global") throw wrong(where, '"kind"', '"global", for there is a global model', kind);
+  const { name, sha256, dim } = checkIdentity(where, model as ModelIdentity & { dim: number });
+  checkNumber(where, "dim", dim, { min: 1, max: 1024, integer: true });
+  return { kind, model: { name, sha256 }, dim, vocabulary: { file: null, digest: global.sha256 }, global };
 }
 
 async function exists(store: IndexStore): Promise<boolean> {

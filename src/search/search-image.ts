@@ -8,8 +8,10 @@ import { cropImage } from "../image/crop.js";
 import { checkImage, type Image } from "../image/image.js";
 import type { Seconds } from "../timing.js";
 import { checkExtractor, checkIndex, checkInfo } from "./check.js";
-import type { SearchOptions, SearchReport } from "./query.js";
+import { globalMismatch, type IndexFeatures } from "./global-identity.js";
+import type { GlobalExtractor } from "./global-model.js";
 import type { SearchIndex } from "./search-index.js";
+import type { SearchOptions, SearchReport } from "./search-options.js";
 
 /** The model of an index when none is named. */
 export const SEARCH_MODEL = "strata-t";
@@ -112,13 +114,17 @@ export function searchVerdict(extractor: Pick<Extractor, "info">): VerdictModel 
   return verdict?.search ?? verdict ?? null;
 }
 
-/** An OptionError unless the extractor's model is that of the index. */
+/** An OptionError unless the extractor's models are those of the index, the global one included. */
 export function checkSameModel(index: SearchIndex, extractor: Pick<Extractor, "info">): void {
   checkIndex("checkSameModel", index);
   checkInfo("checkSameModel", extractor);
   const { info } = extractor;
   const { name, sha256 } = index.model;
-  if (info.sha256 === sha256) return;
+  if (info.sha256 === sha256) {
+    const mismatch = globalMismatch(index.global, (info as Partial<GlobalExtractor["info"]>).global);
+    if (mismatch === null) return;
+    throw new OptionError(`${index.name}: the index ${mismatch}`);
+  }
   const which = info.model === name ? `other weights of ${name}` : info.model;
   throw new OptionError(
     `${index.name}: the index holds features of ${name} (${sha256.slice(0, 8)}), not of ${which} (${info.sha256.slice(0, 8)}); ` +
@@ -131,7 +137,7 @@ async function extractRegion(
   extractor: Extractor,
   image: Image,
   region: SearchImageOptions["region"],
-): Promise<FloatFeatures> {
+): Promise<IndexFeatures> {
   if (region === undefined) return extractor.extract(image);
   const [left, top, width, height] = checkRegion(image, region);
   const features = await extractor.extract(cropImage(image, left, top, width, height));

@@ -4,13 +4,16 @@
  */
 import { checkObject, checkText } from "../check.js";
 import { FormatError, OptionError, StateError, StrataError } from "../errors.js";
-import { checkFeatures, type Features, type FloatFeatures } from "../features.js";
+import { checkFeatures, type Features } from "../features.js";
+import { descriptorFloats } from "../packed.js";
+import { type GlobalIdentity, globalBytes, type IndexFeatures } from "./global-identity.js";
 import { type IndexInfo, infoOf } from "./index-info.js";
 import type { AddedImage, IndexWriter } from "./index-writer.js";
-import { isRemoved } from "./manifest.js";
+import { isRemoved, type Manifest } from "./manifest.js";
 import type { OpenFiles } from "./open-files.js";
 import { type DamagedFile, failures, type OpenSegment } from "./open-segment.js";
-import { type SearchOptions, type SearchReport, searchSegments } from "./query.js";
+import { searchSegments } from "./query.js";
+import type { SearchOptions, SearchReport } from "./search-options.js";
 import type { ModelIdentity, Vocabulary } from "./vocabulary.js";
 
 /** An index that is open. */
@@ -33,6 +36,11 @@ export class SearchIndex {
     return this.files.manifest.model;
   }
 
+  /** The model whose vectors it ranks by; undefined where it ranks by words. */
+  get global(): GlobalIdentity | undefined {
+    return this.files.manifest.global;
+  }
+
   /** How features are extracted, as it was said when the index was made. */
   get extraction(): Record<string, unknown> {
     return this.files.manifest.options;
@@ -43,8 +51,11 @@ export class SearchIndex {
     return infoOf(this.files);
   }
 
-  /** The words of its model; read at the first call. FormatError where they are damaged or others than the index was made with. */
-  vocabulary(): Promise<Vocabulary> {
+  /**
+   * The words of its model; read at the first call. FormatError where they are damaged or others than the index was made with.
+   * Null where a global model takes their place.
+   */
+  vocabulary(): Promise<Vocabulary | null> {
     return this.files.vocabulary();
   }
 
@@ -60,13 +71,19 @@ export class SearchIndex {
     return all;
   }
 
-  /** The kept keypoints of an image; null where there is no such image. */
-  async features(id: string): Promise<FloatFeatures | null> {
+  /** The kept keypoints of an image, with its global vector where the index ranks by that; null where there is no such image. */
+  async features(id: string): Promise<IndexFeatures | null> {
     this.checkOpen();
     checkText("features", "id", id);
     const place = (await this.files.places()).get(id);
     const segment = place && this.files.segments.find(({ entry }) => entry.file === place[0]);
-    return place && segment?.reader ? segment.reader.local(place[1]) : null;
+    if (!place || !segment?.reader) return null;
+    const local = await segment.reader.local(place[1]);
+    const { global } = this.files.manifest;
+    if (!global) return local;
+    const { dim } = global;
+    const bytes = (await segment.reader.vectors()).subarray(place[1] * dim, (place[1] + 1) * dim);
+    return { ...local, global: descriptorFloats(bytes, 1, dim) };
   }
 
   /**
@@ -80,15 +97,8 @@ export class SearchIndex {
     await writer.add(image);
   }
 
-  private checkDescriptors(where: string, features: Features): void {
-    checkFeatures(where, features);
-    const { dim, kind }: Features = features;
-    if (kind === "binary" || dim !== this.files.manifest.dim) {
-      throw new OptionError(
-        `${where}: the index holds features of ${this.model.name}, ${this.files.manifest.dim} floats each; got ` +
-          `${kind === "binary" ? "bits" : `${dim} floats`}; extract with the index's model`,
-      );
-    }
+  private checkDescriptors(where: string, features: IndexFeatures): void {
+    checkIndexFeatures(where, features, this.files.manifest);
   }
 
   /** Images added since the last commit. */
@@ -124,7 +134,7 @@ export class SearchIndex {
    * The images that show what the query shows, the surest first. Features are those of the index's model, best first. Segments
    * that turn out damaged are left out and told.
    */
-  async search(features: FloatFeatures, options: SearchOptions = {}): Promise<SearchReport> {
+  async search(features: IndexFeatures, options: SearchOptions = {}): Promise<SearchReport> {
     this.checkOpen();
     this.checkDescriptors("search", features);
     const { manifest, segments } = this.files;
@@ -146,7 +156,8 @@ export class SearchIndex {
         found.push({ file, error });
       }
     };
-    await note(this.files.manifest.vocabulary.file, () => this.files.readVocabulary());
+    const { file } = this.files.manifest.vocabulary;
+    if (file !== null) await note(file, () => this.files.readVocabulary());
     for (const { entry, reader } of this.files.segments) {
       await note(entry.file, async () => {
         if (!reader) throw failures.get(entry) ?? new FormatError(`${this.name}: ${entry.file} is damaged`);
@@ -173,6 +184,23 @@ export class SearchIndex {
     if (!this.writer) throw new StateError(`${this.name}: the index is open for reading; open it with { write: true }`);
     return this.writer;
   }
+}
+
+/** Features of the index's model, with a global vector where it ranks by that. */
+export function checkIndexFeatures(
+  where: string,
+  features: IndexFeatures,
+  { model, dim: own, global }: Manifest,
+): void {
+  checkFeatures(where, features);
+  const { dim, kind } = features as Features;
+  if (kind === "binary" || dim !== own) {
+    throw new OptionError(
+      `${where}: the index holds features of ${model.name}, ${own} floats each; got ` +
+        `${kind === "binary" ? "bits" : `${dim} floats`}; extract with the index's model`,
+    );
+  }
+  if (global) globalBytes(where, features, global);
 }
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

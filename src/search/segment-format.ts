@@ -6,6 +6,7 @@
 import { jsonText } from "../check.js";
 import { FormatError, LimitError, UnsupportedError } from "../errors.js";
 import { crc32, decodeUtf8, encodeUtf8, parseJson } from "../formats/bytes.js";
+import { MOST_GLOBAL } from "./global-identity.js";
 import type { IndexSource } from "./store.js";
 import { MOST_WORDS } from "./vocabulary.js";
 
@@ -23,14 +24,16 @@ export const LONGEST_ID = 4096;
 /** Bytes of an image's digest. */
 export const DIGEST_BYTES = 16;
 
-/** Forms of an index: words with signatures, or one vector per image. */
-export const INDEX_KINDS = ["asmk", "vlad"] as const;
+/** Forms of an index: words with signatures, one vector per image made of its words, or one that a global model gives. */
+export const INDEX_KINDS = ["asmk", "vlad", "global"] as const;
+/** Those that are made with a vocabulary. */
+export const WORD_KINDS = ["asmk", "vlad"] as const;
 /** Form of an index. */
 export type IndexKind = (typeof INDEX_KINDS)[number];
 
 /**
  * What a segment holds. words: the postings; directory: for each word where its postings begin, counted in postings, then
- * their number; checks: a CRC-32 for each word's postings; vectors: of the form "vlad"; locals: keypoints of each image;
+ * their number; checks: a CRC-32 for each word's postings; vectors: of the forms "vlad" and "global"; locals: keypoints of each image;
  * places: where they begin, in steps of 4 bytes, then the end; ids: where each id begins, then their end, then their text;
  * digests; norms: a float32 each.
  */
@@ -58,10 +61,13 @@ export interface Footer {
   kind: IndexKind;
   images: number;
   dim: number;
-  /** Of the vocabulary. */
+  /** Of the vocabulary; 0 of the form "global", which has none. */
   words: number;
   cells: number;
+  /** Digest of the vocabulary, or of the global model. */
   vocabulary: string;
+  /** Values of a vector; of the form "global" only. */
+  vector?: number;
   sections: Record<SectionName, Section>;
 }
 
@@ -105,6 +111,15 @@ export async function readFooter(where: string, source: IndexSource): Promise<Fo
   return checkFooter(where, parseJson(where, text), source.size - TAIL_BYTES - length);
 }
 
+/** Signed bytes of an image's vector. */
+export const vectorBytes = ({
+  kind,
+  cells,
+  dim,
+  vector = 0,
+}: Pick<Footer, "kind" | "cells" | "dim" | "vector">): number =>
+  kind === "vlad" ? cells * dim : kind === "global" ? vector : 0;
+
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const begins = (bytes: Uint8Array, text: string): boolean =>
@@ -127,13 +142,15 @@ function checkFooter(where: string, value: unknown, end: number): Footer {
   const { kind, vocabulary } = root;
   if (!INDEX_KINDS.includes(kind as IndexKind)) throw fail("kind", `one of ${INDEX_KINDS.join(", ")}`, kind);
   if (typeof vocabulary !== "string") throw fail("vocabulary", "a text", vocabulary);
+  const least = kind === "global" ? 0 : 1;
   const footer: Footer = {
     kind: kind as IndexKind,
     vocabulary,
     images: whole("images", root.images, 0, MOST_IMAGES),
     dim: whole("dim", root.dim, 1, 1024),
-    words: whole("words", root.words, 1, MOST_WORDS),
-    cells: whole("cells", root.cells, 1, MOST_WORDS),
+    words: whole("words", root.words, least, MOST_WORDS),
+    cells: whole("cells", root.cells, least, MOST_WORDS),
+    ...(kind === "global" && { vector: whole("vector", root.vector, 1, MOST_GLOBAL) }),
     sections: {} as Footer["sections"],
   };
   const given = object("sections", root.sections);
@@ -146,11 +163,11 @@ function checkFooter(where: string, value: unknown, end: number): Footer {
       crc: crc === null ? null : whole(`${name}.crc`, crc, 0, 2 ** 32 - 1),
     };
   }
-  const { images, words, dim, cells, sections } = footer;
+  const { images, words, sections } = footer;
   const exact: Partial<Record<SectionName, number>> = {
     directory: kind === "asmk" ? 4 * (words + 1) : 0,
     checks: kind === "asmk" ? 4 * words : 0,
-    vectors: kind === "vlad" ? images * cells * dim : 0,
+    vectors: images * vectorBytes(footer),
     places: 4 * (images + 1),
     digests: DIGEST_BYTES * images,
     norms: 4 * images,

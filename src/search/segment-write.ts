@@ -12,7 +12,6 @@ import {
   type Section,
   type SectionName,
 } from "./segment-format.js";
-import type { Vocabulary } from "./vocabulary.js";
 
 /** What a segment is made of; images by their ordinals. */
 export interface SegmentContent {
@@ -25,16 +24,19 @@ export interface SegmentContent {
   local(image: number): Uint8Array | Promise<Uint8Array>;
   /** Of the form "asmk". */
   postings(word: number): Postings | Promise<Postings>;
-  /** Of the form "vlad". */
+  /** Of the forms "vlad" and "global". */
   vector(image: number): Int8Array | Promise<Int8Array>;
 }
+
+/** What a segment was made with. */
+export type SegmentFacts = Pick<Footer, "dim" | "words" | "cells" | "vocabulary" | "vector">;
 
 /** Small pieces are put together to this many bytes. */
 const PIECE = 2 ** 20;
 
 export async function* segmentBytes(
   kind: IndexKind,
-  { dim, words, cells, digest: vocabulary }: Vocabulary,
+  { dim, words, cells, vocabulary, vector }: SegmentFacts,
   content: SegmentContent,
 ): AsyncGenerator<Uint8Array> {
   const out = new Pieces();
@@ -109,7 +111,7 @@ export async function* segmentBytes(
   );
   yield* section("norms", () => [bytesOf(Float32Array.from({ length: images }, (_, i) => content.norm(i)))], true);
   for (const name of SECTIONS) sections[name] ??= { offset: HEAD_BYTES, length: 0, crc: null };
-  const footer: Footer = { kind, images, dim, words, cells, vocabulary, sections };
+  const footer: Footer = { kind, images, dim, words, cells, vocabulary, ...(vector && { vector }), sections };
   yield* out.add(footerBytes(footer));
   yield* out.end();
 }

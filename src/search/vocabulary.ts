@@ -167,7 +167,7 @@ export function parseModel(value: unknown, fail: (field: string, got: unknown) =
 }
 
 /** A model by name and weights. */
-export function checkIdentity(where: string, model: ModelIdentity): ModelIdentity {
+export function checkIdentity<M extends ModelIdentity>(where: string, model: M): M {
   checkObject(where, "the model", model);
   checkText(where, "name of the model", model.name);
   checkText(where, "sha256 of the model", model.sha256);

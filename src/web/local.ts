@@ -16,12 +16,12 @@ import { notesOf } from "../graph/prepared.js";
 import type { Runtime, Session } from "../graph/session.js";
 import type { Image } from "../image/image.js";
 import { type ImageParts, isParts } from "../image/parts.js";
+import { sha256 } from "../sha256.js";
 import { type BackendChoice, type BackendPlan, checkKey, chooseBackend, type Opened } from "./backend.js";
 import { type ImageSource, isPixels, type OpenedImage, openImage } from "./images.js";
 import { readModelCache, writeModelCache } from "./model-cache.js";
 import { fetchModel, type ModelAddresses, type ModelBytes, type ModelProgress } from "./model-files.js";
 import { startRuntime } from "./sessions.js";
-import { sha256 } from "./sha256.js";
 
 /** What opens an extractor, ready to be sent to a worker. */
 export interface LocalOptions {

@@ -6,8 +6,8 @@
 import { untilAborted } from "../abort.js";
 import { FormatError, IoError } from "../errors.js";
 import { parseJson } from "../formats/bytes.js";
+import { sha256 } from "../sha256.js";
 import { readModelCache, writeModelCache } from "./model-cache.js";
-import { sha256 } from "./sha256.js";
 
 /** Where the three files of a model lie; absolute addresses. */
 export interface ModelAddresses {

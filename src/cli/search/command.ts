@@ -1,7 +1,7 @@
 /** Names, options and help of `strata index`, `strata search` and `strata duplicates`. */
 import type { Command } from "commander";
 import { OptionError } from "../../errors.js";
-import { INDEX_KINDS } from "../../search/segment-format.js";
+import { WORD_KINDS } from "../../search/segment-format.js";
 import { addExtractionOptions, choice, numberOf } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { DuplicatesFlags } from "./duplicates.js";
@@ -51,10 +51,10 @@ function addImages(index: Command, context: Context, done: Done): void {
     .option("--quiet", "print errors only")
     .optionsGroup("A new index:")
     .addOption(
-      choice("--kind <kind>", "words (asmk), or one vector per image for a few thousand images (vlad)", INDEX_KINDS),
+      choice("--kind <kind>", "words (asmk), or one vector per image for a few thousand images (vlad)", WORD_KINDS),
     )
     .option("--vocabulary <file>", "visual words of the model (default: those in the model's folder)")
-    .option("--global <model>", "a model that gives one vector per image in place of words");
+    .option("--global <file>", "a global model, whose vectors take the place of words: ONNX, [1,3,H,W] to [1,D]");
   addExtractionOptions(command)
     .option("--debug", "print stack traces of errors")
     .addHelpText(
@@ -149,7 +149,8 @@ function addQuery(program: Command, context: Context, done: Done): void {
       "--verify <n>",
       "candidates whose geometry is verified; 0: none (default: 50)",
       numberOf("--verify", { min: 0, max: 1e5, integer: true }),
-    );
+    )
+    .option("--global <file>", "the index's global model, where its file lies elsewhere now");
   addExtractionOptions(command)
     .option("--debug", "print stack traces of errors")
     .addHelpText(

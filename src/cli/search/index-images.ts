@@ -1,5 +1,5 @@
 /** `strata index DIR --out FOLDER`: an index of images, made or brought up to date. */
-import { OptionError, UnsupportedError } from "../../errors.js";
+import { OptionError } from "../../errors.js";
 import { describePassedOver } from "../../node/image-kinds.js";
 import { type IndexedImages, indexImages } from "../../node/search/index-images.js";
 import { type FolderImages, folderImages, openPhotoIndex, type PhotoIndex } from "../../node/search/photo-index.js";
@@ -26,11 +26,6 @@ export interface IndexFlags extends ExtractionFlags {
 
 export async function indexCommand(inputs: string[], flags: IndexFlags, context: Context): Promise<number> {
   const { out, global } = flags;
-  if (global !== undefined) {
-    throw new UnsupportedError(
-      `--global ${global}: no model that gives one vector per image can be imported yet; leave it out: --kind vlad makes one vector per image from local features`,
-    );
-  }
   if (inputs.length === 0)
     throw new OptionError("no images named: give folders, files or globs: strata index photos/ --out photos.index");
   if (out === undefined) throw new OptionError("say where the index is, or is to be: --out photos.index");
@@ -44,6 +39,7 @@ export async function indexCommand(inputs: string[], flags: IndexFlags, context:
     extraction: openOptions(flags),
     vocabulary,
     kind: flags.kind,
+    global,
     openExtractor: context.engine.openExtractor,
   });
   const interrupt = context.listenForInterrupt();

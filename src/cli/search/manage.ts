@@ -24,17 +24,18 @@ async function withIndex<T>(folder: string, write: boolean, work: (index: Search
 
 export async function infoCommand(folder: string, flags: AdminFlags, { out }: Context): Promise<number> {
   return withIndex(folder, false, async (index) => {
-    const { words } = await index.vocabulary();
+    const words = (await index.vocabulary())?.words;
     const info = index.info();
     const damaged = info.damaged.map(({ file, error }) => ({ file, message: error.message }));
-    if (flags.json) out(`${JSON.stringify({ ...info, vocabulary: { ...info.vocabulary, words }, damaged })}\n`);
+    if (flags.json)
+      out(`${JSON.stringify({ ...info, vocabulary: info.vocabulary && { ...info.vocabulary, words }, damaged })}\n`);
     else {
-      const { kind, model, images, removed, bytes, segments } = info;
+      const { kind, model, global, images, removed, bytes, segments } = info;
       const each = images > 0 ? `, ${describeBytes(Math.round(bytes / (images + removed)))} each` : "";
       out(
         [
           `${folder}: ${plural(images, "image")}${removed > 0 ? `, ${removed} removed` : ""}; ${describeBytes(bytes)}${each}`,
-          `kind ${kind}, ${plural(words, "word")}; model ${model.name} (${model.sha256.slice(0, 8)})`,
+          `kind ${kind}, ${global ? `${global.dim} values of ${global.name} (${global.sha256.slice(0, 8)})` : plural(words ?? 0, "word")}; model ${model.name} (${model.sha256.slice(0, 8)})`,
           `extraction ${JSON.stringify(info.extraction)}`,
           ...segments.map(
             (one) =>

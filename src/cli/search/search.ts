@@ -14,6 +14,7 @@ export interface SearchFlags extends ExtractionFlags {
   top: number;
   region?: [number, number, number, number];
   verify?: number;
+  global?: string;
   html?: string;
   json?: boolean;
   quiet?: boolean;
@@ -38,7 +39,7 @@ export async function searchCommand(
       if (!quiet) context.err(`strata: warning: ${message}\n`);
     };
     const image = await loadImage(query, { ...imageOptions(flags), onWarning });
-    const extractor = await openQueryExtractor(index, openOptions(flags), context.engine.openExtractor);
+    const extractor = await openQueryExtractor(index, openOptions(flags), context.engine.openExtractor, flags.global);
     try {
       const started = performance.now();
       const verdict = searchVerdict(extractor) ?? undefined;

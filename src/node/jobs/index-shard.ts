@@ -155,7 +155,7 @@ async function linkSegments({ folder, plan, shards }: MergeWork): Promise<string
       await checkDigest(source);
       await linkOrCopy(source.path, join(folder, segments[i].file));
     }
-    await store.write(empty.vocabulary.file, writeVocabulary(vocabulary));
+    await store.write(empty.vocabulary.file ?? VOCABULARY_FILE, writeVocabulary(vocabulary));
     await store.write(MANIFEST, bytes);
     return folder;
   } finally {

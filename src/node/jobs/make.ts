@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkFunction, checkIterable, checkList, checkMap, checkObject, checkText, checkTexts } from "../../check.js";
-import { OptionError } from "../../errors.js";
+import { OptionError, UnsupportedError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { isHdf5 } from "../../formats/hdf5.js";
 import { checkHlocMatchNames, listHlocImages } from "../../formats/hloc.js";
@@ -131,6 +131,9 @@ export async function makeIndexJob(folder: string, job: IndexJob): Promise<JobPl
     const images = [...ids].map(([name, path]) => ({ name, path }));
     const { slice, unreadable } = await readableImages(folder, images, onProgress);
     const { vocabulary, ...index } = create;
+    if (!vocabulary) {
+      throw new UnsupportedError("jobs index by words; for a global model, run strata index on one machine");
+    }
     if (!isMade) {
       await makeFolder(folder);
       await saveVocabulary(join(folder, VOCABULARY_FILE), vocabulary);

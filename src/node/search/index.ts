@@ -7,6 +7,7 @@ setDefaultRuntime(nodeRuntime);
 export * from "../../search/index.js";
 export { saveDuplicatesPage } from "./duplicates-page.js";
 export { folderStore } from "./folder-store.js";
+export { loadGlobalModel } from "./global-models.js";
 export { type IndexedImages, type IndexImagesOptions, type IndexProgress, indexImages } from "./index-images.js";
 export {
   type FolderImages,

@@ -6,17 +6,26 @@ import { OptionError } from "../../errors.js";
 import type { Extractor } from "../../extract/extractor.js";
 import { canonicalJson } from "../../formats/record.js";
 import { checkIndex } from "../../search/check.js";
+import { type GlobalModelOptions, withGlobal } from "../../search/global-model.js";
 import { MANIFEST } from "../../search/manifest.js";
 import { type CreateIndexOptions, createIndex, openIndex } from "../../search/open-index.js";
-import { INDEX_EXTRACTION, QUERY_EXTRACTION, SEARCH_MODEL, searchVerdict } from "../../search/search-image.js";
+import {
+  checkSameModel,
+  INDEX_EXTRACTION,
+  QUERY_EXTRACTION,
+  SEARCH_MODEL,
+  searchVerdict,
+} from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import type { Vocabulary } from "../../search/vocabulary.js";
+import { checkPath } from "../atomic.js";
 import { type OpenOptions, openExtractor } from "../extractor.js";
 import { PLAN_FILE } from "../jobs/job-file.js";
 import { ImageSearch } from "../list-images.js";
 import type { ImageFailure } from "../stores/store.js";
 import { folderStore } from "./folder-store.js";
+import { loadGlobalModel } from "./global-models.js";
 import { checkVocabulary, modelVocabulary } from "./vocabularies.js";
 
 /** How an index of folders is opened or made. */
@@ -27,6 +36,8 @@ export interface PhotoIndexOptions {
   vocabulary?: Vocabulary;
   /** Default "asmk". */
   kind?: IndexKind;
+  /** Path of a global model (see `loadGlobalModel`) whose vectors take the place of words. */
+  global?: string;
   /** Default `openExtractor`. */
   openExtractor?: (options: OpenOptions) => Promise<Extractor>;
 }
@@ -42,17 +53,17 @@ export interface PhotoIndex {
  */
 export async function openPhotoIndex(folder: string, options: PhotoIndexOptions = {}): Promise<PhotoIndex> {
   checkObject("openPhotoIndex", "options", options);
-  const { extraction = {}, kind, openExtractor: open = openExtractor } = options;
+  const { extraction = {}, kind, global, openExtractor: open = openExtractor } = options;
   checkObject("openPhotoIndex", "extraction", extraction);
   checkFunction("openPhotoIndex", "openExtractor", open);
+  if (global !== undefined) checkPath("openPhotoIndex", global);
   const store = folderStore(folder);
   const isThere = (await stat(join(folder, MANIFEST)).catch(() => null)) !== null;
   if (isThere) {
     const index = await openIndex(store, { write: true });
     try {
-      const made = index.extraction;
       checkMadeAlike(index, extraction, kind);
-      return { index, extractor: await open({ model: index.model.name, ...made, ...extraction }) };
+      return { index, extractor: await openIndexExtractor(index, extraction, open, global) };
     } catch (error) {
       await index.close();
       throw error;
@@ -76,29 +87,80 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
 export async function newPhotoIndex(
   options: PhotoIndexOptions,
 ): Promise<{ extractor: Extractor; extraction: OpenOptions; create: CreateIndexOptions }> {
-  const { extraction = {}, kind = "asmk", openExtractor: open = openExtractor } = options;
+  const { extraction = {}, kind, global, openExtractor: open = openExtractor } = options;
+  if (global !== undefined && (options.vocabulary !== undefined || (kind !== undefined && kind !== "global"))) {
+    throw new OptionError("a global model takes the place of words: leave out the vocabulary and the kind");
+  }
   const wanted = { model: SEARCH_MODEL, ...INDEX_EXTRACTION, ...extraction };
   const extractor = await open(wanted);
   try {
+    const made = { verdict: searchVerdict(extractor), extraction: decisive(wanted) };
+    if (global !== undefined) {
+      const model = { name: extractor.info.model, sha256: extractor.info.sha256, dim: extractor.info.dim };
+      const both = withGlobal(extractor, await loadGlobalModel(global, sessionOf(extraction)));
+      return { extractor: both, extraction: wanted, create: { ...made, model, global: both.info.global } };
+    }
     const vocabulary = options.vocabulary ?? (await modelVocabulary(wanted.model));
     checkVocabulary(vocabulary, { name: extractor.info.model, sha256: extractor.info.sha256 }, "the vocabulary");
-    const create = { vocabulary, kind, verdict: searchVerdict(extractor), extraction: decisive(wanted) };
-    return { extractor, extraction: wanted, create };
+    return { extractor, extraction: wanted, create: { vocabulary, kind: kind ?? "asmk", ...made } };
   } catch (error) {
     await extractor.dispose();
     throw error;
   }
 }
 
-/** The extractor for queries of an index: its model, its options, and a closer look. */
+/** The extractor of an index: its models and its options, and others before those. */
+export async function openIndexExtractor(
+  index: SearchIndex,
+  options: OpenOptions,
+  open: (options: OpenOptions) => Promise<Extractor> = openExtractor,
+  global?: string,
+): Promise<Extractor> {
+  const own = index.global;
+  if (!own && global !== undefined) {
+    throw new OptionError(`${index.name}: the index ranks by words; leave the global model out, or make another index`);
+  }
+  const extractor = await open({ model: index.model.name, ...index.extraction, ...options });
+  if (!own) return extractor;
+  try {
+    const model = await loadGlobalModel(global ?? own.name, { ...sessionOf(options), input: own.input });
+    const both = withGlobal(extractor, model);
+    try {
+      checkSameModel(index, both);
+      return both;
+    } catch (error) {
+      await model.dispose();
+      throw error;
+    }
+  } catch (error) {
+    await extractor.dispose();
+    throw error;
+  }
+}
+
+/** Where a session runs. */
+const sessionOf = ({ runtime, backend, threads }: OpenOptions): GlobalModelOptions => ({
+  ...(runtime && { runtime }),
+  backend,
+  threads,
+});
+
+/**
+ * The extractor for queries of an index: its model, its options, and a closer look. `global`: the file of its global model,
+ * where that does not lie any more where it was.
+ */
 export async function openQueryExtractor(
   index: SearchIndex,
   options: OpenOptions = {},
   open: (options: OpenOptions) => Promise<Extractor> = openExtractor,
+  global?: string,
 ): Promise<Extractor> {
-  checkIndex("openQueryExtractor", index);
-  checkObject("openQueryExtractor", "options", options);
-  return open({ model: index.model.name, ...index.extraction, ...QUERY_EXTRACTION, ...options });
+  const where = "openQueryExtractor";
+  checkIndex(where, index);
+  checkObject(where, "options", options);
+  checkFunction(where, "open", open);
+  if (global !== undefined) checkPath(where, global);
+  return openIndexExtractor(index, { ...QUERY_EXTRACTION, ...options }, open, global);
 }
 
 /** What decides about features; where they are computed does not. */

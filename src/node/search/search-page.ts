@@ -5,7 +5,7 @@ import { escapeXml } from "../../escape.js";
 import { checkFeatures, type FloatFeatures } from "../../features.js";
 import { checkImage, type Image } from "../../image/image.js";
 import { reportPage } from "../../report/document.js";
-import type { SearchResult } from "../../search/query.js";
+import type { SearchResult } from "../../search/search-options.js";
 import { checkPath, writeFileAtomic } from "../atomic.js";
 import { loadImage } from "../images.js";
 import { drawnMatches, embedded, PAGE_STYLE } from "./page-images.js";

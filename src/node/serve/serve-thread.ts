@@ -11,11 +11,11 @@ import { matchImages } from "../../pair.js";
 import { openIndex, QUERY_EXTRACTION, type SearchIndex, searchImage } from "../../search/index.js";
 import { searchVerdict } from "../../search/search-image.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
-import { openExtractor } from "../extractor.js";
 import { failureOf } from "../failure.js";
 import { loadImage } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
 import { folderStore } from "../search/folder-store.js";
+import { openIndexExtractor } from "../search/photo-index.js";
 import { imageDigest } from "../stores/store.js";
 import type { AddAnswer, Answers, FromThread, SearchAnswer, ThreadSetup, ToThread, Work } from "./work.js";
 
@@ -124,8 +124,7 @@ async function open(): Promise<{ index: SearchIndex; extractor: Extractor }> {
   const index = await openIndex(folderStore(folder), { write: isWriter });
   try {
     const closer = isWriter ? {} : QUERY_EXTRACTION;
-    const extractor = await openExtractor({ model: index.model.name, ...index.extraction, ...closer, threads });
-    return { index, extractor };
+    return { index, extractor: await openIndexExtractor(index, { ...closer, threads }) };
   } catch (error) {
     await index.close();
     throw error;

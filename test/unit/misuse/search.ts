@@ -3,6 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as search from "../../../src/node/search/index.js";
+import { globalOnnx } from "../search/global-onnx.js";
 import { drawnFeatures, MODEL, smallVocabulary, VERDICT } from "../search/samples.js";
 import { features, image } from "./core.js";
 import type { Table } from "./probe.js";
@@ -56,7 +57,14 @@ export const SEARCH: Table = {
   isVocabulary: () => ({ args: [new Uint8Array(9)] }),
   loadVocabulary: () => ({ args: [at("none")], refused: true }),
   memoryStore: () => ({ args: ["photos"], optional: 0 }),
+  loadGlobalModel: () => ({ args: [at("none.onnx"), { name: "g" }], refused: true, optional: 1, depth: 1 }),
   modelVocabulary: () => ({ args: ["no such model"], refused: true }),
+  openGlobalModel: () => ({
+    args: [globalOnnx(), { name: "g", input: { size: [8, 8] } }],
+    optional: 1,
+    depth: 1,
+    also: { "1.name": "any" },
+  }),
   openIndex: () => ({
     args: [search.memoryStore(), { write: false, cacheBytes: 5 }],
     refused: true,
@@ -101,5 +109,6 @@ export const SEARCH: Table = {
   }),
   trainVocabulary: () => ({ args: [MODEL, training(), { words: 2, iterations: 1 }], optional: 2, depth: 1 }),
   watchFolders: () => ({ args: [[searchFolder], AbortSignal.abort()], opaque: ["1"], depth: 0 }),
+  withGlobal: async () => ({ args: [extractor, await search.openGlobalModel(globalOnnx())], opaque: ["0", "1"] }),
   writeVocabulary: async () => ({ args: [await smallVocabulary()], depth: 0 }),
 };

@@ -95,7 +95,9 @@ describe("strata index", () => {
     expect(await said("index", path("nowhere"), "--out", index)).toMatch(
       /cannot read .*nowhere: there is no such file/,
     );
-    expect(await said("index", photos, "--out", index, "--global", "delg")).toMatch(/--global delg: no model/);
+    expect(await said("index", photos, "--out", index, "--global", "delg")).toMatch(
+      /ranks by words; leave the global model/,
+    );
     expect(await said("index", photos, "--out", index, "--max-features", "5")).toMatch(
       /made with maxFeatures 1000, not 5/,
     );

@@ -134,8 +134,8 @@ describe("a manifest", () => {
     );
     await expect(opening(text.slice(0, 80))).rejects.toThrow(/manifest\.json: not JSON/);
     await expect(opening("{}")).rejects.toThrow(/"manifest" must be an object/);
-    await expect(opening(text.replace('"version":1', '"version":2'))).rejects.toThrow(
-      /an index of version 2; this strata reads version 1/,
+    await expect(opening(text.replace('"version":1', '"version":3'))).rejects.toThrow(
+      /an index of version 3; this strata reads versions 1 to 2/,
     );
     const forged = (change: (manifest: Record<string, unknown>) => void) => {
       const { manifest } = JSON.parse(text);

@@ -76,6 +76,10 @@ function addSearchBench(bench: Command, context: Context, done: (code: number) =
     .addOption(choice("--kind <kind>", "form of the index", INDEX_KINDS).default("asmk"))
     .option("--vocabulary <file>", "visual words (default: those in the model's folder)")
     .optionsGroup("Output:")
+    .option(
+      "--out <dir>",
+      "keep the index and what each query gave there; the same command goes on where it was stopped",
+    )
     .option("--into <folder>", "fit the verdict on finds, and write it into the configuration of this model")
     .option("--same <p>", "called found from this probability on", numberOf("--same", { min: 0.001, max: 0.999 }), 0.9)
     .option("--json", "print everything as JSON")
@@ -90,7 +94,7 @@ light, as JPEG of quality 50 to 80.
 
 Examples:
   strata bench search --photos photos/train --others photos/val
-  strata bench search --photos photos --aside 36 --one-place brighton_,opensfm_
+  strata bench search --photos photos --aside 36 --one-place brighton_,opensfm_ --flat 40 --out found
   strata bench search --photos photos/train --rate 100
   strata bench search --photos photos/train --others photos/val --seed 1 --into runs/t/model`,
     )

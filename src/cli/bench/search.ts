@@ -28,6 +28,7 @@ export interface SearchBenchFlags extends ExtractionFlags {
   vocabulary?: string;
   same: number;
   into?: string;
+  out?: string;
   json?: boolean;
   quiet?: boolean;
   debug?: boolean;
@@ -37,7 +38,21 @@ export interface SearchBenchFlags extends ExtractionFlags {
 const DIFFERENT = 0.05;
 
 export async function searchBenchCommand(flags: SearchBenchFlags, context: Context): Promise<number> {
-  const { photos, others = [], aside, onePlace = [], rate, queries, strangers, flat, seed, kind, into, same } = flags;
+  const {
+    photos,
+    others = [],
+    aside,
+    onePlace = [],
+    rate,
+    queries,
+    strangers,
+    flat,
+    seed,
+    kind,
+    into,
+    out,
+    same,
+  } = flags;
   const model = into ?? flags.model ?? SEARCH_MODEL;
   if (into !== undefined && flags.model !== undefined) {
     throw new OptionError("--into names the model that is measured: leave out --model");
@@ -58,20 +73,8 @@ export async function searchBenchCommand(flags: SearchBenchFlags, context: Conte
       return EXIT.ok;
     }
     const measured = await searchPrints({
-      ...{
-        photos,
-        others,
-        aside,
-        onePlace,
-        extractor,
-        queryExtractor,
-        vocabulary,
-        kind,
-        queries,
-        strangers,
-        flat,
-        seed,
-      },
+      ...{ photos, others, aside, onePlace, extractor, queryExtractor, vocabulary, kind },
+      ...{ queries, strangers, flat, seed, out },
       ...{ openStage: stageOf(flags.quiet, context), signal: interrupt.signal },
     });
     let verdict: VerdictModel | null = searchVerdict(extractor);
@@ -117,7 +120,12 @@ function describe(model: string, f: SearchFigures, each: Awaited<ReturnType<type
     ["among the candidates", share(f.candidates)],
     ...(f.top1Flat === null
       ? []
-      : [["first by flat matching", `${share(f.top1Flat)} (verified, the same queries: ${share(f.top1OfFlat ?? 0)})`]]),
+      : [
+          [
+            "first by flat matching",
+            `${share(f.top1Flat)} of ${f.flat} (verified, the same queries: ${share(f.top1OfFlat ?? 0)})`,
+          ],
+        ]),
     ["a wrong picture called found", `${f.wrongFinds} of ${f.queries}`],
     ["called found, not in the index", `${f.falseFinds} of ${f.strangers}`],
     ["bytes per image", `${Math.round(f.bytesPerImage)}`],

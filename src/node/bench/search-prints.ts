@@ -10,20 +10,21 @@ import type { Extractor } from "../../extract/extractor.js";
 import type { FloatFeatures } from "../../features.js";
 import type { VerdictModel } from "../../geometry/verdict.js";
 import { matchFeatures } from "../../match/mutual.js";
-import { checkNumber, withDefaults } from "../../options.js";
+import { checkChoice, checkNumber, withDefaults } from "../../options.js";
 import { Random } from "../../random.js";
 import { checkExtractor } from "../../search/check.js";
-import { createIndex } from "../../search/open-index.js";
 import { searchImage, searchVerdict } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { SearchOptions } from "../../search/search-options.js";
-import type { IndexKind } from "../../search/segment-format.js";
-import { memoryStore } from "../../search/store.js";
+import { INDEX_KINDS, type IndexKind } from "../../search/segment-format.js";
 import { checkVocabularyArrays, type Vocabulary } from "../../search/vocabulary.js";
+import { checkPath } from "../atomic.js";
+import { makeFolder } from "../folders.js";
 import { encodeJpeg, loadImage } from "../images.js";
 import { indexImages } from "../search/index-images.js";
 import { folderImages } from "../search/photo-index.js";
 import type { OpenStage } from "../stage.js";
+import { digestsOf, openKeptQueries, openPrintIndex } from "./kept-prints.js";
 
 /** What is measured. */
 export interface SearchPrintsOptions {
@@ -53,6 +54,11 @@ export interface SearchPrintsOptions {
   seed?: number;
   /** How is searched. */
   search?: SearchOptions;
+  /**
+   * Folder that keeps the index and what each query gave: the same call goes on where an earlier one was stopped. It is made where
+   * it is not there. Default: nothing is kept.
+   */
+  out?: string;
   /** Shows how far it is. */
   openStage?: OpenStage;
   signal?: AbortSignal;
@@ -91,7 +97,9 @@ export interface SearchFigures {
   /** First by words alone; among the candidates. */
   top1Words: number;
   candidates: number;
-  /** By flat matching, of the queries that it was measured on; null: none. */
+  /** Queries that were matched with every picture, too. */
+  flat: number;
+  /** First by that, of these queries; null: none. */
   top1Flat: number | null;
   /** The same queries after verification. */
   top1OfFlat: number | null;
@@ -121,41 +129,55 @@ export function setAside(
   return { kept: paths.filter((path) => !out.has(path)), taken };
 }
 
-/** Draws the queries, searches an index in memory for each, and counts. */
+/** Draws the queries, searches an index for each, and counts. */
 export async function searchPrints(options: SearchPrintsOptions): Promise<SearchPrints> {
-  const where = "searchPrints";
+  const setup = await prepare("searchPrints", options);
+  const { extractor, inside, out, openStage, signal } = setup;
+  if (out !== undefined) await makeFolder(out);
+  const index = await openPrintIndex(out, setup);
+  try {
+    const stage = await openStage?.("indexed: ", ["image", "images"], inside.length);
+    await indexImages(index, inside, extractor, {
+      signal,
+      covers: () => true,
+      onProgress: ({ added, changed, unchanged, failed }) => {
+        const worked = added + changed + failed;
+        stage?.update(unchanged + worked, worked);
+      },
+    });
+    stage?.stop();
+    await index.merge();
+    const queries = await askAll(index, setup);
+    const { bytes, images } = index.info();
+    return { figures: figuresOf(queries, images, bytes / images), queries };
+  } finally {
+    await index.close();
+  }
+}
+
+type Setup = Awaited<ReturnType<typeof prepare>>;
+
+/** The options, checked, with the pictures that are in the index and those that are not. */
+async function prepare(where: string, options: SearchPrintsOptions) {
   const given = withDefaults<SearchPrintsOptions>(
     where,
     {
-      ...({} as SearchPrintsOptions),
-      ...{
-        photos: [],
-        others: [],
-        aside: 0,
-        onePlace: [],
-        extractor: undefined as never,
-        queryExtractor: undefined as never,
-      },
-      ...{
-        vocabulary: undefined as never,
-        kind: "asmk",
-        verdict: undefined,
-        queries: 200,
-        strangers: 100,
-        flat: 0,
-        seed: 0,
-      },
-      ...{ search: undefined, openStage: undefined, signal: undefined },
+      ...{ photos: [], others: [], aside: 0, onePlace: [] },
+      ...{ extractor: undefined as never, queryExtractor: undefined as never, vocabulary: undefined as never },
+      ...{ kind: "asmk", verdict: undefined, queries: 200, strangers: 100, flat: 0, seed: 0 },
+      ...{ search: undefined, out: undefined, openStage: undefined, signal: undefined },
     },
     options,
   );
-  const { extractor, queryExtractor, vocabulary, kind, search = {}, openStage, signal } = given;
+  const { extractor, queryExtractor, vocabulary, search = {}, out, openStage, signal } = given;
   const [queries, strangers, flat, seed, aside] = (["queries", "strangers", "flat", "seed", "aside"] as const).map(
     (name) => checkNumber(where, name, given[name], { min: 0, max: 2 ** 31, integer: true }),
   );
+  if (out !== undefined) checkPath(`${where}: out`, out);
   checkTexts(where, "photos", given.photos);
   checkTexts(where, "others", given.others);
   const onePlace = checkTexts(where, "onePlace", given.onePlace);
+  const kind = checkChoice(where, "kind", given.kind, INDEX_KINDS) as IndexKind;
   checkExtractor(where, extractor);
   checkExtractor(where, queryExtractor);
   checkVocabularyArrays(where, vocabulary);
@@ -166,54 +188,76 @@ export async function searchPrints(options: SearchPrintsOptions): Promise<Search
   if (inside.length < 2 || outside.length < 2) {
     throw new OptionError(`${where}: two pictures in the index and two others are needed at least`);
   }
-  const index = await createIndex(memoryStore(), { vocabulary, kind, verdict });
-  const indexing = await openStage?.("indexed: ", ["image", "images"], inside.length);
-  await indexImages(index, inside, extractor, {
-    signal,
-    onProgress: ({ added, failed }) => indexing?.update(added + failed, added + failed),
-  });
-  indexing?.stop();
-  await index.merge();
+  return {
+    ...{ extractor, queryExtractor, vocabulary, kind, verdict, search, inside, outside },
+    ...{ queries, strangers, flat, seed, out, openStage, signal },
+  };
+}
+
+/** What all queries give; those that an earlier run kept are not asked again. */
+async function askAll(index: SearchIndex, setup: Setup): Promise<PrintQuery[]> {
+  const { extractor, queryExtractor, vocabulary, kind, verdict, search, inside, outside } = setup;
+  const { queries, strangers, flat, seed, out, openStage, signal } = setup;
+  const kept = await openKeptQueries(out, async () => ({
+    ...{ model: extractor.info.sha256, index: extractor.options, query: queryExtractor.options },
+    ...{ vocabulary: vocabulary.digest, kind, verdict, search, queries, strangers, seed, inside, outside },
+    pictures: [...(await index.entries()).values(), ...(await digestsOf(outside))],
+  }));
   const stage = await openStage?.("searched: ", ["query", "queries"], queries + strangers);
-  const done: PrintQuery[] = [];
   const all = flat > 0 ? await allFeatures(index) : [];
+  const done: PrintQuery[] = [];
+  let worked = 0;
   for (let q = 0; q < queries + strangers; q++) {
     signal?.throwIfAborted();
-    const random = new Random(seed * 1_000_003 + q);
-    const isStranger = q >= queries;
-    const pool = isStranger ? outside : inside;
-    const picture =
-      pool[isStranger ? (q * 7) % pool.length : Math.floor(((q + random.uniform()) * pool.length) / queries)];
-    const other = () => outside[random.integer(outside.length)];
-    const view = drawPrintView(await loadImage(picture), await loadImage(other()), await loadImage(other()), random);
-    const image = await loadImage(await encodeJpeg(view.image, view.quality));
-    const began = performance.now();
-    const report = await searchImage(index, queryExtractor, image, { ...search, ...(verdict ? {} : { verify: 0 }) });
-    const total = (performance.now() - began) / 1000;
-    const { features, parts } = report;
-    const searched = Object.values(report.seconds).reduce((sum, seconds) => sum + seconds, 0);
-    const byWords = await index.search(features, { ...search, verify: 0, top: search.verify ?? 50 });
-    const [first] = report.results;
-    const query: PrintQuery = {
-      ...{ picture, isStranger, share: view.share, tilt: view.tilt, parts },
-      firstByWords: byWords.results[0]?.id ?? null,
-      rank: byWords.results.findIndex(({ id }) => id === picture),
-      ...{ first: first?.id ?? null, found: first?.found ?? false },
-      ...{ probability: first?.probability ?? 0, inliers: first?.inliers ?? 0 },
-      seconds: {
-        extract: total - searched,
-        candidates: report.seconds.words + report.seconds.candidates,
-        verify: report.seconds.verify,
-      },
-    };
-    if (q < flat) query.firstFlat = await flatFirst(features, all);
+    let query = kept.done.get(q);
+    if (!query || (q < flat && query.firstFlat === undefined)) {
+      query = await ask(index, setup, q, q < flat ? all : null);
+      await kept.keep(q, query);
+      worked++;
+    }
     done.push(query);
-    stage?.update(done.length, done.length);
+    stage?.update(done.length, worked);
   }
   stage?.stop();
-  const { bytes, images } = index.info();
-  await index.close();
-  return { figures: figuresOf(done, images, bytes / images), queries: done };
+  return done;
+}
+
+/** Draws query `q`, and searches for it; `all`: features of all pictures, where it is matched with each of them too. */
+async function ask(
+  index: SearchIndex,
+  { queryExtractor, verdict, search, inside, outside, queries, seed }: Setup,
+  q: number,
+  all: [string, FloatFeatures][] | null,
+): Promise<PrintQuery> {
+  const random = new Random(seed * 1_000_003 + q);
+  const isStranger = q >= queries;
+  const pool = isStranger ? outside : inside;
+  const picture =
+    pool[isStranger ? (q * 7) % pool.length : Math.floor(((q + random.uniform()) * pool.length) / queries)];
+  const other = () => outside[random.integer(outside.length)];
+  const view = drawPrintView(await loadImage(picture), await loadImage(other()), await loadImage(other()), random);
+  const image = await loadImage(await encodeJpeg(view.image, view.quality));
+  const began = performance.now();
+  const judging = verdict ? { verdict } : { verify: 0 };
+  const report = await searchImage(index, queryExtractor, image, { ...search, ...judging });
+  const total = (performance.now() - began) / 1000;
+  const { features, parts } = report;
+  const searched = Object.values(report.seconds).reduce((sum, seconds) => sum + seconds, 0);
+  const byWords = await index.search(features, { ...search, verify: 0, top: search.verify ?? 50 });
+  const [first] = report.results;
+  return {
+    ...{ picture, isStranger, share: view.share, tilt: view.tilt, parts },
+    firstByWords: byWords.results[0]?.id ?? null,
+    rank: byWords.results.findIndex(({ id }) => id === picture),
+    ...{ first: first?.id ?? null, found: first?.found ?? false },
+    ...{ probability: first?.probability ?? 0, inliers: first?.inliers ?? 0 },
+    ...(all && { firstFlat: await flatFirst(features, all) }),
+    seconds: {
+      extract: total - searched,
+      candidates: report.seconds.words + report.seconds.candidates,
+      verify: report.seconds.verify,
+    },
+  };
 }
 
 async function allFeatures(index: SearchIndex): Promise<[string, FloatFeatures][]> {
@@ -247,6 +291,7 @@ function figuresOf(done: readonly PrintQuery[], images: number, bytesPerImage: n
     found: share(own, (q) => q.first === q.picture && q.found),
     top1Words: share(own, (q) => q.firstByWords === q.picture),
     candidates: share(own, (q) => q.rank >= 0),
+    flat: flat.length,
     top1Flat: flat.length > 0 ? share(flat, (q) => q.firstFlat === q.picture) : null,
     top1OfFlat: flat.length > 0 ? share(flat, (q) => q.first === q.picture) : null,
     falseFinds: others.filter(({ found }) => found).length,

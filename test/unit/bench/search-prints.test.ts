@@ -1,11 +1,12 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { EXTRACT_DEFAULTS } from "../../../src/extract/options.js";
 import { indexingRate } from "../../../src/node/bench/indexing-rate.js";
-import { setAside } from "../../../src/node/bench/search-prints.js";
+import { openKeptQueries } from "../../../src/node/bench/kept-prints.js";
+import { type SearchPrintsOptions, searchPrints, setAside } from "../../../src/node/bench/search-prints.js";
 import { saveImage } from "../../../src/node/images.js";
 import { temporaryFolder } from "../cli/fake.js";
-import { extractorOf, smallVocabulary } from "../search/samples.js";
+import { extractorOf, smallVocabulary, VERDICT } from "../search/samples.js";
 
 const { path, remove } = temporaryFolder();
 beforeAll(async () => {
@@ -44,4 +45,48 @@ it("times indexing and extraction of the same images", async () => {
     expect(value).toBeGreaterThan(0);
   }
   await expect(indexingRate([path("photos/9*")], extractor, await smallVocabulary())).rejects.toThrow(/no images in/);
+});
+
+it("keeps what each query gave, goes on where it was stopped, and asks again where the question is another one", async () => {
+  let extracted = 0;
+  const extractor = {
+    ...extractorOf(),
+    options: EXTRACT_DEFAULTS,
+    extract: async (image: Parameters<ReturnType<typeof extractorOf>["extract"]>[0]) => {
+      extracted++;
+      return extractorOf().extract(image);
+    },
+  } as unknown as SearchPrintsOptions["extractor"];
+  const options: SearchPrintsOptions = {
+    ...{
+      photos: [path("photos")],
+      aside: 2,
+      extractor,
+      queryExtractor: extractor,
+      vocabulary: await smallVocabulary(),
+    },
+    ...{ verdict: VERDICT, queries: 1, strangers: 1, search: { verify: 3 }, out: path("new", "kept") },
+  };
+  const whole = await searchPrints(options);
+  expect(whole.figures).toMatchObject({ images: 3, queries: 1, strangers: 1, flat: 0, top1Flat: null });
+  expect(extracted).toBeGreaterThanOrEqual(3 + 2);
+  // Nothing is left to do, not even to extract.
+  extracted = 0;
+  expect(await searchPrints(options)).toEqual(whole);
+  expect(extracted).toBe(0);
+  // Killed in the middle of a line.
+  const lines = path("new", "kept", "queries.jsonl");
+  const text = readFileSync(lines, "utf8");
+  writeFileSync(lines, text.slice(0, text.indexOf("\n") + 40));
+  const again = await searchPrints(options);
+  expect(extracted).toBeGreaterThan(0);
+  expect(again.queries[0]).toEqual(whole.queries[0]);
+  const { seconds: _, ...second } = whole.queries[1];
+  expect(again.queries[1]).toMatchObject(second);
+  expect(readFileSync(lines, "utf8").split("\n")).toHaveLength(3);
+  // A query that is now matched with all pictures is asked again, the other one is not; other questions have no answers yet.
+  const flat = await searchPrints({ ...options, flat: 1 });
+  expect(flat.figures).toMatchObject({ flat: 1, top1Flat: expect.any(Number) });
+  expect(flat.queries[1]).toEqual(again.queries[1]);
+  expect((await openKeptQueries(path("new", "kept"), async () => "another verdict")).done.size).toBe(0);
 });

@@ -4,7 +4,7 @@
  */
 
 import { untilAborted } from "../abort.js";
-import { checkList, checkObject, checkText, wrong } from "../check.js";
+import { checkFlag, checkList, checkObject, checkText, wrong } from "../check.js";
 import { type Extractor, sessionNotes } from "../extract/extractor.js";
 import type { Provenance } from "../formats/record.js";
 import type { Image } from "../image/image.js";
@@ -21,6 +21,11 @@ export interface ExtractManyOptions {
   orientation?: boolean;
   /** What else decides about features, beside the model and the extractor's options; kept with them. Default: nothing. */
   choices?: Provenance;
+  /**
+   * Whether the next image is decoded while the network is at work on one, which takes a part of one more core than the network
+   * does; default true.
+   */
+  readAhead?: boolean;
   /** Stops the run: it rejects with the signal's reason at once, but never in the middle of a file. */
   signal?: AbortSignal;
   /** Called when the model is open, and after each image. */
@@ -87,7 +92,8 @@ export async function extractMany(
   if (typeof (store as FeatureStore | null | undefined)?.prepare !== "function") {
     throw wrong(where, "store", "a store, as fileStore and hlocStore give it", store);
   }
-  const { signal, onFailure } = options;
+  const { signal, onFailure, readAhead } = options;
+  if (readAhead !== undefined) checkFlag(where, "readAhead", readAhead);
   const failures: ImageFailure[] = [];
   const fail = (failure: ImageFailure) => {
     failures.push(failure);
@@ -136,7 +142,7 @@ interface Work {
 
 async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyResult, "outputs">> {
   const { images, extractor, store, options, failures, fail, warnings } = work;
-  const { signal, onNote, onProgress } = options;
+  const { signal, onNote, onProgress, readAhead = true } = options;
   const { model, sha256 } = extractor.info;
   const note = (text: string) => onNote?.(text);
   const provenance = {
@@ -151,11 +157,10 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
   const progress = (): ExtractProgress => ({ total, extracted, skipped, failed: failures.length });
   onProgress?.(progress());
   let saidNotes = false;
-  // The next image is decoded while the network is at work on this one.
-  let ahead = images.length > 0 ? prepare(images[0], work) : undefined;
+  let ahead: Promise<Prepared> | undefined;
   for (const [i, image] of images.entries()) {
-    const prepared = (await untilAborted(ahead as Promise<Prepared>, signal)) as Prepared;
-    ahead = i + 1 < images.length ? prepare(images[i + 1], work) : undefined;
+    const prepared = await untilAborted(ahead ?? prepare(image, work), signal);
+    ahead = readAhead && i + 1 < images.length ? prepare(images[i + 1], work) : undefined;
     if (prepared.kind === "finished") skipped++;
     else if (prepared.kind === "failed") {
       if (prepared.isFatal) throw prepared.error;

@@ -70,7 +70,9 @@ export function imageShards(open: (options: OpenOptions) => Promise<Extractor> =
       const result = await extractMany(images, await extractorOf(work), checkedStore(store, digests), {
         ...image,
         choices,
-        // The next image is decoded while the network is at work.
+        // A worker of one thread is one core's: with as many workers as cores, the next image's decoding has no core to itself.
+        readAhead: work.threads !== 1,
+        // The next image may be decoded while the network is at work.
         onProgress({ extracted, skipped, failed }) {
           const done = extracted + skipped + failed;
           onProgress(

@@ -67,6 +67,37 @@ describe("extractMany", () => {
     expect([failures.length, outputs.length]).toEqual([1, 2]);
   });
 
+  it("reads the next image while the network is at work, or only when its turn comes", async () => {
+    for (const readAhead of [undefined, true, false]) {
+      const seen: string[] = [];
+      let hasRead: () => void = () => {};
+      const second = new Promise<void>((resolve) => {
+        hasRead = resolve;
+      });
+      const store = npz();
+      const watched: FeatureStore = {
+        ...store,
+        has: async (image, digest) => {
+          seen.push(`read ${image.name}`);
+          if (image.name === "b.png") hasRead();
+          return store.has(image, digest);
+        },
+      };
+      const network = extractor((value) => seen.push(`made ${value}`));
+      const waiting: Extractor = {
+        ...network,
+        extract: async (image) => {
+          // Would wait for ever if the second image were not read meanwhile.
+          if (readAhead !== false) await second;
+          return network.extract(image);
+        },
+      };
+      await extractMany(images, waiting, watched, { readAhead });
+      const order = ["read a.png", "made 10", "read b.png", "made 20", "read c.png", "made 30"];
+      expect(readAhead === false ? seen : [...seen].sort()).toEqual(readAhead === false ? order : order.sort());
+    }
+  });
+
   it("stopped, rejects with the reason at once; what is done stays and is not done again", async () => {
     const stop = new AbortController();
     const stuck: Extractor = { ...extractor(), extract: () => new Promise(() => {}) };

@@ -20,16 +20,20 @@ describe("models that ship", () => {
     expect(entry).toMatchObject({ shipped: true, size: weights.length, sha256 });
   });
 
-  it.each(["strata-s", "strata-xs"])(
-    "%s judges every geometry, and is not convinced by one match more than a sample has",
-    (name) => {
+  it.each([
+    ["strata-s", ["fundamental", "essential"]],
+    ["strata-xs", ["fundamental", "essential"]],
+    ["strata-t", ["fundamental"]],
+  ] as const)(
+    "%s judges homographies and %s matrices, and is not convinced by one match more than a sample has",
+    (name, geometries) => {
       const config = JSON.parse(readFileSync(`${MODELS}${name}/config.json`, "utf8"));
       const verdict = parseVerdictModel(name, config.verdict);
+      const samples = { fundamental: 7, essential: 5 };
       for (const [model, sample] of [
-        [verdict, 4],
-        [verdict.fundamental, 7],
-        [verdict.essential, 5],
-      ] as const) {
+        [verdict, 4] as const,
+        ...geometries.map((geometry) => [verdict[geometry], samples[geometry]] as const),
+      ]) {
         // All matches agree, exactly, and all over the image.
         const best = { inliers: Math.log(2), share: Math.log(2), spread: 0, tightness: sample / (sample + 1), form: 1 };
         expect(probabilityOf(model as VerdictWeights, best)).toBeLessThan((model as VerdictWeights).same);

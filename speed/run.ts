@@ -1,7 +1,7 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `pose`, `auto`, `threads`, `models`, `jobs`, `search`, `chaos`, `scale` and `serve` are of another kind: they compare estimators of
+ * `pose`, `auto`, `threads`, `models`, `jobs`, `search`, `lance`, `chaos`, `scale` and `serve` are of another kind: they compare estimators of
  * homographies and of poses, count what is taken for a plane, compare numbers of threads, models, queues and workers, search a large
  * index, do harm to workers, load a service, and keep files of their own. So is `npm run bench gpu [-- --software]`.
  */
@@ -117,6 +117,14 @@ async function runSearch(args: readonly string[]): Promise<void> {
   keep(`search--${machineSlug(about)}`, { machine: about, ...speed });
 }
 
+async function runLance(args: readonly string[]): Promise<void> {
+  const { lanceTable, measureLance } = await import("./lance.js");
+  const speed = await measureLance(args);
+  console.log(lanceTable(speed));
+  const about = machine();
+  keep(`lance--${machineSlug(about)}`, { machine: about, ...speed });
+}
+
 async function runChaos(args: readonly string[]): Promise<void> {
   const { chaosTable, measureChaos } = await import("./chaos.js");
   const about = machine();
@@ -222,6 +230,7 @@ if (flag === "--gpu-child") {
   const { measureSearch } = await import("./search.js");
   console.log(JSON.stringify(await measureSearch(process.argv.slice(3))));
 } else if (flag === "search") await runSearch(process.argv.slice(3));
+else if (flag === "lance") await runLance(process.argv.slice(3));
 else if (flag === "gpu") await runOnGpu(name === "--software");
 else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry(process.argv.slice(3));

@@ -111,14 +111,14 @@ interface Clocked {
   processor: number;
 }
 
-async function clocked<T>(work: () => Promise<T>): Promise<Clocked & { result: T }> {
+export async function clocked<T>(work: () => Promise<T>): Promise<Clocked & { result: T }> {
   const [began, used] = [performance.now(), process.cpuUsage()];
   const result = await work();
   const { user, system } = process.cpuUsage(used);
   return { result, wall: performance.now() - began, processor: (user + system) / 1000 };
 }
 
-function spreadOf(values: readonly number[]): Spread {
+export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
   return { median: at(0.5), p99: at(0.99) };
@@ -226,7 +226,7 @@ function grownPostings({ images, signatures }: Postings, real: number, total: nu
 }
 
 /** Keypoints of other images at drawn places. */
-function generatedBlock(blocks: readonly Uint8Array[], dim: number, random: Random): Uint8Array {
+export function generatedBlock(blocks: readonly Uint8Array[], dim: number, random: Random): Uint8Array {
   const count = 300;
   const block = new Uint8Array(localBytes(count, dim));
   const view = new DataView(block.buffer);

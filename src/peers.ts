@@ -23,6 +23,7 @@ interface Peer {
 export const PEERS = {
   "@fastify/swagger": { version: "9.9.3", use: "services" },
   "@fastify/swagger-ui": { version: "5.2.6", use: "services" },
+  "@lancedb/lancedb": { version: "0.37.1", use: "indexes in LanceDB" },
   "@observablehq/plot": { version: "0.6.17", use: "reports with plots" },
   "@techstark/opencv-js": { version: "5.0.0-release.1", use: "ORB's baselines" },
   bullmq: { version: "6.7.0", use: "queues of jobs" },

@@ -1,11 +1,11 @@
 /** Checks of what the functions of the search door are given. */
 import { checkObject, checkText, wrong } from "../check.js";
 import type { Extractor } from "../extract/extractor.js";
-import type { SearchIndex } from "./search-index.js";
+import type { ImageIndex } from "./image-index.js";
 
 /** An open index. */
-export function checkIndex(where: string, index: unknown): asserts index is SearchIndex {
-  if (typeof (index as SearchIndex | null | undefined)?.commit !== "function") {
+export function checkIndex(where: string, index: unknown): asserts index is ImageIndex {
+  if (typeof (index as ImageIndex | null | undefined)?.commit !== "function") {
     throw wrong(where, "the index", "one that openIndex or createIndex gives", index);
   }
 }

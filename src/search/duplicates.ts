@@ -3,7 +3,7 @@
 import type { VerdictModel } from "../geometry/verdict.js";
 import { checkNumber, withDefaults } from "../options.js";
 import { checkIndex } from "./check.js";
-import type { SearchIndex } from "./search-index.js";
+import type { ImageIndex } from "./image-index.js";
 import type { FoundGeometry } from "./verify.js";
 
 /** How duplicates are looked for. */
@@ -50,7 +50,7 @@ const SAME_SHARE = 0.9;
 const NO_DIGEST = /^0*$/;
 
 /** Groups of pictures that show the same, the largest first. Nothing is changed. */
-export async function findDuplicates(index: SearchIndex, options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
+export async function findDuplicates(index: ImageIndex, options: DuplicateOptions = {}): Promise<DuplicateGroup[]> {
   const where = "findDuplicates";
   const given = withDefaults<DuplicateOptions>(
     where,

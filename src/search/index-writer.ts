@@ -1,5 +1,5 @@
 /** The one writer of an index: what it adds, removes and merges counts from a commit on, which is there whole or not at all. */
-import { checkText, wrong } from "../check.js";
+import { checkObject, checkText, wrong } from "../check.js";
 import { checkNumber, withDefaults } from "../options.js";
 import type { IndexFeatures } from "./global-identity.js";
 import { type IndexedImage, indexedImage, pendingContent } from "./indexed-image.js";
@@ -19,6 +19,24 @@ export interface AddedImage {
   digest?: string;
 }
 
+/** An image's id and digest. */
+export function checkAdded(where: string, image: AddedImage): AddedImage {
+  const { id, digest = "" } = checkObject(where, "the image", image) as unknown as AddedImage;
+  checkText(where, "id", id);
+  const length = new TextEncoder().encode(id).length;
+  if (length < 1 || length > LONGEST_ID) throw wrong(where, "id", `a text of 1 to ${LONGEST_ID} bytes`, id);
+  if (!/^([0-9a-f]{2})*$/.test(checkText(where, "digest", digest)) || digest.length > 2 * DIGEST_BYTES) {
+    throw wrong(where, "digest", `up to ${2 * DIGEST_BYTES} hexadecimal digits`, digest);
+  }
+  return image;
+}
+
+/** Ids to be removed: anything to loop over but a text. */
+export function checkIds(where: string, ids: Iterable<string>): string[] {
+  if (typeof ids === "string") throw wrong(where, "ids", "an array of texts", ids);
+  return Array.from(ids, (id) => checkText(where, "an id", id));
+}
+
 export class IndexWriter {
   private pending = new Map<string, IndexedImage>();
   private removing = new Set<string>();
@@ -33,22 +51,15 @@ export class IndexWriter {
     return this.pending.size;
   }
 
-  async add({ id, features, digest = "" }: AddedImage): Promise<void> {
-    const where = "add";
-    checkText(where, "id", id);
-    const length = new TextEncoder().encode(id).length;
-    if (length < 1 || length > LONGEST_ID) throw wrong(where, "id", `a text of 1 to ${LONGEST_ID} bytes`, id);
-    if (!/^([0-9a-f]{2})*$/.test(checkText(where, "digest", digest)) || digest.length > 2 * DIGEST_BYTES) {
-      throw wrong(where, "digest", `up to ${2 * DIGEST_BYTES} hexadecimal digits`, digest);
-    }
+  async add(image: AddedImage): Promise<void> {
+    const { id, features, digest = "" } = checkAdded("add", image);
     this.pending.set(id, indexedImage(this.files.manifest, await this.files.vocabulary(), id, features, digest));
     this.removing.delete(id);
   }
 
   remove(ids: Iterable<string>): void {
-    if (typeof ids === "string") throw wrong("remove", "ids", "an array of texts", ids);
-    for (const id of ids) {
-      this.removing.add(checkText("remove", "an id", id));
+    for (const id of checkIds("remove", ids)) {
+      this.removing.add(id);
       this.pending.delete(id);
     }
   }

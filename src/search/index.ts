@@ -16,6 +16,7 @@ export {
   openGlobalModel,
   withGlobal,
 } from "./global-model.js";
+export type { ImageIndex } from "./image-index.js";
 export type { IndexInfo } from "./index-info.js";
 export type { AddedImage } from "./index-writer.js";
 export { INDEX_VERSION } from "./manifest.js";

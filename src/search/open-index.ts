@@ -58,6 +58,23 @@ const SEGMENT = /^segment-\d+\.strata$/;
 export async function createIndex(store: IndexStore, options: CreateIndexOptions): Promise<SearchIndex> {
   const where = "createIndex";
   checkStore(where, store);
+  const manifest = emptyManifest(where, options);
+  const lock = await store.lock();
+  try {
+    if (await exists(store))
+      throw new OptionError(`${store.name}: there is an index already; open it, or give another place`);
+    if (options.vocabulary) await store.write(VOCABULARY, writeVocabulary(options.vocabulary));
+    await store.write(MANIFEST, manifestBytes(manifest));
+    const files = new OpenFiles(store, new PostingCache(CACHE_BYTES), manifest, []);
+    return new SearchIndex(files, new IndexWriter(files, lock));
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** The manifest of an index without images, whatever keeps it; options are checked. */
+export function emptyManifest(where: string, options: CreateIndexOptions): Manifest {
   const given = withDefaults<CreateIndexOptions>(
     where,
     {
@@ -78,26 +95,7 @@ export async function createIndex(store: IndexStore, options: CreateIndexOptions
   const words = checkNumber(where, "wordKeypoints", given.wordKeypoints, { min: 1, max: 1e6, integer: true });
   const kept = checkNumber(where, "keptKeypoints", given.keptKeypoints, { min: 0, max: 1e5, integer: true });
   if (verdict !== null) parseVerdictModel(where, verdict);
-  const lock = await store.lock();
-  try {
-    if (await exists(store))
-      throw new OptionError(`${store.name}: there is an index already; open it, or give another place`);
-    if (given.vocabulary) await store.write(VOCABULARY, writeVocabulary(given.vocabulary));
-    const manifest: Manifest = {
-      ...made,
-      options: extraction,
-      keypoints: { words, kept },
-      verdict,
-      generation: 0,
-      segments: [],
-    };
-    await store.write(MANIFEST, manifestBytes(manifest));
-    const files = new OpenFiles(store, new PostingCache(CACHE_BYTES), manifest, []);
-    return new SearchIndex(files, new IndexWriter(files, lock));
-  } catch (error) {
-    await lock.release();
-    throw error;
-  }
+  return { ...made, options: extraction, keypoints: { words, kept }, verdict, generation: 0, segments: [] };
 }
 
 /** What an index ranks by: a vocabulary or a global model, and never both. */

@@ -10,7 +10,7 @@ import type { Seconds } from "../timing.js";
 import { checkExtractor, checkIndex, checkInfo } from "./check.js";
 import { globalMismatch, type IndexFeatures } from "./global-identity.js";
 import type { GlobalExtractor } from "./global-model.js";
-import type { SearchIndex } from "./search-index.js";
+import type { ImageIndex } from "./image-index.js";
 import type { SearchOptions, SearchReport } from "./search-options.js";
 
 /** The model of an index when none is named. */
@@ -63,7 +63,7 @@ const PART_PROBABILITY = 0.99;
  * QUERY_EXTRACTION or other options; geometry is in pixels of the whole picture.
  */
 export async function searchImage(
-  index: SearchIndex,
+  index: ImageIndex,
   extractor: Extractor,
   image: Image,
   options: SearchImageOptions = {},
@@ -83,7 +83,7 @@ export async function searchImage(
 
 /** The first part's report that shows an image; the whole picture's where none does. Times are those of all looks. */
 async function searchParts(
-  index: SearchIndex,
+  index: ImageIndex,
   extractor: Extractor,
   image: Image,
   search: SearchOptions,
@@ -115,7 +115,7 @@ export function searchVerdict(extractor: Pick<Extractor, "info">): VerdictModel 
 }
 
 /** An OptionError unless the extractor's models are those of the index, the global one included. */
-export function checkSameModel(index: SearchIndex, extractor: Pick<Extractor, "info">): void {
+export function checkSameModel(index: ImageIndex, extractor: Pick<Extractor, "info">): void {
   checkIndex("checkSameModel", index);
   checkInfo("checkSameModel", extractor);
   const { info } = extractor;

@@ -2,13 +2,13 @@
  * An index of images: segments that never change, and one manifest that says which of them count. Readers keep what they have
  * opened until `refresh`; one writer at a time adds, removes and merges.
  */
-import { checkObject, checkText } from "../check.js";
+import { checkText } from "../check.js";
 import { FormatError, OptionError, StateError, StrataError } from "../errors.js";
 import { checkFeatures, type Features } from "../features.js";
 import { descriptorFloats } from "../packed.js";
 import { type GlobalIdentity, globalBytes, type IndexFeatures } from "./global-identity.js";
 import { type IndexInfo, infoOf } from "./index-info.js";
-import type { AddedImage, IndexWriter } from "./index-writer.js";
+import { type AddedImage, checkAdded, type IndexWriter } from "./index-writer.js";
 import { isRemoved, type Manifest } from "./manifest.js";
 import type { OpenFiles } from "./open-files.js";
 import { type DamagedFile, failures, type OpenSegment } from "./open-segment.js";
@@ -92,7 +92,7 @@ export class SearchIndex {
    */
   async add(image: AddedImage): Promise<void> {
     const writer = this.writing();
-    checkObject("add", "the image", image);
+    checkAdded("add", image);
     this.checkDescriptors("add", image.features);
     await writer.add(image);
   }
@@ -203,4 +203,5 @@ export function checkIndexFeatures(
   if (global) globalBytes(where, features, global);
 }
 
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes: Uint8Array): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -27,8 +27,11 @@ describe("peers", () => {
     );
     for (const name of NAMES) {
       expect(PACKAGE.peerDependenciesMeta[name]).toEqual({ optional: true });
-      expect(PACKAGE.devDependencies[name]).toBe(sourceOf(name) + PEERS[name].version);
+      // 190 MB: .ci/run installs it, and tests without it say so.
+      if (name === "@lancedb/lancedb") expect(PACKAGE.devDependencies[name]).toBeUndefined();
+      else expect(PACKAGE.devDependencies[name]).toBe(sourceOf(name) + PEERS[name].version);
       expect(PACKAGE.dependencies[name]).toBeUndefined();
+      if (name === "@lancedb/lancedb" && findPackage(name) === null) continue;
       expect(findPackage(name)?.version).toBe(PEERS[name].version);
       checkPeer(name);
     }

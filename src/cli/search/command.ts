@@ -45,7 +45,10 @@ function addImages(index: Command, context: Context, done: Done): void {
     .description("Add what is new, replace what has changed, remove what is gone: by the content of the files.")
     .argument("[inputs...]", "folders, with all folders in them; image files or globs")
     .optionsGroup("Input and output:")
-    .option("--out <folder>", "the index: made where it is not there, brought up to date where it is")
+    .option(
+      "--out <folder>",
+      "the index: made where it is not there, brought up to date where it is; lance:PLACE: in LanceDB",
+    )
     .option("--watch", "then wait, and follow what changes in the folders until Ctrl-C")
     .option("--json", "print the result as JSON")
     .option("--quiet", "print errors only")
@@ -66,7 +69,8 @@ as it was named.
 
 Examples:
   strata index photos/ --out photos.index
-  strata index photos/ --out photos.index --watch`,
+  strata index photos/ --out photos.index --watch
+  strata index photos/ --out lance:s3://bucket/photos.lance`,
     )
     .action(async (inputs: string[], flags: IndexFlags) => {
       const { indexCommand } = await import("./index-images.js");
@@ -79,7 +83,7 @@ function addManagement(index: Command, context: Context, done: Done): void {
     index
       .command(name)
       .description(description)
-      .argument("<index>", "folder of the index")
+      .argument("<index>", "folder of the index, or lance:PLACE")
       .option("--json", "print the result as JSON")
       .option("--quiet", "print errors only")
       .option("--debug", "print stack traces of errors")
@@ -93,7 +97,7 @@ function addManagement(index: Command, context: Context, done: Done): void {
   index
     .command("remove")
     .description("Remove images from an index. Their files stay.")
-    .argument("<index>", "folder of the index")
+    .argument("<index>", "folder of the index, or lance:PLACE")
     .argument("<ids...>", "ids of the images: their paths as they were named")
     .option("--json", "print the result as JSON")
     .option("--quiet", "print errors only")
@@ -136,7 +140,7 @@ function addQuery(program: Command, context: Context, done: Done): void {
   const command = program
     .command("search")
     .description("Find the images of an index that a picture shows, where in it, and how sure that is.")
-    .argument("<index>", "folder of the index")
+    .argument("<index>", "folder of the index, or lance:PLACE")
     .argument("<query>", "image file")
     .optionsGroup("Input and output:")
     .option("--top <n>", "most results", whole("--top", 1e5), 10)

@@ -1,8 +1,7 @@
 /** `strata index info`, `merge`, `check` and `remove`. */
-import { folderStore } from "../../node/search/folder-store.js";
+import { openIndexAt } from "../../node/search/index-place.js";
 import { plural } from "../../plural.js";
-import { openIndex } from "../../search/open-index.js";
-import type { SearchIndex } from "../../search/search-index.js";
+import type { ImageIndex } from "../../search/image-index.js";
 import { type Context, EXIT } from "../context.js";
 import { describeBytes } from "../models/bytes.js";
 import { errorCode } from "../report-error.js";
@@ -13,8 +12,8 @@ export interface AdminFlags {
   debug?: boolean;
 }
 
-async function withIndex<T>(folder: string, write: boolean, work: (index: SearchIndex) => Promise<T>): Promise<T> {
-  const index = await openIndex(folderStore(folder), { write });
+async function withIndex<T>(folder: string, write: boolean, work: (index: ImageIndex) => Promise<T>): Promise<T> {
+  const index = await openIndexAt(folder, { write });
   try {
     return await work(index);
   } finally {

@@ -1,11 +1,10 @@
 /** `strata search INDEX QUERY`: which images of an index a picture shows. */
 import { checkWritable } from "../../node/folders.js";
 import { refuseOverwriting } from "../../node/overwriting.js";
-import { folderStore } from "../../node/search/folder-store.js";
+import { openIndexAt } from "../../node/search/index-place.js";
 import { openQueryExtractor } from "../../node/search/photo-index.js";
 import { saveSearchPage } from "../../node/search/search-page.js";
 import { plural } from "../../plural.js";
-import { openIndex } from "../../search/open-index.js";
 import { searchImage, searchVerdict } from "../../search/search-image.js";
 import { type ExtractionFlags, imageOptions, openOptions } from "../arguments.js";
 import { type Context, EXIT } from "../context.js";
@@ -32,7 +31,7 @@ export async function searchCommand(
     await refuseOverwriting([query], [html]);
     await checkWritable([html]);
   }
-  const index = await openIndex(folderStore(folder));
+  const index = await openIndexAt(folder);
   try {
     const { loadImage } = await import("../../node/images.js");
     const onWarning = (message: string) => {

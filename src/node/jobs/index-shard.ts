@@ -8,18 +8,10 @@ import { dirname, join } from "node:path";
 import { FormatError, StateError } from "../../errors.js";
 import type { FloatFeatures } from "../../features.js";
 import { decodeUtf8 } from "../../formats/bytes.js";
-import {
-  MANIFEST,
-  type Manifest,
-  manifestBytes,
-  readManifest,
-  type SegmentEntry,
-  segmentFile,
-} from "../../search/manifest.js";
-import { type CreateIndexOptions, createIndex, openIndex } from "../../search/open-index.js";
+import { MANIFEST, manifestBytes, readManifest, type SegmentEntry, segmentFile } from "../../search/manifest.js";
+import { type CreateIndexOptions, createIndex, emptyManifest, openIndex } from "../../search/open-index.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
-import { memoryStore } from "../../search/store.js";
 import { type Vocabulary, writeVocabulary } from "../../search/vocabulary.js";
 import { isHopeless } from "../atomic.js";
 import { linkOrCopy, piecesOf } from "../place-file.js";
@@ -134,7 +126,7 @@ async function linkSegments({ folder, plan, shards }: MergeWork): Promise<string
   const store = folderStore(folder);
   const lock = await store.lock();
   try {
-    const empty = await emptyManifest({ ...index, vocabulary });
+    const empty = emptyManifest("createIndex", { ...index, vocabulary });
     const before = await readManifest(store);
     const segments: SegmentEntry[] = [];
     const sources: MergeInput[] = [];
@@ -161,13 +153,6 @@ async function linkSegments({ folder, plan, shards }: MergeWork): Promise<string
   } finally {
     await lock.release();
   }
-}
-
-/** The manifest that `createIndex` writes. */
-async function emptyManifest(options: CreateIndexOptions): Promise<Manifest> {
-  const store = memoryStore();
-  await (await createIndex(store, options)).close();
-  return (await readManifest(store)) as Manifest;
 }
 
 /** FormatError where the bytes are not those that the shard's record was made with; they are read piece by piece. */

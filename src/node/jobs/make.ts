@@ -18,6 +18,7 @@ import { checkPath, readFileChecked } from "../atomic.js";
 import type { OpenOptions } from "../extractor.js";
 import { makeFolder } from "../folders.js";
 import { commonFolder, nameBelow } from "../names.js";
+import { isLancePlace } from "../search/lance/place.js";
 import { newPhotoIndex, type PhotoIndexOptions } from "../search/photo-index.js";
 import { saveVocabulary, VOCABULARY_FILE } from "../search/vocabularies.js";
 import type { NamedImage } from "../stores/store.js";
@@ -118,6 +119,11 @@ export async function makeIndexJob(folder: string, job: IndexJob): Promise<JobPl
   if (rest.openExtractor !== undefined) checkFunction(where, "openExtractor", rest.openExtractor);
   checkNumber(where, "size", size, { min: 1, max: 100_000, integer: true });
   checkPath("a job's folder", folder);
+  if (isLancePlace(folder)) {
+    throw new OptionError(
+      `${folder}: a job makes an index in files; for one in LanceDB, run strata index on one machine`,
+    );
+  }
   const isMade = existsSync(join(folder, PLAN_FILE));
   if (!isMade && existsSync(join(folder, MANIFEST))) {
     throw new OptionError(

@@ -9,8 +9,8 @@ import type { Extractor } from "../../extract/extractor.js";
 import type { FloatFeatures } from "../../features.js";
 import { checkNumber, withDefaults } from "../../options.js";
 import { checkExtractor } from "../../search/check.js";
+import type { ImageIndex } from "../../search/image-index.js";
 import { checkSameModel } from "../../search/search-image.js";
-import type { SearchIndex } from "../../search/search-index.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
 import { checkPath, isHopeless, readFileChecked } from "../atomic.js";
 import type { ImageWarning } from "../extract-many.js";
@@ -60,7 +60,7 @@ export interface IndexedImages extends IndexProgress {
  * told and stop nothing; a full disk stops the run, with what is committed kept.
  */
 export async function indexImages(
-  index: SearchIndex,
+  index: ImageIndex,
   paths: readonly string[],
   extractor: Pick<Extractor, "extract" | "info">,
   options: IndexImagesOptions = {},
@@ -178,7 +178,7 @@ type Failed = { kind: "failed"; error: unknown };
 const SMALL = 0.2;
 
 /** Few segments make a search fast; large ones are left alone, so that adding costs what is added. */
-async function mergeSmall(index: SearchIndex, most: number): Promise<void> {
+async function mergeSmall(index: ImageIndex, most: number): Promise<void> {
   const { segments, images } = index.info();
   if (segments.length > most) await index.merge({ below: Math.max(2, Math.ceil(SMALL * images)) });
 }

@@ -9,6 +9,7 @@ export { saveDuplicatesPage } from "./duplicates-page.js";
 export { folderStore } from "./folder-store.js";
 export { loadGlobalModel } from "./global-models.js";
 export { type IndexedImages, type IndexImagesOptions, type IndexProgress, indexImages } from "./index-images.js";
+export { createLanceIndex, type LanceOptions, type OpenLanceOptions, openLanceIndex } from "./lance/open-lance.js";
 export {
   type FolderImages,
   folderImages,

@@ -7,8 +7,8 @@ import type { Extractor } from "../../extract/extractor.js";
 import { canonicalJson } from "../../formats/record.js";
 import { checkIndex } from "../../search/check.js";
 import { type GlobalModelOptions, withGlobal } from "../../search/global-model.js";
-import { MANIFEST } from "../../search/manifest.js";
-import { type CreateIndexOptions, createIndex, openIndex } from "../../search/open-index.js";
+import type { ImageIndex } from "../../search/image-index.js";
+import type { CreateIndexOptions } from "../../search/open-index.js";
 import {
   checkSameModel,
   INDEX_EXTRACTION,
@@ -16,7 +16,6 @@ import {
   SEARCH_MODEL,
   searchVerdict,
 } from "../../search/search-image.js";
-import type { SearchIndex } from "../../search/search-index.js";
 import type { IndexKind } from "../../search/segment-format.js";
 import type { Vocabulary } from "../../search/vocabulary.js";
 import { checkPath } from "../atomic.js";
@@ -24,8 +23,9 @@ import { type OpenOptions, openExtractor } from "../extractor.js";
 import { PLAN_FILE } from "../jobs/job-file.js";
 import { ImageSearch } from "../list-images.js";
 import type { ImageFailure } from "../stores/store.js";
-import { folderStore } from "./folder-store.js";
 import { loadGlobalModel } from "./global-models.js";
+import { createIndexAt, indexIfThere } from "./index-place.js";
+import { isLancePlace } from "./lance/place.js";
 import { checkVocabulary, modelVocabulary } from "./vocabularies.js";
 
 /** How an index of folders is opened or made. */
@@ -44,7 +44,7 @@ export interface PhotoIndexOptions {
 
 /** An index open for writing, with the extractor that makes its features; both are the caller's to close. */
 export interface PhotoIndex {
-  index: SearchIndex;
+  index: ImageIndex;
   extractor: Extractor;
 }
 
@@ -57,10 +57,9 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
   checkObject("openPhotoIndex", "extraction", extraction);
   checkFunction("openPhotoIndex", "openExtractor", open);
   if (global !== undefined) checkPath("openPhotoIndex", global);
-  const store = folderStore(folder);
-  const isThere = (await stat(join(folder, MANIFEST)).catch(() => null)) !== null;
-  if (isThere) {
-    const index = await openIndex(store, { write: true });
+  checkPath("openPhotoIndex", folder);
+  const index = await indexIfThere(folder);
+  if (index) {
     try {
       checkMadeAlike(index, extraction, kind);
       return { index, extractor: await openIndexExtractor(index, extraction, open, global) };
@@ -74,14 +73,19 @@ export async function openPhotoIndex(folder: string, options: PhotoIndexOptions 
       `${folder} holds a job whose index is not made yet ("strata jobs status ${folder}"); wait for it, or name another folder`,
     );
   }
-  const { extractor, create } = await newPhotoIndex(options);
+  const { extractor, create } = await newPhotoIndex(
+    isLancePlace(folder) ? { ...options, kind: options.kind ?? formOf(options) } : options,
+  );
   try {
-    return { index: await createIndex(store, create), extractor };
+    return { index: await createIndexAt(folder, create), extractor };
   } catch (error) {
     await extractor.dispose();
     throw error;
   }
 }
+
+/** LanceDB keeps one vector per image. */
+const formOf = ({ global }: PhotoIndexOptions): IndexKind => (global === undefined ? "vlad" : "global");
 
 /** What a new index is made with: the open model, which is the caller's to close, and what `createIndex` takes. */
 export async function newPhotoIndex(
@@ -111,7 +115,7 @@ export async function newPhotoIndex(
 
 /** The extractor of an index: its models and its options, and others before those. */
 export async function openIndexExtractor(
-  index: SearchIndex,
+  index: ImageIndex,
   options: OpenOptions,
   open: (options: OpenOptions) => Promise<Extractor> = openExtractor,
   global?: string,
@@ -150,7 +154,7 @@ const sessionOf = ({ runtime, backend, threads }: OpenOptions): GlobalModelOptio
  * where that does not lie any more where it was.
  */
 export async function openQueryExtractor(
-  index: SearchIndex,
+  index: ImageIndex,
   options: OpenOptions = {},
   open: (options: OpenOptions) => Promise<Extractor> = openExtractor,
   global?: string,
@@ -174,7 +178,7 @@ function decisive({
   return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
 }
 
-function checkMadeAlike(index: SearchIndex, extraction: OpenOptions, kind: IndexKind | undefined): void {
+function checkMadeAlike(index: ImageIndex, extraction: OpenOptions, kind: IndexKind | undefined): void {
   const made = index.extraction;
   for (const [name, value] of Object.entries(decisive(extraction))) {
     const isName = name === "model" && value === index.model.name;

@@ -8,13 +8,13 @@ import type { Extractor } from "../../extract/extractor.js";
 import { setDefaultRuntime } from "../../graph/session.js";
 import { matchJson } from "../../match-report.js";
 import { matchImages } from "../../pair.js";
-import { openIndex, QUERY_EXTRACTION, type SearchIndex, searchImage } from "../../search/index.js";
+import { type ImageIndex, QUERY_EXTRACTION, searchImage } from "../../search/index.js";
 import { searchVerdict } from "../../search/search-image.js";
 import { DIGEST_BYTES } from "../../search/segment-format.js";
 import { failureOf } from "../failure.js";
 import { loadImage } from "../images.js";
 import { nodeRuntime } from "../runtime.js";
-import { folderStore } from "../search/folder-store.js";
+import { openIndexAt } from "../search/index-place.js";
 import { openIndexExtractor } from "../search/photo-index.js";
 import { imageDigest } from "../stores/store.js";
 import type { AddAnswer, Answers, FromThread, SearchAnswer, ThreadSetup, ToThread, Work } from "./work.js";
@@ -35,7 +35,7 @@ parentPort?.on("message", (message: ToThread) => {
   wake();
 });
 
-async function serve(index: SearchIndex, extractor: Extractor): Promise<void> {
+async function serve(index: ImageIndex, extractor: Extractor): Promise<void> {
   for (;;) {
     const next = waiting.shift();
     if (next) await (isWriter ? write([next], index, extractor) : read(next, index, extractor));
@@ -46,7 +46,7 @@ async function serve(index: SearchIndex, extractor: Extractor): Promise<void> {
 
 const decode = (bytes: Uint8Array, name: string) => loadImage(bytes, { pixelLimit, name, onWarning: () => {} });
 
-async function read({ id, work }: { id: number; work: Work }, index: SearchIndex, extractor: Extractor): Promise<void> {
+async function read({ id, work }: { id: number; work: Work }, index: ImageIndex, extractor: Extractor): Promise<void> {
   try {
     tell({ type: "answer", id, value: await answerOf(work, index, extractor) });
   } catch (error) {
@@ -54,7 +54,7 @@ async function read({ id, work }: { id: number; work: Work }, index: SearchIndex
   }
 }
 
-async function answerOf(work: Work, index: SearchIndex, extractor: Extractor): Promise<Answers["search" | "match"]> {
+async function answerOf(work: Work, index: ImageIndex, extractor: Extractor): Promise<Answers["search" | "match"]> {
   if (work.type === "match") {
     const [a, b] = [await decode(work.a, "a"), await decode(work.b, "b")];
     const { session, ...info } = extractor.info;
@@ -84,7 +84,7 @@ async function answerOf(work: Work, index: SearchIndex, extractor: Extractor): P
 }
 
 /** Does what waits, commits once, and answers then. */
-async function write(batch: { id: number; work: Work }[], index: SearchIndex, extractor: Extractor): Promise<void> {
+async function write(batch: { id: number; work: Work }[], index: ImageIndex, extractor: Extractor): Promise<void> {
   const answers: { id: number; value: Omit<AddAnswer, "images"> | { id: string; removed: boolean } }[] = [];
   const there = await index.entries();
   for (let next: { id: number; work: Work } | undefined = batch[0]; next; ) {
@@ -120,8 +120,8 @@ async function write(batch: { id: number; work: Work }[], index: SearchIndex, ex
 const MOST_SEGMENTS = 8;
 const SMALL = 0.2;
 
-async function open(): Promise<{ index: SearchIndex; extractor: Extractor }> {
-  const index = await openIndex(folderStore(folder), { write: isWriter });
+async function open(): Promise<{ index: ImageIndex; extractor: Extractor }> {
+  const index = await openIndexAt(folder, { write: isWriter });
   try {
     const closer = isWriter ? {} : QUERY_EXTRACTION;
     return { index, extractor: await openIndexExtractor(index, { ...closer, threads }) };

@@ -35,6 +35,11 @@ export const SEARCH: Table = {
     also: { "2": "any", "3": "any", "0.digest": "any" },
   }),
   copyIndex: async () => ({ args: [search.memoryStore(), search.memoryStore()], refused: true, opaque: ["0", "1"] }),
+  createLanceIndex: async () => ({
+    args: ["lance:db://refused", { vocabulary: await smallVocabulary(), kind: "asmk" }],
+    refused: true,
+    depth: 1,
+  }),
   createIndex: async () => ({
     args: [search.memoryStore(), { vocabulary: await smallVocabulary(), keptKeypoints: 10, verdict: VERDICT }],
     depth: 1,
@@ -67,6 +72,12 @@ export const SEARCH: Table = {
   }),
   openIndex: () => ({
     args: [search.memoryStore(), { write: false, cacheBytes: 5 }],
+    refused: true,
+    optional: 1,
+    depth: 1,
+  }),
+  openLanceIndex: () => ({
+    args: ["lance:db://refused", { write: false, storageOptions: { region: "x" } }],
     refused: true,
     optional: 1,
     depth: 1,

@@ -202,6 +202,8 @@ async function runApp(args: readonly string[]): Promise<void> {
   const [pairs, frames] = ["pairs", "frames"].map((name) => given(args, name)).map((text) => text && Number(text));
   const figures = await measureApp({ ...(pairs && { pairs }), ...(frames && { frames }) });
   console.log(appTable(figures));
+  // Shorter runs are for looking.
+  if (pairs || frames) return;
   keep(`app--${machineSlug(about)}`, { machine: about, ...figures });
 }
 

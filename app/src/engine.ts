@@ -11,6 +11,8 @@ export interface EngineSettings extends Pick<Settings, "model" | "backend"> {
 
 interface Opened {
   extractor: Promise<WebExtractor>;
+  /** Who wants to know how far it has come. */
+  told: Set<(progress: ModelProgress) => void>;
   /** Features that were found before, by image: a slider that is moved asks for none again. */
   found: Map<Image, Promise<FloatFeatures>>;
 }
@@ -32,19 +34,18 @@ export async function engine(
   onProgress: (progress: ModelProgress) => void,
 ): Promise<WebExtractor> {
   const key = JSON.stringify([model, backend, extraction]);
-  const { extractor, found } = opened.get(key) ?? {
-    extractor: controlled.then(() => openNamed(model, { backend, ...extraction, onProgress })),
-    found: new Map(),
-  };
+  const one = opened.get(key) ?? startOpening(model, { backend, ...extraction });
+  const { extractor, told, found } = one;
   opened.delete(key);
-  opened.set(key, { extractor, found });
+  opened.set(key, one);
   for (const [old, one] of opened) {
     if (opened.size <= OPEN) break;
     opened.delete(old);
     one.extractor.then((unused) => unused.dispose()).catch(() => {});
   }
   extractor.catch(() => opened.delete(key));
-  const own = await extractor;
+  told.add(onProgress);
+  const own = await extractor.finally(() => told.delete(onProgress));
   return Object.create(own, {
     extract: {
       value(image: Image): Promise<FloatFeatures> {
@@ -58,6 +59,14 @@ export async function engine(
       },
     },
   });
+}
+
+function startOpening(model: string, options: Omit<Parameters<typeof openNamed>[1], "onProgress">): Opened {
+  const told: Opened["told"] = new Set();
+  const onProgress = (progress: ModelProgress): void => {
+    for (const tell of told) tell(progress);
+  };
+  return { told, extractor: controlled.then(() => openNamed(model, { ...options, onProgress })), found: new Map() };
 }
 
 /** "opening strata-s: 0.4 of 0.7 MB". */

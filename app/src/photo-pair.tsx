@@ -2,7 +2,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { modelNames } from "./own-models.js";
 import { PhotoSlot, Select } from "./parts.js";
-import { closePhoto, type Photo, samplePhotos } from "./photos.js";
+import { closePhoto, type Photo } from "./photos.js";
+import { samplePhotos } from "./samples.js";
 import { DEFAULTS } from "./settings.js";
 import type { ViewProps } from "./view.js";
 

@@ -1,5 +1,4 @@
-/** Photographs that a reader chose, or that are drawn: pixels, a name, and an address by which the page shows them. */
-import { drawDemoPair } from "../../demo/draw.js";
+/** Photographs: pixels, a name, and an address by which the page shows them. */
 import { DEFAULT_PIXEL_LIMIT, type Image, loadImage } from "../../src/web/index.js";
 
 export interface Photo {
@@ -47,14 +46,4 @@ export async function encodePhoto({ width, height, data }: Image, type = "image/
   }
   context.putImageData(new ImageData(rgba, width, height), 0, 0);
   return canvas.convertToBlob({ type, quality: 0.9 });
-}
-
-/** Two drawn views of one wall. */
-export async function samplePhotos(seed = 7): Promise<[Photo, Photo]> {
-  const { a, b } = drawDemoPair(seed);
-  const photo = async (image: Image, name: string): Promise<Photo> => ({
-    ...{ name, image },
-    href: URL.createObjectURL(await encodePhoto(image, "image/jpeg")),
-  });
-  return [await photo(a, "sample A"), await photo(b, "sample B")];
 }

@@ -25,6 +25,8 @@ export function showMatches(element: HTMLElement, input: PictureInput): void {
   sheet.replaceSync(SHEET);
   // Sheets made by script need no permission of the page's content policy, as a style element would.
   root.adoptedStyleSheets = [sheet];
+  // Chromium keeps radio buttons that leave a shadow tree in their group, and with them all that was shown: they leave it first.
+  for (const radio of root.querySelectorAll("input[type=radio]")) radio.removeAttribute("name");
   root.innerHTML = `<div id="view">${matchesMarkup(picture)}</div>`;
   openControls(openStage(pageData(picture), root));
 }

@@ -77,6 +77,10 @@ describeBrowser("the app", () => {
   it("takes a file, another number of keypoints and the ratio test, and keeps them in the address", async () => {
     const { a } = drawDemoPair(3);
     const png = Buffer.from(await encodePng(a));
+    await page.evaluate(() => {
+      const stage = document.querySelector("section div")?.shadowRoot?.querySelector("#stage") as HTMLElement;
+      Object.assign(globalThis, { before: new WeakRef(stage) });
+    });
     await page.setInputFiles("input[type=file] >> nth=1", { name: "other.png", mimeType: "image/png", buffer: png });
     await page.waitForFunction(() => /^(?!same)/.test(document.querySelector(".verdict")?.textContent ?? "same"));
     expect(await verdict()).toMatch(/^(?:different|uncertain)/);
@@ -85,6 +89,12 @@ describeBrowser("the app", () => {
       () => document.querySelector("section")?.shadowRoot || location.hash.includes("count=500"),
     );
     expect(new URL(page.url()).hash).toBe("#/match?count=500");
+    // Of what was shown before nothing is kept: a page that is open for long does not grow.
+    const session = await page.context().newCDPSession(page);
+    await session.send("HeapProfiler.collectGarbage");
+    const isKept = () => (globalThis as unknown as { before: WeakRef<Node> }).before.deref() !== undefined;
+    expect(await page.evaluate(isKept)).toBe(false);
+    await session.detach();
     await page.setInputFiles("input[type=file] >> nth=1", {
       ...{ name: "broken.png", mimeType: "image/png" },
       buffer: png.subarray(0, 300),

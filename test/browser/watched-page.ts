@@ -1,6 +1,6 @@
 /** Pages whose errors and hosts are written down, from the first one on. */
 import type { Browser, Page } from "playwright-core";
-import { openPage } from "./page.js";
+import { openPage } from "./serve.js";
 
 export interface Watched {
   errors: string[];

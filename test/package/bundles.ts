@@ -119,6 +119,8 @@ export interface Taken {
   scripts: number;
   runtime: number;
   model: number;
+  /** The page itself, styles, pictures. */
+  rest: number;
   texts: string[];
 }
 
@@ -141,7 +143,7 @@ export async function serveByVite(root: string): Promise<{ address: string; clos
 
 /** Serves a folder on loopback. */
 export async function serveFolder(folder: string): Promise<Files> {
-  const none = (): Taken => ({ scripts: 0, runtime: 0, model: 0, texts: [] });
+  const none = (): Taken => ({ scripts: 0, runtime: 0, model: 0, rest: 0, texts: [] });
   let taken = none();
   const server: Server = createServer((request, response) => {
     const asked = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname));
@@ -152,10 +154,10 @@ export async function serveFolder(folder: string): Promise<Files> {
     }
     const bytes = readFileSync(path);
     const ending = path.slice(path.lastIndexOf(".") + 1);
-    const kind = TYPES[ending] === "text/javascript" ? "scripts" : ending === "wasm" ? "runtime" : "model";
-    if (kind !== "model" || /(model|graph|config)[^/]*\.(safetensors|onnx|json)$/.test(path)) {
-      taken[kind] += gzipSync(bytes).length;
-    }
+    const isModel = /(model|graph|config)[^/]*\.(safetensors|onnx|json)$/.test(path);
+    const kind =
+      TYPES[ending] === "text/javascript" ? "scripts" : ending === "wasm" ? "runtime" : isModel ? "model" : "rest";
+    taken[kind] += gzipSync(bytes).length;
     if (kind === "scripts") taken.texts.push(bytes.toString());
     response.writeHead(200, { "Content-Type": TYPES[ending] ?? "application/octet-stream" }).end(bytes);
   });

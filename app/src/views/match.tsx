@@ -1,4 +1,5 @@
 /** Two photographs: their keypoints, matches, the geometry between them, and whether they show the same. */
+import { useEffect } from "preact/hooks";
 import {
   type ExtractorInfo,
   type MatchedImages,
@@ -10,7 +11,8 @@ import { describeProgress, engine } from "../engine.js";
 import { saveReport } from "../match-files.js";
 import { Buttons, Filled, Progress, Select } from "../parts.js";
 import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
-import { type Photo, samplePhotos } from "../photos.js";
+import type { Photo } from "../photos.js";
+import { samplePhotos } from "../samples.js";
 import { ScoreMaps } from "../score-maps.js";
 import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
 import { useWork, type ViewProps } from "../view.js";
@@ -32,12 +34,16 @@ export function MatchView({ settings: given, change }: ViewProps) {
   const photos = usePhotoPair();
   const [a, b] = photos.pair;
   const { model, backend, geometry, count, ratio } = settings;
+  const open = (tell: (doing: string) => void) =>
+    engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
+      tell(describeProgress(model, progress)),
+    );
+  // While the samples are drawn, so that neither waits for the other. What fails is told when it is needed.
+  useEffect(() => void open(() => {}).catch(() => {}), []);
   const work = useWork<Shown>(
     a && b
       ? async (signal, tell) => {
-          const extractor = await engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
-            tell(describeProgress(model, progress)),
-          );
+          const extractor = await open(tell);
           signal.throwIfAborted();
           const found = await matchImages(extractor, a.image, b.image, {
             match: { ratio: ratio < 1 ? ratio : null },

@@ -4,7 +4,7 @@ import { describeProgress, engine } from "../engine.js";
 import { FileButton, FileDrop } from "../files.js";
 import { addOwnModel, modelNames } from "../own-models.js";
 import { Failure, Progress, Select } from "../parts.js";
-import { samplePhotos } from "../photos.js";
+import { samplePhotos } from "../samples.js";
 import { BACKENDS, DEFAULTS, readSettings } from "../settings.js";
 import { messageOf, useWork, type ViewProps } from "../view.js";
 

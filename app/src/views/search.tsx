@@ -1,11 +1,11 @@
 /** Which of the reader's pictures a photograph shows: an index that the browser keeps. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { drawDemoPair } from "../../../demo/draw.js";
 import type { IndexInfo, SearchResult } from "../../../src/search/index.js";
 import { describeProgress, engine } from "../engine.js";
 import { FileButton, FileDrop } from "../files.js";
 import { PhotoSlot, Progress } from "../parts.js";
 import { closePhoto, encodePhoto, openPhoto, type Photo } from "../photos.js";
+import { drawSamples } from "../samples.js";
 import { drawFind, embedQuery } from "../search/drawn-find.js";
 import { type Added, type NamedFile, PhotoIndex, photographsAmong } from "../search/photo-index.js";
 import { openPlaces } from "../search/place.js";
@@ -86,11 +86,11 @@ export function SearchView({ settings: given }: ViewProps) {
   const samples = async (): Promise<void> => {
     const files = SAMPLES.map((seed) => ({
       id: `samples/wall-${seed}.jpg`,
-      file: () => encodePhoto(drawDemoPair(seed).a, "image/jpeg"),
+      file: async () => encodePhoto((await drawSamples(seed)).a, "image/jpeg"),
     }));
     await add(files);
     if (query) return;
-    const shot = await encodePhoto(drawDemoPair(SAMPLES[0]).b, "image/jpeg");
+    const shot = await encodePhoto((await drawSamples(SAMPLES[0])).b, "image/jpeg");
     setQuery(await openPhoto(shot, "a photograph of one of them"));
   };
   const replaceQuery = (photo: Photo): void =>

@@ -6,7 +6,7 @@ import { CameraShot } from "../camera-shot.js";
 import { describeProgress, engine } from "../engine.js";
 import { FileButton, FileDrop } from "../files.js";
 import { Failure, Select } from "../parts.js";
-import { samplePhotos } from "../photos.js";
+import { samplePhotos } from "../samples.js";
 import { readSettings } from "../settings.js";
 import { drawnOverlay } from "../track/drawn-overlay.js";
 import { Follower, type Told } from "../track/follower.js";

@@ -1,10 +1,43 @@
 /** The web app: static files that work from any folder. It uses what `npm run build` has made, as a user's page does. */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { defineConfig, type Plugin } from "vite";
+import { drawDemoPair } from "../demo/draw.js";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const built = fileURLToPath(new URL("../dist/", import.meta.url));
+
+const SAMPLES = "virtual:first-samples";
+
+/** The pair that the page begins with, drawn when the page is built: drawing takes a second, and several on a telephone. */
+function firstSamples(): Plugin {
+  let isBuilt = false;
+  return {
+    name: "first-samples",
+    configResolved({ command }) {
+      isBuilt = command === "build";
+    },
+    resolveId: (id) => (id === SAMPLES ? `\0${SAMPLES}` : null),
+    async load(id) {
+      if (id !== `\0${SAMPLES}`) return null;
+      const addresses: string[] = [];
+      const { a, b } = drawDemoPair(7);
+      for (const [k, { width, height, data }] of [a, b].entries()) {
+        const source = await sharp(data, { raw: { width, height, channels: 3 } })
+          .jpeg({ quality: 88 })
+          .toBuffer();
+        const name = `sample-${"ab"[k]}.jpg`;
+        addresses.push(
+          isBuilt
+            ? `import.meta.ROLLUP_FILE_URL_${this.emitFile({ type: "asset", name, source })}`
+            : `"data:image/jpeg;base64,${source.toString("base64")}"`,
+        );
+      }
+      return `export default [${addresses}];`;
+    },
+  };
+}
 
 /**
  * The service worker, with the names of the files that the page begins with. What it asks for later (a runtime, a model, the
@@ -16,7 +49,7 @@ function offline(): Plugin {
     apply: "build",
     generateBundle(_, bundle) {
       const first = Object.values(bundle).filter(
-        (file) => file.fileName.endsWith(".css") || ("isEntry" in file && file.isEntry),
+        (file) => /\.(css|jpg)$/.test(file.fileName) || ("isEntry" in file && file.isEntry),
       );
       const files = ["./", "./icon.svg", "./manifest.webmanifest", ...first.map(({ fileName }) => `./${fileName}`)];
       const version = createHash("sha256").update(Object.keys(bundle).join("\n")).digest("hex").slice(0, 12);
@@ -65,7 +98,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^(?:\.\.\/)+src\/(.+)$/, replacement: `${built}$1` }] },
   worker: { format: "es" },
   build: { outDir: "dist", emptyOutDir: true, target: "es2022", chunkSizeWarningLimit: 600 },
-  plugins: [offline()],
+  plugins: [firstSamples(), offline()],
   server: { host: "127.0.0.1" },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
 });

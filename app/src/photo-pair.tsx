@@ -1,11 +1,11 @@
 /** Two photographs, A and B, that begin as samples; and the choice of the model that looks at them. */
 import { useEffect, useState } from "preact/hooks";
 import { modelNames } from "./own-models.js";
-import { PhotoSlot, Select } from "./parts.js";
+import { Failure, PhotoSlot, Select } from "./parts.js";
 import { closePhoto, type Photo } from "./photos.js";
-import { samplePhotos } from "./samples.js";
+import { firstPhoto, samplePhotos } from "./samples.js";
 import { DEFAULTS } from "./settings.js";
-import type { ViewProps } from "./view.js";
+import { messageOf, type ViewProps } from "./view.js";
 
 type Pair = [Photo | null, Photo | null];
 
@@ -13,27 +13,43 @@ export interface PhotoPair {
   pair: Pair;
   /** Other photographs in place of these, which are let go. */
   replace(next: Pair): void;
+  /** Puts other samples in their place. */
+  drawOthers(): void;
+  /** Why there are no samples; empty where nothing went wrong. */
+  failure: string;
 }
 
 export function usePhotoPair(): PhotoPair {
   const [pair, setPair] = useState<Pair>([null, null]);
+  const [failure, setFailure] = useState("");
+  const failed = (error: unknown): void => setFailure(messageOf(error));
   useEffect(() => {
-    samplePhotos().then((samples) => setPair((now) => (now[0] || now[1] ? now : samples)));
+    Promise.all([firstPhoto(0), firstPhoto(1)]).then(
+      (samples) => setPair((now) => (now[0] || now[1] ? now : samples)),
+      failed,
+    );
   }, []);
   const replace = (next: Pair): void =>
     setPair((now) => {
       for (const photo of now) if (!next.includes(photo)) closePhoto(photo);
       return next;
     });
-  return { pair, replace };
+  const drawOthers = (): void => {
+    setFailure("");
+    samplePhotos(1 + Math.floor(1e6 * Math.random())).then(replace, failed);
+  };
+  return { pair, replace, drawOthers, failure };
 }
 
-export function PhotoSlots({ pair: [a, b], replace }: PhotoPair) {
+export function PhotoSlots({ pair: [a, b], replace, failure }: Omit<PhotoPair, "drawOthers">) {
   return (
-    <div class="slots">
-      <PhotoSlot label="A" photo={a} onPhoto={(photo) => replace([photo, b])} />
-      <PhotoSlot label="B" photo={b} onPhoto={(photo) => replace([a, photo])} />
-    </div>
+    <>
+      <div class="slots">
+        <PhotoSlot label="A" photo={a} onPhoto={(photo) => replace([photo, b])} />
+        <PhotoSlot label="B" photo={b} onPhoto={(photo) => replace([a, photo])} />
+      </div>
+      <Failure message={failure} />
+    </>
   );
 }
 

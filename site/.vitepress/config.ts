@@ -116,6 +116,18 @@ export default defineConfig({
     build: { chunkSizeWarningLimit: 8000 },
     // Not the pages of examples and tests, which lie below the same root.
     optimizeDeps: { entries: ["site/.vitepress/theme/index.ts"] },
+    plugins: [
+      {
+        // VitePress's server adds what stands in `head` by script, after browsers have asked for an icon.
+        name: "icon",
+        configureServer: ({ middlewares }) => {
+          middlewares.use(
+            "/favicon.ico",
+            (_, response) => void response.writeHead(302, { Location: "/icon.svg" }).end(),
+          );
+        },
+      },
+    ],
   },
   themeConfig: {
     logo: { src: "/icon.svg", alt: "" },

@@ -49,6 +49,17 @@ describeBrowser("the app", () => {
 
   const faults = (of = page): Promise<string[]> => axeFaults(of);
 
+  /** Moves the focus by the Tab key alone to what has this name. */
+  const tabTo = async (name: string): Promise<void> => {
+    const focused = () =>
+      page.evaluate(() => {
+        const { ariaLabel, labels, textContent } = document.activeElement as HTMLInputElement;
+        return (ariaLabel ?? labels?.[0]?.textContent ?? textContent ?? "").trim();
+      });
+    for (let i = 0; i < 60 && !(await focused()).startsWith(name); i++) await page.keyboard.press("Tab");
+    expect(await focused()).toContain(name);
+  };
+
   it("matches its samples at once, and shows the matches", async () => {
     await page.goto(files.address);
     expect(await verdict()).toMatch(/^same, probability (?:0\.9\d|1\.00); a plane, \d+ of \d+ matches agree$/);
@@ -120,8 +131,7 @@ describeBrowser("the app", () => {
   it("lays A onto B, by keyboard alone", async () => {
     await page.goto(`${files.address}/#/models?model=strata-t`);
     await page.reload();
-    const focus = () => page.evaluate(() => document.activeElement?.textContent ?? "");
-    for (let i = 0; i < 10 && (await focus()) !== "Align"; i++) await page.keyboard.press("Tab");
+    await tabTo("Align");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.title === "Align – strata");
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe("MAIN");
@@ -170,7 +180,12 @@ describeBrowser("the app", () => {
 
   it("compiles a picture, follows it and lays things on it; keeps the target as a file", async () => {
     await page.goto(`${files.address}/#/track`);
-    await page.getByRole("button", { name: "Show a sample" }).click();
+    await tabTo("Add pictures or targets");
+    const choosing = page.waitForEvent("filechooser");
+    await page.keyboard.press("Enter");
+    await choosing;
+    await tabTo("Show a sample");
+    await page.keyboard.press("Enter");
     await status(/^Following sample$/);
     expect(await page.textContent(".targets")).toMatch(/^sampleGood, \d+ of 100/);
     expect(await page.textContent(".watch .times")).toMatch(/^\d+ frames a second · [\d.]+ ms a frame/);
@@ -203,7 +218,8 @@ describeBrowser("the app", () => {
     await give("sample.strata", target);
     await page.waitForSelector(".targets li >> nth=1");
     await status(/^Following sample$/);
-    await page.getByRole("button", { name: "Stop" }).click();
+    await tabTo("Stop");
+    await page.keyboard.press("Enter");
     await status(/^$/);
   });
 
@@ -233,7 +249,9 @@ describeBrowser("the app", () => {
         [panel, pattern.source],
       );
     await page.goto(`${files.address}/#/search`);
-    await page.getByRole("button", { name: "Try samples" }).click();
+    await page.waitForSelector("button:enabled:has-text('Try samples')");
+    await tabTo("Try samples");
+    await page.keyboard.press("Enter");
     expect(await verdict()).toBe("Found: samples/wall-7.jpg");
     expect(await page.textContent(".results li")).toMatch(/found, probability [01]\.\d\d, \d+ points fit/);
     expect(await faults()).toEqual([]);
@@ -293,6 +311,9 @@ describeBrowser("the app", () => {
     expect(await page.textContent("dl")).toMatch(
       /wasm, 1 thread.*a worker of its own.*keypoints of 640 × 480 in \d+ ms/s,
     );
+    await tabTo("Runs on");
+    await page.keyboard.press("ArrowDown");
+    await page.waitForFunction(() => location.hash.includes("backend=wasm"));
     expect(await faults()).toEqual([]);
   });
 
@@ -333,6 +354,24 @@ describeBrowser("the app", () => {
     await phone.selectOption("select >> nth=1", "diff");
     await phone.waitForSelector("img.aligned");
     expect(await faults(phone)).toEqual([]);
+    await phone.getByRole("button", { name: "Place A by hand" }).tap();
+    const corner = phone.getByRole("button", { name: /top left corner/ });
+    await corner.scrollIntoViewIfNeeded();
+    const place = async () => ((await corner.getAttribute("aria-label")) ?? "").match(/-?\d+/g)?.map(Number) ?? [];
+    const before = await place();
+    const box = await corner.boundingBox();
+    const finger = await phone.context().newCDPSession(phone);
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...by: number[]) =>
+      finger.send("Input.dispatchTouchEvent", {
+        type,
+        touchPoints: by.map((far) => ({ x: (box?.x ?? 0) + 22 + far, y: (box?.y ?? 0) + 22 + far })),
+      });
+    await touch("touchStart", 0);
+    for (const far of [5, 20]) await touch("touchMove", far);
+    await touch("touchEnd");
+    const after = await place();
+    expect(Math.min(after[0] - before[0], after[1] - before[1])).toBeGreaterThan(10);
+    await phone.waitForFunction(() => document.querySelector(".verdict")?.textContent?.startsWith("placed by hand"));
     await phone.getByRole("link", { name: "Track" }).tap();
     await phone.getByRole("button", { name: "Show a sample" }).tap();
     await status(/^Following sample$/, phone);

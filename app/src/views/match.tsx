@@ -12,7 +12,6 @@ import { saveReport } from "../match-files.js";
 import { Buttons, Filled, Progress, Select } from "../parts.js";
 import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
 import type { Photo } from "../photos.js";
-import { samplePhotos } from "../samples.js";
 import { ScoreMaps } from "../score-maps.js";
 import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
 import { useWork, type ViewProps } from "../view.js";
@@ -92,7 +91,7 @@ export function MatchView({ settings: given, change }: ViewProps) {
             }}
           />
         </label>
-        <button type="button" onClick={() => samplePhotos(1 + Math.floor(1e6 * Math.random())).then(photos.replace)}>
+        <button type="button" onClick={photos.drawOthers}>
           Other samples
         </button>
       </div>

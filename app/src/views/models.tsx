@@ -4,7 +4,8 @@ import { describeProgress, engine } from "../engine.js";
 import { FileButton, FileDrop } from "../files.js";
 import { addOwnModel, modelNames } from "../own-models.js";
 import { Failure, Progress, Select } from "../parts.js";
-import { samplePhotos } from "../samples.js";
+import { closePhoto } from "../photos.js";
+import { firstPhoto } from "../samples.js";
 import { BACKENDS, DEFAULTS, readSettings } from "../settings.js";
 import { messageOf, useWork, type ViewProps } from "../view.js";
 
@@ -23,7 +24,8 @@ export function ModelsView({ settings: given, change }: ViewProps) {
         tell(describeProgress(model, progress)),
       );
       tell("extracting a sample");
-      const [sample] = await samplePhotos();
+      const sample = await firstPhoto(0);
+      closePhoto(sample);
       const started = performance.now();
       const { count: found } = await extractor.extract(sample.image);
       return { found, time: performance.now() - started, info: extractor.info };

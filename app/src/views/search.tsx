@@ -90,8 +90,12 @@ export function SearchView({ settings: given }: ViewProps) {
     }));
     await add(files);
     if (query) return;
-    const shot = await encodePhoto((await drawSamples(SAMPLES[0])).b, "image/jpeg");
-    setQuery(await openPhoto(shot, "a photograph of one of them"));
+    try {
+      const shot = await encodePhoto((await drawSamples(SAMPLES[0])).b, "image/jpeg");
+      setQuery(await openPhoto(shot, "a photograph of one of them"));
+    } catch (error) {
+      setFailure(messageOf(error));
+    }
   };
   const replaceQuery = (photo: Photo): void =>
     setQuery((before) => {

@@ -6,7 +6,7 @@ import { CameraShot } from "../camera-shot.js";
 import { describeProgress, engine } from "../engine.js";
 import { FileButton, FileDrop } from "../files.js";
 import { Failure, Select } from "../parts.js";
-import { samplePhotos } from "../samples.js";
+import { firstPhoto } from "../samples.js";
 import { readSettings } from "../settings.js";
 import { drawnOverlay } from "../track/drawn-overlay.js";
 import { Follower, type Told } from "../track/follower.js";
@@ -142,12 +142,16 @@ export function TrackView({ settings: given, change }: ViewProps) {
     setDoing("");
   };
   const sample = async (): Promise<void> => {
-    const [{ href, name }] = await samplePhotos();
-    const file = await (await fetch(href)).blob();
-    URL.revokeObjectURL(href);
-    const bitmap = await createImageBitmap(file);
-    if (targets.current.length === 0) await add([{ file, name: name.replace(" A", "") }]);
-    await start("the sample", async () => drawnSource(bitmap));
+    try {
+      const { href, name } = await firstPhoto(0);
+      const file = await (await fetch(href)).blob();
+      URL.revokeObjectURL(href);
+      const bitmap = await createImageBitmap(file);
+      if (targets.current.length === 0) await add([{ file, name: name.replace(" A", "") }]);
+      await start("the sample", async () => drawnSource(bitmap));
+    } catch (error) {
+      setFailure(messageOf(error));
+    }
   };
   const remove = (one: Followed): void => {
     closeTarget(one);

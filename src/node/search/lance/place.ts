@@ -72,7 +72,9 @@ export function lanceError(place: LancePlace, verb: string, cause: unknown): Err
   if (cause instanceof StrataError) return cause;
   const limit = asLimit(cause);
   if (limit !== cause && limit instanceof Error) return limit;
-  const said = withoutSecrets(String((cause as Error | undefined)?.message ?? cause), place)
+  // Each layer of it says the same again; the first says what failed, the last why.
+  const layers = String((cause as Error | undefined)?.message ?? cause).split(/\s*Caused by:\s*/);
+  const said = withoutSecrets([...new Set([layers[0], layers.at(-1)])].join(": "), place)
     .replace(/\s+/g, " ")
     // Lines of its source.
     .replace(/, \S+\.rs:\d+:\d+/g, "")

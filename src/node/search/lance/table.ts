@@ -9,9 +9,9 @@ export const IMAGES = "strata_images";
 export const FILES = "strata_index";
 
 /** Images from which on candidates are searched in partitions; below, all signs are compared. Tests change it. */
-export const LIMITS = { partitionedFrom: 50_000 };
+export const LIMITS = { partitionedFrom: 1_000_000 };
 /** Share of the partitions that is searched: a print in a cluttered photograph is not very near to its picture. */
-const PROBED = 0.25;
+const PROBED = 0.5;
 /** Share of images that are not in their partitions, or in small fragments, above which the table is put in order. */
 const UNTIDY = 0.25;
 const MOST_FRAGMENTS = 64;

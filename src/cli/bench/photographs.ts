@@ -1,7 +1,7 @@
 /** Options of the benchmarks that draw what they measure from photographs: tracking, search, verdicts and views. */
 import type { Command } from "commander";
 import { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
-import { INDEX_KINDS } from "../../search/segment-format.js";
+import { WORD_KINDS } from "../../search/segment-format.js";
 import { addExtractionOptions, choice, collect, numberOf, SEEDS } from "../arguments.js";
 import type { Context } from "../context.js";
 import type { SearchBenchFlags } from "./search.js";
@@ -73,7 +73,7 @@ function addSearchBench(bench: Command, context: Context, done: (code: number) =
       numberOf("--rate", { min: 1, integer: true }),
     )
     .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)
-    .addOption(choice("--kind <kind>", "form of the index", INDEX_KINDS).default("asmk"))
+    .addOption(choice("--kind <kind>", "form of the index", WORD_KINDS).default("asmk"))
     .option("--vocabulary <file>", "visual words (default: those in the model's folder)")
     .optionsGroup("Output:")
     .option(

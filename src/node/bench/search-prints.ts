@@ -16,7 +16,7 @@ import { checkExtractor } from "../../search/check.js";
 import { searchImage, searchVerdict } from "../../search/search-image.js";
 import type { SearchIndex } from "../../search/search-index.js";
 import type { SearchOptions } from "../../search/search-options.js";
-import { INDEX_KINDS, type IndexKind } from "../../search/segment-format.js";
+import { type IndexKind, WORD_KINDS } from "../../search/segment-format.js";
 import { checkVocabularyArrays, type Vocabulary } from "../../search/vocabulary.js";
 import { checkPath } from "../atomic.js";
 import { makeFolder } from "../folders.js";
@@ -177,7 +177,7 @@ async function prepare(where: string, options: SearchPrintsOptions) {
   checkTexts(where, "photos", given.photos);
   checkTexts(where, "others", given.others);
   const onePlace = checkTexts(where, "onePlace", given.onePlace);
-  const kind = checkChoice(where, "kind", given.kind, INDEX_KINDS) as IndexKind;
+  const kind = checkChoice(where, "kind", given.kind, WORD_KINDS) as IndexKind;
   checkExtractor(where, extractor);
   checkExtractor(where, queryExtractor);
   checkVocabularyArrays(where, vocabulary);

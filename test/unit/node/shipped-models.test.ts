@@ -23,7 +23,7 @@ describe("models that ship", () => {
   it.each([
     ["strata-s", ["fundamental", "essential"]],
     ["strata-xs", ["fundamental", "essential"]],
-    ["strata-t", ["fundamental"]],
+    ["strata-t", ["fundamental", "essential"]],
   ] as const)(
     "%s judges homographies and %s matrices, and is not convinced by one match more than a sample has",
     (name, geometries) => {

@@ -1,6 +1,8 @@
 /** What stands around every view: its name, the way to the others, and what the page promises. */
 import { useEffect, useRef } from "preact/hooks";
 import { later } from "./later.js";
+import { missingHere } from "./needs.js";
+import { Failure } from "./parts.js";
 import { useRoute } from "./route.js";
 import { AlignView } from "./views/align.js";
 import { MatchView } from "./views/match.js";
@@ -15,6 +17,7 @@ const VIEWS = [
 ] as const;
 
 export function Shell() {
+  const missing = missingHere();
   const [route, change] = useRoute();
   const { name, title, View } = VIEWS.find((view) => view.name === route.view) ?? VIEWS[0];
   const main = useRef<HTMLElement>(null);
@@ -41,7 +44,7 @@ export function Shell() {
         </nav>
       </header>
       <main ref={main} tabIndex={-1}>
-        <View settings={route.settings} change={change} />
+        {missing ? <Failure message={missing} /> : <View settings={route.settings} change={change} />}
       </main>
       <footer>Nothing leaves this device: the page can reach no other host than the one it came from.</footer>
     </>

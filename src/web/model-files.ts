@@ -49,7 +49,9 @@ export interface FetchModelOptions {
 
 /** A model's files. Throws an IoError for what does not arrive, a FormatError for weights of another digest. */
 export async function fetchModel(addresses: ModelAddresses, options: FetchModelOptions): Promise<ModelBytes> {
-  const where = addresses.config.replace(/config\.json$/, "");
+  // Bundlers put small files into their address; the weights' tells then which model it is.
+  const where =
+    told(addresses.config) === addresses.config ? addresses.config.replace(/config\.json$/, "") : addresses.weights;
   const config = await configuration(addresses.config, options);
   const { sha256: stated } = Object(parseJson(`${where}: config.json`, config)) as { sha256?: unknown };
   const digest = typeof stated === "string" ? stated : "";
@@ -60,7 +62,7 @@ export async function fetchModel(addresses: ModelAddresses, options: FetchModelO
       // What was kept and has gone bad is fetched again; what was fetched is another model, or damaged.
       if (!fresh) throw new FormatError("damaged");
       throw new FormatError(
-        `${addresses.weights}: the weights have SHA-256 ${own}, ${addresses.config} says ${digest}; the download is ` +
+        `${told(addresses.weights)}: the weights have SHA-256 ${own}, ${told(addresses.config)} says ${digest}; the download is ` +
           "damaged, or the files are of two models",
       );
     }),
@@ -126,6 +128,9 @@ class MissingError extends IoError {
   override readonly name = "IoError";
 }
 
+/** An address as it is told: one that holds the file itself says nothing to a reader. */
+const told = (address: string): string => address.replace(/^(data:[^,]*,).*$/s, "$1…");
+
 async function fetchBytes(
   address: string,
   { signal, onProgress }: FetchModelOptions,
@@ -134,7 +139,7 @@ async function fetchBytes(
   const failed = (error: unknown, what: string): unknown => {
     if (signal?.aborted) return signal.reason;
     const message = error instanceof Error ? error.message : error;
-    return new UnreachableError(`cannot fetch ${address}: ${what}${message}`, { cause: error });
+    return new UnreachableError(`cannot fetch ${told(address)}: ${what}${message}`, { cause: error });
   };
   let response: Response;
   try {
@@ -144,12 +149,14 @@ async function fetchBytes(
   }
   if (!response.ok) {
     throw new MissingError(
-      `cannot fetch ${address}: the server answers ${response.status} ${response.statusText}`.trim(),
+      `cannot fetch ${told(address)}: the server answers ${response.status} ${response.statusText}`.trim(),
     );
   }
   if (/^text\/html\b/.test(response.headers.get("content-type") ?? "")) {
     await response.body?.cancel();
-    throw new MissingError(`cannot fetch ${address}: the server answers with a web page, so the file is not there`);
+    throw new MissingError(
+      `cannot fetch ${told(address)}: the server answers with a web page, so the file is not there`,
+    );
   }
   try {
     return await untilAborted(

@@ -17,6 +17,20 @@ beforeAll(async () => {
 });
 afterAll(remove);
 
+/** An extractor, and how many images it was given. */
+function countingExtractor() {
+  const counted = { images: 0 };
+  const extractor = {
+    ...extractorOf(),
+    options: EXTRACT_DEFAULTS,
+    extract: async (image: Parameters<ReturnType<typeof extractorOf>["extract"]>[0]) => {
+      counted.images++;
+      return extractorOf().extract(image);
+    },
+  } as unknown as SearchPrintsOptions["extractor"];
+  return { extractor, count: counted };
+}
+
 it("sets pictures aside evenly, and none of a place that others show", () => {
   const paths = ["a/beach_1", "a/beach_2", "a/cat", "b/dog", "b/elk", "b/fox", "beach/hen"];
   expect(setAside(paths, 2, ["beach_"])).toEqual({
@@ -28,19 +42,11 @@ it("sets pictures aside evenly, and none of a place that others show", () => {
 });
 
 it("times indexing and extraction of the same images", async () => {
-  let extracted = 0;
-  const extractor = {
-    ...extractorOf(),
-    options: EXTRACT_DEFAULTS,
-    extract: async (image: Parameters<ReturnType<typeof extractorOf>["extract"]>[0]) => {
-      extracted++;
-      return extractorOf().extract(image);
-    },
-  } as unknown as Parameters<typeof indexingRate>[1];
+  const { extractor, count } = countingExtractor();
   const rate = await indexingRate([path("photos")], extractor, await smallVocabulary(), { most: 4 });
   expect(rate.images).toBe(4);
   // By either way, to warm up and then.
-  expect(extracted).toBe(16);
+  expect(count.images).toBe(16);
   for (const value of [rate.plain, rate.indexing, rate.processor.plain, rate.processor.indexing]) {
     expect(value).toBeGreaterThan(0);
   }
@@ -48,15 +54,7 @@ it("times indexing and extraction of the same images", async () => {
 });
 
 it("keeps what each query gave, goes on where it was stopped, and asks again where the question is another one", async () => {
-  let extracted = 0;
-  const extractor = {
-    ...extractorOf(),
-    options: EXTRACT_DEFAULTS,
-    extract: async (image: Parameters<ReturnType<typeof extractorOf>["extract"]>[0]) => {
-      extracted++;
-      return extractorOf().extract(image);
-    },
-  } as unknown as SearchPrintsOptions["extractor"];
+  const { extractor, count } = countingExtractor();
   const options: SearchPrintsOptions = {
     ...{
       photos: [path("photos")],
@@ -69,17 +67,17 @@ it("keeps what each query gave, goes on where it was stopped, and asks again whe
   };
   const whole = await searchPrints(options);
   expect(whole.figures).toMatchObject({ images: 3, queries: 1, strangers: 1, flat: 0, top1Flat: null });
-  expect(extracted).toBeGreaterThanOrEqual(3 + 2);
+  expect(count.images).toBeGreaterThanOrEqual(3 + 2);
   // Nothing is left to do, not even to extract.
-  extracted = 0;
+  count.images = 0;
   expect(await searchPrints(options)).toEqual(whole);
-  expect(extracted).toBe(0);
+  expect(count.images).toBe(0);
   // Killed in the middle of a line.
   const lines = path("new", "kept", "queries.jsonl");
   const text = readFileSync(lines, "utf8");
   writeFileSync(lines, text.slice(0, text.indexOf("\n") + 40));
   const again = await searchPrints(options);
-  expect(extracted).toBeGreaterThan(0);
+  expect(count.images).toBeGreaterThan(0);
   expect(again.queries[0]).toEqual(whole.queries[0]);
   const { seconds: _, ...second } = whole.queries[1];
   expect(again.queries[1]).toMatchObject(second);

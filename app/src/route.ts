@@ -1,5 +1,5 @@
 /** Where the reader is and with which settings, in the address: #/match?model=strata-t. It can be kept and passed on. */
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 /** The view of an address that names none. */
 const FIRST = "match";
@@ -22,9 +22,11 @@ export function routeHash({ view, settings }: Route): string {
 /** The route as it is, and a way to change settings without a new entry in the history. */
 export function useRoute(): [Route, (settings: Record<string, string | undefined>) => void] {
   const [route, setRoute] = useState(() => readRoute(location.hash));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = () => setRoute(readRoute(location.hash));
     addEventListener("hashchange", changed);
+    // The address may have changed since the first look.
+    if (routeHash(route) !== location.hash) changed();
     return () => removeEventListener("hashchange", changed);
   }, []);
   const change = (settings: Record<string, string | undefined>): void => {

@@ -6,6 +6,7 @@ import type { FloatFeatures } from "../features.js";
 import type { VerdictModel } from "../geometry/verdict.js";
 import { cropImage } from "../image/crop.js";
 import { checkImage, type Image } from "../image/image.js";
+import { resizeImage } from "../image/resize.js";
 import type { Seconds } from "../timing.js";
 import { checkExtractor, checkIndex, checkInfo } from "./check.js";
 import { globalMismatch, type IndexFeatures } from "./global-identity.js";
@@ -53,6 +54,12 @@ const PART_PLACES = [
   [1, 1],
   [0.5, 0.5],
 ] as const;
+/**
+ * A part or a region that is smaller than queries are looked at is enlarged up to this, at most twofold: a print in a fifth of the
+ * frame has then the size at which it was indexed.
+ */
+const PART_EDGE = QUERY_EXTRACTION.maxEdge;
+const MOST_ENLARGED = 2;
 /** Pixels of a picture's shorter edge below which it has no parts. */
 const LEAST_EDGE = 160;
 /** Five looks have five chances to err: what a part shows must be this sure. */
@@ -140,8 +147,14 @@ async function extractRegion(
 ): Promise<IndexFeatures> {
   if (region === undefined) return extractor.extract(image);
   const [left, top, width, height] = checkRegion(image, region);
-  const features = await extractor.extract(cropImage(image, left, top, width, height));
-  const keypoints = features.keypoints.map((value, k) => value + (k & 1 ? top : left));
+  const scale = Math.max(1, Math.min(MOST_ENLARGED, PART_EDGE / Math.max(width, height)));
+  const size = [Math.round(scale * width), Math.round(scale * height)] as const;
+  const crop = cropImage(image, left, top, width, height);
+  const features = await extractor.extract(scale > 1 ? resizeImage(crop, ...size) : crop);
+  const [stepX, stepY] = [width / size[0], height / size[1]];
+  const keypoints = features.keypoints.map((value, k) =>
+    k & 1 ? (value + 0.5) * stepY - 0.5 + top : (value + 0.5) * stepX - 0.5 + left,
+  );
   return { ...features, keypoints, imageSize: [image.width, image.height] };
 }
 

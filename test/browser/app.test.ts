@@ -1,5 +1,5 @@
 /** The web app as it is built, from a folder on loopback: its views by mouse, keyboard and touch, and without a network. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ import { drawDemoPair } from "../../demo/draw.js";
 import { crc32 } from "../../src/formats/bytes.js";
 import { encodePng } from "../../src/node/images.js";
 import { memoryStore, openIndex, openPhotoIndex } from "../../src/node/search/index.js";
-import { readTarget } from "../../src/track/index.js";
+import { readTarget, writeTarget } from "../../src/track/index.js";
 import { type Files, serveFolder } from "../package/bundles.js";
 import { axeFaults } from "./axe.js";
 import { ROOT } from "./files.js";
@@ -181,9 +181,15 @@ describeBrowser("the app", () => {
   it("compiles a picture, follows it and lays things on it; keeps the target as a file", async () => {
     await page.goto(`${files.address}/#/track`);
     await tabTo("Add pictures or targets");
-    const choosing = page.waitForEvent("filechooser");
+    await page.evaluate(() => {
+      const asked = (event: Event): void => {
+        event.preventDefault();
+        document.body.dataset.asked = "yes";
+      };
+      document.querySelector("input[type=file]")?.addEventListener("click", asked, { once: true });
+    });
     await page.keyboard.press("Enter");
-    await choosing;
+    await page.waitForSelector("body[data-asked=yes]");
     await tabTo("Show a sample");
     await page.keyboard.press("Enter");
     await status(/^Following sample$/);
@@ -205,12 +211,20 @@ describeBrowser("the app", () => {
       await page.setInputFiles("input[type=file] >> nth=0", { name, mimeType: "", buffer });
       await page.waitForSelector(".targets li, .failure");
     };
+    const failed = (pattern: RegExp) =>
+      page.waitForFunction((source) => {
+        const failure = document.querySelector(".failure")?.textContent ?? "";
+        return new RegExp(source).test(failure);
+      }, pattern.source);
     const other = Buffer.from(target);
     other.writeUInt32LE(9, 8);
     await give("old.strata", other);
-    expect(await page.textContent(".failure")).toMatch(
-      /^old\.strata: a target of version 9; .*compile the picture again/,
-    );
+    await failed(/^old\.strata: a target of version 9; .*compile the picture again/);
+    const strange = writeTarget({ ...readTarget(target), model: { name: "strata-t", sha256: "0".repeat(64) } });
+    await give("strange.strata", Buffer.from(strange));
+    await failed(/^strange\.strata: it was compiled with strata-t \(00000000\)/);
+    await give("cut.strata", target.subarray(0, 9000));
+    await failed(/^cut\.strata: the target has 9000 bytes, .*truncated$/);
     const flat = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64).fill(90) };
     await give("flat.png", Buffer.from(await encodePng(flat)));
     await page.waitForSelector(".targets li");
@@ -283,14 +297,26 @@ describeBrowser("the app", () => {
     expect(await page.textContent(".results li")).toMatch(/the picture itself is not in this browser/);
 
     // What cannot be opened costs nothing.
-    const manifest = readFileSync(join(made, "manifest.json"), "utf8").replace('"version":1', '"version":7');
-    const { manifest: body } = JSON.parse(manifest);
-    writeFileSync(
-      join(made, "manifest.json"),
-      JSON.stringify({ crc32: crc32(new TextEncoder().encode(JSON.stringify(body))), manifest: body }),
+    const original = readFileSync(join(made, "manifest.json"), "utf8");
+    const write = (changed: string) => {
+      const { manifest: body } = JSON.parse(changed);
+      const manifest = { crc32: crc32(new TextEncoder().encode(JSON.stringify(body))), manifest: body };
+      writeFileSync(join(made, "manifest.json"), JSON.stringify(manifest));
+    };
+    const refused = async (changed: string, pattern: RegExp) => {
+      write(changed);
+      await page.setInputFiles(choose, made);
+      await told(pattern);
+    };
+    await refused(original.replace('"version":1', '"version":7'), /version 7/);
+    await refused(
+      original.replace(/"sha256":"[0-9a-f]{64}"/, `"sha256":"${"0".repeat(64)}"`),
+      /features of strata-t \(00000000\)/,
     );
-    await page.setInputFiles(choose, made);
-    await told(/version 7/);
+    await refused(original.replace('"name":"strata-t"', '"name":"mine"'), /features of mine .*this page does not have/);
+    const segment = readdirSync(made).find((name) => name.startsWith("segment-")) as string;
+    truncateSync(join(made, segment), 900);
+    await refused(original, /damaged/);
     await page.evaluate(() => {
       FileSystemFileHandle.prototype.createWritable = async () => {
         throw new DOMException("full", "QuotaExceededError");

@@ -39,11 +39,11 @@ it("looks at parts where the whole shows nothing, until one shows an image", asy
   expect(report.parts).toBe(2);
   expect(extracted).toEqual([
     [600, 400],
-    [360, 240],
-    [360, 240],
+    [720, 480],
+    [720, 480],
   ]);
-  // In pixels of the whole picture: the part begins at (240, 0).
-  expect(report.results[0].geometry?.corners[0]).toBeCloseTo(90 + 240, -1);
+  // Enlarged twofold; in pixels of the whole picture, where the part begins at (240, 0).
+  expect(report.results[0].geometry?.corners[0]).toBeCloseTo(90 / 2 + 240, -1);
   expect(report.results[0].points?.query[0]).toBeGreaterThan(240);
   expect(report.features.imageSize).toEqual([600, 400]);
   expect(report.seconds.verify).toBeGreaterThan(0);
@@ -64,6 +64,32 @@ it("looks at none where the whole shows something, a region is asked for, or nob
   const small: Image = { width: 100, height: 100, data: new Uint8Array(30_000).fill(99) };
   expect((await searchImage(index, extractor, small)).parts).toBe(0);
   await expect(searchImage(index, extractor, whole, { parts: "all" as unknown as boolean })).rejects.toThrow(/parts/);
+});
+
+it("enlarges a region up to the size at which queries are looked at, and takes its keypoints back", async () => {
+  const wide: Image = { width: 1600, height: 400, data: new Uint8Array(3 * 1600 * 400).fill(99) };
+  for (const [region, size] of [
+    [
+      [0, 0, 500, 300],
+      [1000, 600],
+    ],
+    [
+      [10, 20, 1000, 300],
+      [1280, 384],
+    ],
+    [
+      [0, 0, 1600, 400],
+      [1600, 400],
+    ],
+  ] as const) {
+    extracted = [];
+    const { features } = await searchImage(index, extractor, wide, { region });
+    expect(extracted).toEqual([size]);
+    const [x, y] = seenAgain(drawnFeatures(99), 700).keypoints;
+    expect(features.keypoints[0]).toBeCloseTo(((x + 0.5) * region[2]) / size[0] - 0.5 + region[0], 3);
+    expect(features.keypoints[1]).toBeCloseTo(((y + 0.5) * region[3]) / size[1] - 0.5 + region[1], 3);
+    expect(features.imageSize).toEqual([1600, 400]);
+  }
 });
 
 it("finds nothing where no part shows anything, or no keypoint is there", async () => {

@@ -1,5 +1,5 @@
 /** Options of the benchmarks that draw what they measure from photographs: tracking, search, verdicts and views. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { TWO_VIEW_MODELS } from "../../geometry/robust/model.js";
 import { WORD_KINDS } from "../../search/segment-format.js";
 import { addExtractionOptions, choice, collect, numberOf, SEEDS } from "../arguments.js";
@@ -15,6 +15,12 @@ export function addPhotographBenches(bench: Command, context: Context, done: (co
   addVerdict(bench, context, done);
   addViews(bench, context, done);
 }
+
+/** Beginnings of names of photographs that may show one place; `rest` says what that means. */
+const onePlace = (rest: string): Option =>
+  new Option("--one-place <starts>", `photographs whose names begin ${rest}`).argParser((text: string) =>
+    text.split(",").map((start) => start.trim()),
+  );
 
 function addTrackBench(bench: Command, context: Context, done: (code: number) => void): void {
   const command = bench
@@ -59,11 +65,7 @@ function addSearchBench(bench: Command, context: Context, done: (code: number) =
     .requiredOption("--photos <dir>", "pictures of the index; may be given several times", collect)
     .option("--others <dir>", "pictures that are not in it, walls and rooms; may be given several times", collect)
     .option("--aside <n>", "keep n pictures of --photos out of the index, as others", whole("--aside"), 0)
-    .option(
-      "--one-place <starts>",
-      "photographs whose names begin with one of these (separated by commas) are not set aside: others show the same place",
-      (text: string) => text.split(",").map((start) => start.trim()),
-    )
+    .addOption(onePlace("with one of these (separated by commas) are not set aside: others show the same place"))
     .option("--queries <n>", "views of pictures of the index", whole("--queries"), 200)
     .option("--strangers <n>", "views of pictures that are not in it", whole("--strangers"), 100)
     .option("--flat <n>", "queries that are also matched with every picture, which takes long", whole("--flat"), 0)
@@ -117,11 +119,7 @@ function addVerdict(bench: Command, context: Context, done: (code: number) => vo
     .option("--pairs <n>", "pairs of views of one photograph", whole("--pairs", 10), 500)
     .option("--different <n>", "pairs of different photographs", whole("--different", 10), 1000)
     .option("--test-different <n>", "the same of --test (default: as many)", whole("--test-different", 10))
-    .option(
-      "--one-place <starts>",
-      "photographs whose names begin with the same one of these (separated by commas) are no pair of different ones",
-      (text: string) => text.split(",").map((start) => start.trim()),
-    )
+    .addOption(onePlace("with the same one of these (separated by commas) are no pair of different ones"))
     .option("--same <p>", "called the same from this probability on", share("--same"), 0.9)
     .option("--unlike <p>", "called different below this one", share("--unlike"), 0.05)
     .option("--seed <n>", "seed of the views", numberOf("--seed", SEEDS), 0)

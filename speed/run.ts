@@ -100,7 +100,7 @@ async function runModels(): Promise<void> {
 async function runJobs(args: readonly string[]): Promise<void> {
   const { compareJobs, jobsTable } = await import("./jobs.js");
   const about = machine();
-  const rows = await compareJobs(Number(given(args, "repeats") ?? 3), Number(given(args, "images") ?? 384));
+  const rows = await compareJobs(Number(given(args, "repeats") ?? 3), Number(given(args, "images") ?? 768));
   console.log(jobsTable(rows));
   keep(`jobs--${machineSlug(about)}`, { machine: about, rows });
 }

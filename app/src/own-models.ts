@@ -85,6 +85,7 @@ async function exportedExtractor(name: string, bytes: Uint8Array): Promise<WebEx
     sha256: digest,
     dim: 0,
     session: session.info,
+    choice: { backend: "wasm" as const, checked: false, reason: "exported files run on WebAssembly here" },
     worker: { used: false, reason: "an exported file" },
   };
   const extract = async (image: Image): Promise<FloatFeatures> => {

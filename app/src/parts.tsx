@@ -3,17 +3,19 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CameraShot } from "./camera-shot.js";
 import { FileButton, FileDrop } from "./files.js";
-import { openPhoto, type Photo } from "./photos.js";
+import { lookedAt, openPhoto, type Photo } from "./photos.js";
 import { about, type Work } from "./view.js";
 
 interface SlotProps {
   label: string;
   photo: Photo | null;
+  /** Its longer edge where it is looked at, which is told if it is shorter than the picture's. Default 0: as it is. */
+  edge?: number;
   onPhoto(photo: Photo): void;
 }
 
 /** Takes a photograph by drop, picker, camera or paste while it has the focus. */
-export function PhotoSlot({ label, photo, onPhoto }: SlotProps) {
+export function PhotoSlot({ label, photo, edge = 0, onPhoto }: SlotProps) {
   const [failure, setFailure] = useState("");
   const take = async (file: Blob, name: string): Promise<void> => {
     setFailure("");
@@ -32,10 +34,23 @@ export function PhotoSlot({ label, photo, onPhoto }: SlotProps) {
         </FileButton>
         <CameraShot label={label} onShot={(shot) => take(shot, `photograph ${label}`)} />
       </div>
-      {photo?.note && <p class="note">{photo.note}</p>}
+      {photo &&
+        notesOf(photo, edge).map((note) => (
+          <p key={note} class="note">
+            {note}
+          </p>
+        ))}
       <Failure message={failure} />
     </FileDrop>
   );
+}
+
+/** What was done to a picture before it is looked at. */
+function notesOf({ name, note, image }: Photo, edge: number): string[] {
+  const { width, height } = lookedAt(image, edge);
+  if (width === image.width) return note ? [note] : [];
+  const size = `${name}: keypoints are looked for at ${width} × ${height} of ${image.width} × ${image.height} pixels`;
+  return note ? [note, size] : [size];
 }
 
 /** Why something could not be done; nothing where it was. */

@@ -4,7 +4,7 @@ import { modelNames } from "./own-models.js";
 import { Failure, PhotoSlot, Select } from "./parts.js";
 import { closePhoto, type Photo } from "./photos.js";
 import { firstPhoto, samplePhotos } from "./samples.js";
-import { DEFAULTS } from "./settings.js";
+import { DEFAULTS, EDGES, type Settings } from "./settings.js";
 import { messageOf, type ViewProps } from "./view.js";
 
 type Pair = [Photo | null, Photo | null];
@@ -41,12 +41,14 @@ export function usePhotoPair(): PhotoPair {
   return { pair, replace, drawOthers, failure };
 }
 
-export function PhotoSlots({ pair: [a, b], replace, failure }: Omit<PhotoPair, "drawOthers">) {
+type PhotoSlotsProps = Omit<PhotoPair, "drawOthers"> & Pick<Settings, "edge">;
+
+export function PhotoSlots({ pair: [a, b], replace, failure, edge }: PhotoSlotsProps) {
   return (
     <>
       <div class="slots">
-        <PhotoSlot label="A" photo={a} onPhoto={(photo) => replace([photo, b])} />
-        <PhotoSlot label="B" photo={b} onPhoto={(photo) => replace([a, photo])} />
+        <PhotoSlot label="A" photo={a} edge={edge} onPhoto={(photo) => replace([photo, b])} />
+        <PhotoSlot label="B" photo={b} edge={edge} onPhoto={(photo) => replace([a, photo])} />
       </div>
       <Failure message={failure} />
     </>
@@ -60,6 +62,18 @@ export function ModelSelect({ model, change }: { model: string } & Pick<ViewProp
       value={model}
       values={modelNames().map((name) => [name, name] as const)}
       onValue={(value) => change({ model: value === DEFAULTS.model ? undefined : value })}
+    />
+  );
+}
+
+/** At which size pictures are looked at. */
+export function EdgeSelect({ edge, change }: Pick<Settings, "edge"> & Pick<ViewProps, "change">) {
+  return (
+    <Select
+      label="Looked at"
+      value={edge}
+      values={EDGES.map((value) => [value as number, value === 0 ? "at full size" : `up to ${value} pixels`] as const)}
+      onValue={(value) => change({ edge: value === DEFAULTS.edge ? undefined : String(value) })}
     />
   );
 }

@@ -1,4 +1,6 @@
 /** Photographs: pixels, a name, and an address by which the page shows them. */
+import { fitScale } from "../../src/image/resize.js";
+import { shrinkImage } from "../../src/image/shrink.js";
 import { DEFAULT_PIXEL_LIMIT, type Image, loadImage } from "../../src/web/index.js";
 
 export interface Photo {
@@ -27,6 +29,22 @@ export async function openPhoto(file: Blob, name: string): Promise<Photo> {
   const megapixels = Math.round((width * height) / 1e6);
   const note = `${name} has ${megapixels} megapixels; it is used at ${image.width} × ${image.height}`;
   return { name, image, href: URL.createObjectURL(await encodePhoto(image)), note };
+}
+
+const smaller = new WeakMap<Image, Image>();
+
+/**
+ * The picture as it is looked at: its longer edge at most `edge` pixels, 0: as it is. The same image whenever the same is
+ * asked for again, so that its features can be kept by it.
+ */
+export function lookedAt(image: Image, edge: number): Image {
+  const scale = edge === 0 ? 1 : fitScale(image.width, image.height, { maxEdge: edge });
+  if (scale === 1) return image;
+  const kept = smaller.get(image);
+  if (kept && Math.max(kept.width, kept.height) === edge) return kept;
+  const { image: small } = shrinkImage(image, scale);
+  smaller.set(image, small);
+  return small;
 }
 
 export function closePhoto(photo: Photo | null): void {

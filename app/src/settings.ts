@@ -5,6 +5,9 @@ export const BACKENDS = ["auto", "wasm", "webgpu"] as const;
 export const GEOMETRIES = ["homography", "auto"] as const;
 export const COUNTS = [300, 500, 1000, 2000, 4000] as const;
 
+/** Longest edges at which keypoints are looked for, in pixels; 0: a picture is looked at as it is. */
+export const EDGES = [960, 1920, 3840, 0] as const;
+
 export interface Settings {
   model: string;
   backend: (typeof BACKENDS)[number];
@@ -13,12 +16,17 @@ export interface Settings {
   count: number;
   /** Lowe's ratio; 1: none. */
   ratio: number;
+  /** One of EDGES. */
+  edge: number;
 }
 
-export const DEFAULTS: Settings = { model: "strata-s", backend: "auto", geometry: "homography", count: 2000, ratio: 1 };
+export const DEFAULTS: Settings = {
+  ...{ model: "strata-s", backend: "auto", geometry: "homography" },
+  ...{ count: 2000, ratio: 1, edge: 1920 },
+};
 
 export function readSettings(given: Readonly<Record<string, string>>): Settings {
-  const { model, backend, geometry, count, ratio } = given;
+  const { model, backend, geometry, count, ratio, edge } = given;
   const oneOf = <T>(list: readonly T[], value: T, otherwise: T): T => (list.includes(value) ? value : otherwise);
   const share = Number(ratio);
   return {
@@ -27,5 +35,6 @@ export function readSettings(given: Readonly<Record<string, string>>): Settings 
     geometry: oneOf<string>(GEOMETRIES, geometry, DEFAULTS.geometry) as Settings["geometry"],
     count: oneOf<number>(COUNTS, Number(count), DEFAULTS.count),
     ratio: share >= 0.6 && share <= 1 ? share : DEFAULTS.ratio,
+    edge: oneOf<number>(EDGES, Number(edge), DEFAULTS.edge),
   };
 }

@@ -3,10 +3,13 @@ import { checkFlag, checkList, checkNumbers, checkObject, wrong } from "../check
 import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
+import { resizeHomography } from "../geometry/coordinates.js";
 import type { HomographyOptions } from "../geometry/homography.js";
 import { compose, inverse3x3, type Matrix3 } from "../geometry/matrix3.js";
 import type { Verdict } from "../geometry/verdict.js";
 import { checkImage, type Image } from "../image/image.js";
+import { fitScale } from "../image/resize.js";
+import { type Shrunk, shrinkImage } from "../image/shrink.js";
 import type { MatchOptions } from "../match/index.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { matchImages } from "../pair.js";
@@ -36,6 +39,11 @@ export interface AlignOptions {
    * Corners that were dragged by hand give one (`estimateHomography` with method "dlt"). Default: all are found.
    */
   known?: readonly (Matrix3 | null)[];
+  /**
+   * Images are matched with their longer edges scaled down to so many pixels, in which the homography's threshold counts
+   * too; they are drawn as they are. Default null: matched as they are.
+   */
+  maxEdge?: number | null;
   /** How descriptors are matched; default: mutual nearest neighbours. */
   match?: MatchOptions;
   /** How homographies are estimated. */
@@ -140,6 +148,7 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
       overlay: "none" as AlignOverlay,
       fill: [0, 0, 0] as Fill,
       known: undefined as AlignOptions["known"],
+      maxEdge: null as number | null,
       match: {} as MatchOptions,
       homography: {} as HomographyOptions,
       guided: true,
@@ -152,6 +161,7 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
   checkChoice(where, "crop", given.crop, ALIGN_CROPS);
   checkChoice(where, "overlay", given.overlay, ALIGN_OVERLAYS);
   checkFlag(where, "guided", given.guided);
+  if (given.maxEdge !== null) checkNumber(where, "maxEdge", given.maxEdge, { min: 16, integer: true });
   for (const name of ["match", "homography"] as const) checkObject(where, `"${name}"`, given[name]);
   if (checkNumbers(where, "fill", given.fill).length !== 3) throw wrong(where, "fill", "three numbers", given.fill);
   for (const value of given.fill) checkNumber(where, "fill", value, { min: 0, max: 255 });
@@ -169,7 +179,8 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
 
 /** Every image against the reference, then those without a place against the placed ones, until nothing changes. */
 async function placeImages(extractor: Extractor, images: readonly Image[], given: Checked): Promise<AlignedPart[]> {
-  const { onto, known, match, homography, guided, signal, onImage } = given;
+  const { onto, known, maxEdge, match, homography, guided, signal, onImage } = given;
+  const looked = images.map((image) => shrinkToEdge(image, maxEdge));
   const parts = images.map((_, i): AlignedPart => {
     const matrix = i === onto ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : (known?.[i] ?? null);
     return { homography: matrix && Float64Array.from(matrix), by: null, matches: 0, inliers: 0, verdict: null };
@@ -189,10 +200,11 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
   while (bases.length) {
     const next: number[] = [];
     for (const base of bases) {
-      for (const [i, image] of images.entries()) {
+      for (const [i, { image, step }] of looked.entries()) {
         if (parts[i].homography) continue;
-        const pair = await matchImages(once, image, images[base], { match, homography, guided, signal });
-        const { matrix, inliers } = pair.homography;
+        const pair = await matchImages(once, image, looked[base].image, { match, homography, guided, signal });
+        const { inliers } = pair.homography;
+        const matrix = pair.homography.matrix && resizeHomography(pair.homography.matrix, step, looked[base].step);
         const { verdict, matches } = pair;
         const judged = verdict?.verdict ?? "uncertain";
         // By way of another image errors add up: there only what is sure counts.
@@ -210,4 +222,9 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
     bases = images.length > 2 ? next : [];
   }
   return parts;
+}
+
+/** The image with its longer edge at most `edge` pixels, and its own pixels per pixel of that. */
+function shrinkToEdge(image: Image, edge: number | null): Shrunk {
+  return shrinkImage(image, edge === null ? 1 : fitScale(image.width, image.height, { maxEdge: edge }));
 }

@@ -17,8 +17,8 @@ export const FEATURE_ARRAYS = [
   "descriptors",
   "image_size",
   "imsize",
-  "levels",
   "binary",
+  "levels",
 ] as const;
 
 /** Most columns of keypoints: x and y, and what others keep beside them (7 make a cv::KeyPoint). */

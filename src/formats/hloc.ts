@@ -23,7 +23,7 @@ import type { Provenance } from "./record.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
 
 /** Name of the attribute that says how an image's features were made; hloc reads datasets only. */
-const PROVENANCE = "strata";
+export const HLOC_PROVENANCE = "strata";
 
 /** A pair's matches and the number of keypoints of its first image, which the layout needs. */
 export interface HlocPair extends ImagePair {
@@ -84,8 +84,8 @@ export async function writeHlocFeatures(
       checkImageName(where, name);
       const arrays = featuresToArrays(features, false);
       if (arrays.descriptors) arrays.descriptors = transposed(arrays.descriptors);
-      writeGroup(file, name, arrays);
-      if (provenance) file.writeText(name, PROVENANCE, JSON.stringify(provenance));
+      writeHlocGroup(file, name, arrays);
+      if (provenance) file.writeText(name, HLOC_PROVENANCE, JSON.stringify(provenance));
     }
   };
   return createHdf5(where, base, fill, expectedBytes);
@@ -142,7 +142,7 @@ export async function inspectHloc(bytes: Uint8Array): Promise<HlocInventory> {
         ...datasets.filter((dataset) => !isImage || !known.includes(dataset)).map((dataset) => `${name}/${dataset}`),
       );
       if (!isImage) return;
-      const text = file.readText(name, PROVENANCE);
+      const text = file.readText(name, HLOC_PROVENANCE);
       images.set(name, text === null ? null : parseJson(`${where}: "${name}"`, encodeUtf8(text)));
     });
     return { images, others };
@@ -203,7 +203,7 @@ export async function writeHlocMatches(pairs: Iterable<HlocPair>): Promise<Uint8
         partner[i] = j;
         scores[i] = matches.scores[k];
       }
-      writeGroup(file, name, {
+      writeHlocGroup(file, name, {
         matches0: { dtype: "int32", shape: [count0], data: partner },
         matching_scores0: { dtype: "float32", shape: [count0], data: scores },
       });
@@ -281,7 +281,8 @@ function knownNames(where: string, names: Iterable<string>): NamesOf {
   };
 }
 
-function writeGroup(file: Hdf5File, name: string, arrays: Record<string, NdArray>): void {
+/** An image's arrays, or a pair's, in a group of their own. OptionError where the file has it already. */
+export function writeHlocGroup(file: Hdf5File, name: string, arrays: Record<string, NdArray>): void {
   if (file.hasDataset(`${name}/${Object.keys(arrays)[0]}`)) {
     throw new OptionError(`${file.where}: "${name}" is in the file already`);
   }

@@ -64,6 +64,23 @@ export function resizePoints<T extends Float32Array | Float64Array>(points: T, s
 }
 
 /**
+ * A homography between our pixels of two images, for the same images resized: each by [new width / old width, new height /
+ * old height].
+ */
+export function resizeHomography(
+  matrix: Matrix3,
+  [ax, ay]: readonly [number, number],
+  [bx, by]: readonly [number, number],
+): Float64Array {
+  return compose(resizing(bx, by), compose(matrix, resizing(1 / ax, 1 / ay)));
+}
+
+/** The map p ↦ (p + 0.5)·s − 0.5. */
+function resizing(x: number, y: number): Float64Array {
+  return Float64Array.of(x, 0, (x - 1) / 2, 0, y, (y - 1) / 2, 0, 0, 1);
+}
+
+/**
  * The reference's map from a cell of a feature map to a pixel: p ← 2p + 0.5, once per halving, `n` times.
  * It takes the centre of a cell for the centre of the 2×2 pixels below it.
  */

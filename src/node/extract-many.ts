@@ -23,7 +23,7 @@ export interface ExtractManyOptions {
   choices?: Provenance;
   /**
    * Whether the next image is decoded while the network is at work on one, which takes a part of one more core than the network
-   * does; default true.
+   * does; if not, it is while that one's features are written. Default true.
    */
   readAhead?: boolean;
   /** Stops the run: it rejects with the signal's reason at once, but never in the middle of a file. */
@@ -160,7 +160,11 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
   let ahead: Promise<Prepared> | undefined;
   for (const [i, image] of images.entries()) {
     const prepared = await untilAborted(ahead ?? prepare(image, work), signal);
-    ahead = readAhead && i + 1 < images.length ? prepare(images[i + 1], work) : undefined;
+    ahead = undefined;
+    const lookAhead = (): void => {
+      if (i + 1 < images.length) ahead ??= prepare(images[i + 1], work);
+    };
+    if (readAhead) lookAhead();
     if (prepared.kind === "finished") skipped++;
     else if (prepared.kind === "failed") {
       if (prepared.isFatal) throw prepared.error;
@@ -169,7 +173,10 @@ async function extractAll(work: Work, total: number): Promise<Omit<ExtractManyRe
       try {
         const features = await untilAborted(extractor.extract(prepared.pixels), signal);
         // Not given up: a file that is being written is finished first.
-        await store.save(image, features, prepared.digest);
+        const saving = store.save(image, features, prepared.digest);
+        // While the disk is waited for there is a core to decode on.
+        lookAhead();
+        await saving;
         extracted++;
         keypoints += features.count;
         if (features.count === 0) empty.push(image.path);

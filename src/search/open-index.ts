@@ -46,12 +46,12 @@ export interface CreateIndexOptions {
 export interface OpenIndexOptions {
   /** To add, remove and merge; keeps other writers out until `close`. Default false. */
   write?: boolean;
-  /** Bytes of postings that stay in memory; default 512 MiB. */
+  /** Bytes of postings that stay in memory; default 384 MiB. */
   cacheBytes?: number;
 }
 
 const VOCABULARY = "vocabulary.strata";
-const CACHE_BYTES = 2 ** 29;
+const CACHE_BYTES = 3 * 2 ** 27;
 const SEGMENT = /^segment-\d+\.strata$/;
 
 /** Makes an empty index, opened for writing. An OptionError where there is one already. */

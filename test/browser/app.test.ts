@@ -8,6 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { drawDemoPair } from "../../demo/draw.js";
 import { crc32 } from "../../src/formats/bytes.js";
+import { resizeImage } from "../../src/image/resize.js";
 import { encodePng } from "../../src/node/images.js";
 import { memoryStore, openIndex, openPhotoIndex } from "../../src/node/search/index.js";
 import { readTarget, writeTarget } from "../../src/track/index.js";
@@ -85,9 +86,9 @@ describeBrowser("the app", () => {
     expect(await faults()).toEqual([]);
   });
 
-  it("takes a file, another number of keypoints and the ratio test, and keeps them in the address", async () => {
+  it("takes a file, another number of keypoints and another size, and keeps them in the address", async () => {
     const { a } = drawDemoPair(3);
-    const png = Buffer.from(await encodePng(a));
+    const png = Buffer.from(await encodePng(resizeImage(a, 1000, 750)));
     await page.evaluate(() => {
       const stage = document.querySelector("section div")?.shadowRoot?.querySelector("#stage") as HTMLElement;
       Object.assign(globalThis, { before: new WeakRef(stage) });
@@ -100,6 +101,12 @@ describeBrowser("the app", () => {
       () => document.querySelector("section")?.shadowRoot || location.hash.includes("count=500"),
     );
     expect(new URL(page.url()).hash).toBe("#/match?count=500");
+    expect(await page.$(".slot .note")).toBeNull();
+    await page.selectOption("select >> nth=3", "960");
+    await page.waitForSelector(".slot .note");
+    const note = "other.png: keypoints are looked for at 960 × 720 of 1000 × 750 pixels";
+    expect(await page.textContent(".slot .note")).toBe(note);
+    expect(new URL(page.url()).hash).toBe("#/match?count=500&edge=960");
     // Of what was shown before nothing is kept: a page that is open for long does not grow.
     const session = await page.context().newCDPSession(page);
     await session.send("HeapProfiler.collectGarbage");

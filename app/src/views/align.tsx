@@ -5,7 +5,7 @@ import { CornerEditor, type Corners, cornersHomography, frameCorners, startCorne
 import { describeProgress, engine } from "../engine.js";
 import { MorePhotos, useMorePhotos } from "../more-photos.js";
 import { Buttons, Progress, Select } from "../parts.js";
-import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
+import { EdgeSelect, ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
 import { encodePhoto, type Photo } from "../photos.js";
 import { readSettings } from "../settings.js";
 import { download, useWork, type ViewProps } from "../view.js";
@@ -52,7 +52,7 @@ export function AlignView({ settings: given, change }: ViewProps) {
     const timer = setTimeout(() => setLeft(corners), REST);
     return () => clearTimeout(timer);
   }, [corners]);
-  const { model, backend, count } = settings;
+  const { model, backend, count, edge } = settings;
   const drawn = overlay === "swipe" ? "none" : overlay;
   // Under the slider lies B as it is, so only its frame will do.
   const shown = overlay === "swipe" ? "frame" : crop;
@@ -67,14 +67,14 @@ export function AlignView({ settings: given, change }: ViewProps) {
           tell("aligning");
           const images = [a, ...more.photos, b].map(({ image }) => image);
           const aligned = await alignImages(extractor, images, {
-            ...{ crop: shown, overlay: drawn, signal },
+            ...{ crop: shown, overlay: drawn, maxEdge: edge || null, signal },
             known: images.map((_, i) => (i === 0 ? known : null)),
           });
           const href = aligned.image && URL.createObjectURL(await encodePhoto(aligned.image));
           return { aligned, href };
         }
       : null,
-    [a, b, more.photos, left, model, backend, count, shown, drawn],
+    [a, b, more.photos, left, model, backend, count, edge, shown, drawn],
   );
   const { result } = work;
   useEffect(() => () => void (result?.href && URL.revokeObjectURL(result.href)), [result]);
@@ -82,7 +82,7 @@ export function AlignView({ settings: given, change }: ViewProps) {
     <>
       <h1>Align</h1>
       <p class="lead">A is laid onto B: a scan onto its form, photographs of a wall into one picture.</p>
-      <PhotoSlots {...photos} />
+      <PhotoSlots {...photos} edge={edge} />
       <MorePhotos {...more} />
       <div class="fields">
         <ModelSelect model={model} change={change} />
@@ -100,6 +100,7 @@ export function AlignView({ settings: given, change }: ViewProps) {
             onValue={(value) => change({ crop: value === "frame" ? undefined : value })}
           />
         )}
+        <EdgeSelect edge={edge} change={change} />
         {a && b && (
           <button
             type="button"

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import {
   type ExtractorInfo,
+  type Image,
   type MatchedImages,
   type MatchReport,
   matchImages,
@@ -10,8 +11,8 @@ import {
 import { describeProgress, engine } from "../engine.js";
 import { saveReport } from "../match-files.js";
 import { Buttons, Filled, Progress, Select } from "../parts.js";
-import { ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
-import type { Photo } from "../photos.js";
+import { EdgeSelect, ModelSelect, PhotoSlots, usePhotoPair } from "../photo-pair.js";
+import { lookedAt, type Photo } from "../photos.js";
 import { ScoreMaps } from "../score-maps.js";
 import { COUNTS, DEFAULTS, readSettings } from "../settings.js";
 import { useWork, type ViewProps } from "../view.js";
@@ -32,7 +33,7 @@ export function MatchView({ settings: given, change }: ViewProps) {
   const settings = readSettings(given);
   const photos = usePhotoPair();
   const [a, b] = photos.pair;
-  const { model, backend, geometry, count, ratio } = settings;
+  const { model, backend, geometry, count, ratio, edge } = settings;
   const open = (tell: (doing: string) => void) =>
     engine({ model, backend, extraction: { maxFeatures: count } }, (progress) =>
       tell(describeProgress(model, progress)),
@@ -44,22 +45,23 @@ export function MatchView({ settings: given, change }: ViewProps) {
       ? async (signal, tell) => {
           const extractor = await open(tell);
           signal.throwIfAborted();
-          const found = await matchImages(extractor, a.image, b.image, {
+          const images: [Image, Image] = [lookedAt(a.image, edge), lookedAt(b.image, edge)];
+          const found = await matchImages(extractor, ...images, {
             match: { ratio: ratio < 1 ? ratio : null },
             geometry: { model: geometry },
             signal,
             onStep: (step) => tell(STEPS[step]),
           });
-          return { photos: [a, b], report: reportOf([a, b], found, extractor.info) };
+          return { photos: [a, b], report: reportOf([a, b], images, found, extractor.info) };
         }
       : null,
-    [a, b, model, backend, geometry, count, ratio],
+    [a, b, model, backend, geometry, count, ratio, edge],
   );
   return (
     <>
       <h1>Match</h1>
       <p class="lead">Do two photographs show the same, and how does one lie to the other?</p>
-      <PhotoSlots {...photos} />
+      <PhotoSlots {...photos} edge={edge} />
       <div class="fields">
         <ModelSelect model={model} change={change} />
         <Select
@@ -77,6 +79,7 @@ export function MatchView({ settings: given, change }: ViewProps) {
           values={COUNTS.map((value) => [value as number, String(value)] as const)}
           onValue={(value) => change({ count: value === DEFAULTS.count ? undefined : String(value) })}
         />
+        <EdgeSelect edge={edge} change={change} />
         <label class="field">
           <span>Ratio test {ratio < 1 ? ratio.toFixed(2) : "off"}</span>
           <input
@@ -101,43 +104,54 @@ export function MatchView({ settings: given, change }: ViewProps) {
   );
 }
 
-function reportOf(photos: [Photo, Photo], found: MatchedImages, info: ExtractorInfo): MatchReport {
+function reportOf(
+  photos: [Photo, Photo],
+  images: [Image, Image],
+  found: MatchedImages,
+  info: ExtractorInfo,
+): MatchReport {
   const { session, verdict: _, ...own } = info;
   return {
     ...found,
     paths: [photos[0].name, photos[1].name],
-    images: [photos[0].image, photos[1].image],
+    images,
     info: { ...own, ...session },
   };
 }
 
 function Result({ photos, report, model }: Shown & { model: string }) {
-  const { features, matches, homography, geometry, verdict, seconds } = report;
-  const picture = ({ href, image: { width, height }, name }: Photo) => ({ href, width, height, name });
+  const { features, images, matches, homography, geometry, verdict, seconds } = report;
+  const picture = (i: 0 | 1) => ({
+    ...{ href: photos[i].href, name: photos[i].name },
+    ...{ width: images[i].width, height: images[i].height },
+  });
   const input = {
     ...{
-      imageA: picture(photos[0]),
-      imageB: picture(photos[1]),
+      imageA: picture(0),
+      imageB: picture(1),
       featuresA: features[0],
       featuresB: features[1],
       matches,
     },
     homography: geometry.model === "homography" ? homography : { matrix: null, inliers: geometry.inliers },
   };
-  const { backend, threads } = report.info as { backend?: string; threads?: number };
+  const { backend, threads, fallback } = report.info as { backend?: string; threads?: number; fallback?: string };
   const where = backend ? ` · ${backend}, ${threads ?? 1} ${threads === 1 ? "thread" : "threads"}` : "";
   const steps = Object.entries(seconds).map(([step, time]) => `${step} ${(1000 * time).toFixed(0)} ms`);
   const kind = geometry.model === "homography" ? "a plane" : "a scene with depth";
+  const agree = `${geometry.inliers.length} of ${matches.count} matches agree`;
+  const doubtful = verdict && verdict.verdict !== "same";
   return (
     <section aria-label="What was found">
       <p class="verdict" data-verdict={verdict?.verdict ?? "none"}>
         {verdict ? `${verdict.verdict}, probability ${verdict.probability.toFixed(2)}` : "no verdict for this model"}
-        {geometry.matrix ? `; ${kind}, ${geometry.inliers.length} of ${matches.count} matches agree` : "; no geometry"}
+        {geometry.matrix ? `; ${doubtful ? "at best " : ""}${kind}, ${agree}` : "; no geometry"}
       </p>
       <p class="times">
         {steps.join(" · ")}
         {where}
       </p>
+      {fallback && <p class="note">{fallback}</p>}
       <Filled fill={(element) => showMatches(element, input)} inputs={[report]} />
       <Buttons label="Download">
         {(["png", "svg", "json", "npz"] as const).map((kind) => (

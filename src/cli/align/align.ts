@@ -37,10 +37,12 @@ export async function alignCommand(named: string[], flags: AlignFlags, context: 
   const images: Image[] = [];
   const onWarning = (message: string) => flags.quiet || context.err(`strata: warning: ${message}\n`);
   for (const path of paths) images.push(await loadImage(path, { ...imageOptions(flags), onWarning }));
-  const extractor = await context.engine.openExtractor(openOptions(flags));
+  // Images are made smaller before they are matched, not by the extractor: thresholds then count in the pixels it sees.
+  const { maxEdge, ...extraction } = flags;
+  const extractor = await context.engine.openExtractor(openOptions(extraction));
   try {
     const aligned = await alignImages(extractor, images, {
-      ...{ onto, crop: flags.crop, overlay: flags.overlay, fill: flags.fill as Fill | undefined },
+      ...{ onto, crop: flags.crop, overlay: flags.overlay, fill: flags.fill as Fill | undefined, maxEdge },
       match: { ratio: flags.ratio ?? null },
       homography: { threshold: flags.thresholdPx ?? 3, seed: flags.seed ?? 0 },
     });

@@ -1,5 +1,5 @@
 /** A shard of images: their features in one HDF5 file of hloc's layout, as `strata extract --format h5` writes it. */
-import type { HlocEntry } from "../../formats/hloc.js";
+import type { HlocPart } from "../../formats/hloc-merge.js";
 import type { Provenance } from "../../formats/record.js";
 import { readFileChecked } from "../atomic.js";
 import { hlocStore } from "../stores/hloc.js";
@@ -38,20 +38,13 @@ async function keypointsOf(output: string): Promise<number> {
 }
 
 const mergeFeatures: ShardKind["merge"] = async (work) => {
-  const { inspectHloc, readHlocFeatures, writeHlocFeatures } = await import("../../formats/hloc.js");
-  async function* entries(): AsyncGenerator<HlocEntry> {
+  const { mergeHlocFeatures } = await import("../../formats/hloc-merge.js");
+  async function* parts(): AsyncGenerator<HlocPart> {
     for await (const shard of work.shards) {
-      const bytes = await shard.read();
-      const { images } = await inspectHloc(bytes);
-      const features = await readHlocFeatures(bytes);
       // In the order of the slice, which is that of the images as they were named.
-      for (const { name } of (await shard.slice()) as SliceImage[]) {
-        const found = features.get(name);
-        if (found) yield [name, found, images.get(name) as Provenance];
-      }
+      const slice = (await shard.slice()) as SliceImage[];
+      yield { bytes: await shard.read(), names: slice.map(({ name }) => name) };
     }
   }
-  return writeMerged(work, () =>
-    writeHlocFeatures(entries(), { expectedBytes: Math.ceil(1.05 * work.bytes + 2 ** 16) }),
-  );
+  return writeMerged(work, () => mergeHlocFeatures(parts(), Math.ceil(1.05 * work.bytes + 2 ** 16)));
 };

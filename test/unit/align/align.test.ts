@@ -1,6 +1,7 @@
 /** Aligning over an extractor that knows where it looks: places, canvases, pictures, and what is refused. */
 import { describe, expect, it } from "vitest";
 import { toCanvas } from "../../../src/align/canvas.js";
+import { shrinkImage } from "../../../src/image/shrink.js";
 import {
   type AlignOptions,
   alignImages,
@@ -14,6 +15,7 @@ import {
   OptionError,
   projectPoints,
   Random,
+  resizePoints,
   warpImage,
 } from "../../../src/node/index.js";
 
@@ -112,6 +114,33 @@ describe("alignImages", () => {
     expect(other.parts[1].by).toBe(0);
   });
 
+  it("matches smaller images, and draws them as they are", async () => {
+    const { look, extractor, between } = wall();
+    const [a, b] = [look(TILTED), look(at(60, 30))];
+    const seen: [number, number][] = [];
+    const small: Extractor = {
+      ...extractor,
+      async extract(image) {
+        seen.push([image.width, image.height]);
+        // Both have the same size, so their pixels tell which is which.
+        const whole = [a, b].find((one) => difference(shrinkImage(one, 0.5).image, image) === 0) as Image;
+        const features = await extractor.extract(whole);
+        return { ...features, keypoints: resizePoints(features.keypoints, 0.5) };
+      },
+    };
+    const { image, parts } = await alignImages(small, [a, b], { maxEdge: 120 });
+    expect(seen).toEqual([
+      [120, 90],
+      [120, 90],
+    ]);
+    expect([image?.width, image?.height]).toEqual([240, 180]);
+    const found = projectPoints(parts[0].homography as Float64Array, [20, 20, 200, 150]);
+    const truth = projectPoints(between(a, b), [20, 20, 200, 150]);
+    found.forEach((value, i) => {
+      expect(value).toBeCloseTo(truth[i], 2);
+    });
+  });
+
   it("crops to what all show, and grows to all that any shows", async () => {
     const { look, extractor } = wall();
     const [a, b] = [look(at(100, 40)), look(at(60, 30))];
@@ -189,6 +218,7 @@ describe("alignImages", () => {
     await expect(align({ crop: "none" as never })).rejects.toThrow(/"frame", "overlap"|frame/);
     await expect(align({ known: [null] })).rejects.toThrow(/for each of the 2 images/);
     await expect(align({ known: [new Array(9).fill(0), null] })).rejects.toThrow(/inverse/);
+    await expect(align({ maxEdge: 8 })).rejects.toThrow(/"maxEdge" must be a whole number ≥ 16/);
     await expect(align({ fill: [0, 0, 300] })).rejects.toThrow(OptionError);
     await expect(alignImages(extractor, images.slice(1))).rejects.toThrow(/two images or more/);
   });

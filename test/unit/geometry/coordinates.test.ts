@@ -7,6 +7,7 @@ import {
   homographyFromColmap,
   homographyToColmap,
   pixelToCell,
+  resizeHomography,
   resizePoints,
   toColmap,
 } from "../../../src/geometry/coordinates.js";
@@ -46,6 +47,13 @@ describe("coordinates", () => {
     expect([...resizePoints(new Float32Array([0, 0, 1, 1]), 2)]).toEqual([0.5, 0.5, 2.5, 2.5]);
     expect([...resizePoints(resizePoints(new Float32Array([3, 5]), 4), 0.25)]).toEqual([3, 5]);
     expect(resizePoints(new Float32Array(0), 3)).toHaveLength(0);
+    const homography = [1.2, 0.1, 5, -0.2, 0.9, 8, 1e-3, 2e-3, 1];
+    const [a, b] = [Float64Array.of(3, 5, 70, 20), projectPoints(homography, [3, 5, 70, 20])];
+    const resized = resizeHomography(homography, [2, 3], [0.5, 4]);
+    const moved = projectPoints(resized, resizePoints(a, 2, 3));
+    resizePoints(b, 0.5, 4).forEach((value, i) => {
+      expect(moved[i]).toBeCloseTo(value, 9);
+    });
   });
 
   it("maps cells to pixels as the reference does, step by step", () => {

@@ -13,7 +13,7 @@ interface Opened {
   extractor: Promise<WebExtractor>;
   /** Who wants to know how far it has come. */
   told: Set<(progress: ModelProgress) => void>;
-  /** Features that were found before, by image: a slider that is moved asks for none again. */
+  /** Features that were found before, by image: a slider that is moved, or another overlay, asks for none again. */
   found: Map<Image, Promise<FloatFeatures>>;
 }
 
@@ -49,7 +49,8 @@ export async function engine(
   return Object.create(own, {
     extract: {
       value(image: Image): Promise<FloatFeatures> {
-        const known = found.get(image);
+        // Whoever makes a picture smaller makes a new one each time.
+        const known = [...found].find(([old]) => isSame(old, image))?.[1];
         if (known) return known;
         const features = own.extract(image);
         found.set(image, features);
@@ -59,6 +60,13 @@ export async function engine(
       },
     },
   });
+}
+
+function isSame(a: Image, b: Image): boolean {
+  if (a === b) return true;
+  if (a.width !== b.width || a.height !== b.height) return false;
+  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false;
+  return true;
 }
 
 function startOpening(model: string, options: Omit<Parameters<typeof openNamed>[1], "onProgress">): Opened {

@@ -2,8 +2,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CameraShot } from "./camera-shot.js";
 import { FileButton, FileDrop } from "./files.js";
-import { Failure } from "./parts.js";
+import { Failure, PhotoNotes } from "./parts.js";
 import { closePhoto, openPhoto, type Photo } from "./photos.js";
+import type { Settings } from "./settings.js";
 import { about } from "./view.js";
 
 export interface MorePhotosProps {
@@ -40,7 +41,7 @@ export function useMorePhotos(): MorePhotosProps {
   };
 }
 
-export function MorePhotos({ photos, add, remove, failure }: MorePhotosProps) {
+export function MorePhotos({ photos, add, remove, failure, edge }: MorePhotosProps & Pick<Settings, "edge">) {
   const take = (files: readonly File[]): Promise<void> =>
     add(files.map((file) => ({ file, name: file.name || "picture" })));
   return (
@@ -66,6 +67,9 @@ export function MorePhotos({ photos, add, remove, failure }: MorePhotosProps) {
           onShot={(file) => add([{ file, name: `photograph ${photos.length + 1}` }])}
         />
       </div>
+      {photos.map((photo) => (
+        <PhotoNotes key={photo.href} photo={photo} edge={edge} />
+      ))}
       <Failure message={failure} />
     </FileDrop>
   );

@@ -1,9 +1,10 @@
 /** Parts that several views have: a place for a photograph, choices, progress. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Image } from "../../src/web/index.js";
 import { CameraShot } from "./camera-shot.js";
 import { FileButton, FileDrop } from "./files.js";
-import { lookedAt, openPhoto, type Photo } from "./photos.js";
+import { closePhoto, lookedAt, openPhoto, type Photo } from "./photos.js";
 import { about, type Work } from "./view.js";
 
 interface SlotProps {
@@ -17,12 +18,17 @@ interface SlotProps {
 /** Takes a photograph by drop, picker, camera or paste while it has the focus. */
 export function PhotoSlot({ label, photo, edge = 0, onPhoto }: SlotProps) {
   const [failure, setFailure] = useState("");
+  const chosen = useRef<Blob | null>(null);
   const take = async (file: Blob, name: string): Promise<void> => {
     setFailure("");
+    // What was chosen last counts, whichever file is decoded first.
+    chosen.current = file;
     try {
-      onPhoto(await openPhoto(file, name));
+      const taken = await openPhoto(file, name);
+      if (chosen.current === file) onPhoto(taken);
+      else closePhoto(taken);
     } catch (error) {
-      setFailure(about(name, error));
+      if (chosen.current === file) setFailure(about(name, error));
     }
   };
   return (
@@ -34,24 +40,27 @@ export function PhotoSlot({ label, photo, edge = 0, onPhoto }: SlotProps) {
         </FileButton>
         <CameraShot label={label} onShot={(shot) => take(shot, `photograph ${label}`)} />
       </div>
-      {photo &&
-        notesOf(photo, edge).map((note) => (
-          <p key={note} class="note">
-            {note}
-          </p>
-        ))}
+      {photo && <PhotoNotes photo={photo} edge={edge} />}
       <Failure message={failure} />
     </FileDrop>
   );
 }
 
-/** What was done to a picture before it is looked at. */
-function notesOf({ name, note, image }: Photo, edge: number): string[] {
-  const { width, height } = lookedAt(image, edge);
-  if (width === image.width) return note ? [note] : [];
-  const size = `${name}: keypoints are looked for at ${width} × ${height} of ${image.width} × ${image.height} pixels`;
-  return note ? [note, size] : [size];
+/** What was done to a picture before it is looked at, with its longer edge at most `edge` pixels (0: as it is). */
+export function PhotoNotes({ photo, edge }: { photo: Photo; edge: number }) {
+  const { name, note, image } = photo;
+  const looked = lookedAt(image, edge);
+  return (
+    <>
+      {note && <p class="note">{note}</p>}
+      {looked !== image && (
+        <p class="note">{`${name}: keypoints are looked for at ${sizeOf(looked)} of ${sizeOf(image)} pixels`}</p>
+      )}
+    </>
+  );
 }
+
+const sizeOf = ({ width, height }: Image): string => `${width} × ${height}`;
 
 /** Why something could not be done; nothing where it was. */
 export function Failure({ message }: { message: string }) {

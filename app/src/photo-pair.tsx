@@ -11,8 +11,8 @@ type Pair = [Photo | null, Photo | null];
 
 export interface PhotoPair {
   pair: Pair;
-  /** Other photographs in place of these, which are let go. */
-  replace(next: Pair): void;
+  /** Puts a photograph in the place of A (0) or B (1), which is let go; the other may have changed since the page was drawn. */
+  replace(which: 0 | 1, photo: Photo): void;
   /** Puts other samples in their place. */
   drawOthers(): void;
   /** Why there are no samples; empty where nothing went wrong. */
@@ -29,14 +29,16 @@ export function usePhotoPair(): PhotoPair {
       failed,
     );
   }, []);
-  const replace = (next: Pair): void =>
+  const change = (nextOf: (now: Pair) => Pair): void =>
     setPair((now) => {
+      const next = nextOf(now);
       for (const photo of now) if (!next.includes(photo)) closePhoto(photo);
       return next;
     });
+  const replace = (which: 0 | 1, photo: Photo): void => change(([a, b]) => (which === 0 ? [photo, b] : [a, photo]));
   const drawOthers = (): void => {
     setFailure("");
-    samplePhotos(1 + Math.floor(1e6 * Math.random())).then(replace, failed);
+    samplePhotos(1 + Math.floor(1e6 * Math.random())).then((samples) => change(() => samples), failed);
   };
   return { pair, replace, drawOthers, failure };
 }
@@ -47,8 +49,8 @@ export function PhotoSlots({ pair: [a, b], replace, failure, edge }: PhotoSlotsP
   return (
     <>
       <div class="slots">
-        <PhotoSlot label="A" photo={a} edge={edge} onPhoto={(photo) => replace([photo, b])} />
-        <PhotoSlot label="B" photo={b} edge={edge} onPhoto={(photo) => replace([a, photo])} />
+        <PhotoSlot label="A" photo={a} edge={edge} onPhoto={(photo) => replace(0, photo)} />
+        <PhotoSlot label="B" photo={b} edge={edge} onPhoto={(photo) => replace(1, photo)} />
       </div>
       <Failure message={failure} />
     </>

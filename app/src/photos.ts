@@ -1,6 +1,5 @@
 /** Photographs: pixels, a name, and an address by which the page shows them. */
-import { fitScale } from "../../src/image/resize.js";
-import { shrinkImage } from "../../src/image/shrink.js";
+import { shrinkToEdge } from "../../src/image/shrink.js";
 import { DEFAULT_PIXEL_LIMIT, type Image, loadImage } from "../../src/web/index.js";
 
 export interface Photo {
@@ -38,11 +37,10 @@ const smaller = new WeakMap<Image, Image>();
  * asked for again, so that its features can be kept by it.
  */
 export function lookedAt(image: Image, edge: number): Image {
-  const scale = edge === 0 ? 1 : fitScale(image.width, image.height, { maxEdge: edge });
-  if (scale === 1) return image;
+  if (edge === 0 || Math.max(image.width, image.height) <= edge) return image;
   const kept = smaller.get(image);
   if (kept && Math.max(kept.width, kept.height) === edge) return kept;
-  const { image: small } = shrinkImage(image, scale);
+  const { image: small } = shrinkToEdge(image, edge);
   smaller.set(image, small);
   return small;
 }

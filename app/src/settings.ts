@@ -35,6 +35,7 @@ export function readSettings(given: Readonly<Record<string, string>>): Settings 
     geometry: oneOf<string>(GEOMETRIES, geometry, DEFAULTS.geometry) as Settings["geometry"],
     count: oneOf<number>(COUNTS, Number(count), DEFAULTS.count),
     ratio: share >= 0.6 && share <= 1 ? share : DEFAULTS.ratio,
-    edge: oneOf<number>(EDGES, Number(edge), DEFAULTS.edge),
+    // Compared as text: Number("") is 0, full size.
+    edge: Number(oneOf<string>(EDGES.map(String), edge, String(DEFAULTS.edge))),
   };
 }

@@ -5,11 +5,10 @@ import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
 import { resizeHomography } from "../geometry/coordinates.js";
 import type { HomographyOptions } from "../geometry/homography.js";
-import { compose, inverse3x3, type Matrix3 } from "../geometry/matrix3.js";
+import { compose, inverse3x3, type Matrix3, normalized } from "../geometry/matrix3.js";
 import type { Verdict } from "../geometry/verdict.js";
 import { checkImage, type Image } from "../image/image.js";
-import { fitScale } from "../image/resize.js";
-import { type Shrunk, shrinkImage } from "../image/shrink.js";
+import { shrinkToEdge } from "../image/shrink.js";
 import type { MatchOptions } from "../match/index.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
 import { matchImages } from "../pair.js";
@@ -58,7 +57,7 @@ export interface AlignOptions {
 
 /** Where an image lies. */
 export interface AlignedPart {
-  /** To the reference's pixels, row-major 3×3; null where none was found. */
+  /** To the reference's pixels, row-major 3×3, the last entry 1 unless it was known; null where none was found. */
   homography: Float64Array | null;
   /** The image that it was matched with: the reference, or one that was placed before. null: its place was known, or not found. */
   by: number | null;
@@ -180,7 +179,7 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
 /** Every image against the reference, then those without a place against the placed ones, until nothing changes. */
 async function placeImages(extractor: Extractor, images: readonly Image[], given: Checked): Promise<AlignedPart[]> {
   const { onto, known, maxEdge, match, homography, guided, signal, onImage } = given;
-  const looked = images.map((image) => shrinkToEdge(image, maxEdge));
+  const looked = images.map((image) => shrinkToEdge(image, maxEdge ?? Infinity));
   const parts = images.map((_, i): AlignedPart => {
     const matrix = i === onto ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : (known?.[i] ?? null);
     return { homography: matrix && Float64Array.from(matrix), by: null, matches: 0, inliers: 0, verdict: null };
@@ -209,7 +208,8 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
         const judged = verdict?.verdict ?? "uncertain";
         // By way of another image errors add up: there only what is sure counts.
         if (matrix && (judged === "same" || (base === onto && judged === "uncertain"))) {
-          const homography = compose(parts[base].homography as Float64Array, matrix);
+          const composed = compose(parts[base].homography as Float64Array, matrix);
+          const homography = normalized(composed) ?? composed;
           parts[i] = { homography, by: base, matches: matches.count, inliers: inliers.length, verdict };
           next.push(i);
           onImage?.(i);
@@ -222,9 +222,4 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
     bases = images.length > 2 ? next : [];
   }
   return parts;
-}
-
-/** The image with its longer edge at most `edge` pixels, and its own pixels per pixel of that. */
-function shrinkToEdge(image: Image, edge: number | null): Shrunk {
-  return shrinkImage(image, edge === null ? 1 : fitScale(image.width, image.height, { maxEdge: edge }));
 }

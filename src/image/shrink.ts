@@ -6,6 +6,7 @@
 import { OptionError } from "../errors.js";
 import { type Image, newPixels } from "./image.js";
 import { type ImageParts, isParts, partsOf, wholeOf } from "./parts.js";
+import { fitScale } from "./resize.js";
 
 export interface Shrunk {
   image: Image;
@@ -25,6 +26,22 @@ export function shrinkImage(image: Image, scale: number): Shrunk {
   return { image: wholeOf(shrunk), step: shrunk.step };
 }
 
+/** The image with its longer edge at most `edge` pixels; the image itself where it has no more. */
+export function shrinkToEdge(image: Image, edge: number): Shrunk {
+  const scale = fitScale(image.width, image.height, { maxEdge: edge });
+  if (scale === 1) return shrinkImage(image, 1);
+  // Halving rounds odd edges up: scaled as if they had been even, the longer one might keep a pixel too many.
+  const parts = 2 ** halvingsFor(scale);
+  return shrinkImage(image, edge / (parts * Math.ceil(Math.max(image.width, image.height) / parts)));
+}
+
+/** How often an image is halved before the rest of the scale is interpolated. */
+function halvingsFor(scale: number): number {
+  let halvings = 0;
+  while (scale * 2 ** halvings <= 0.5) halvings++;
+  return halvings;
+}
+
 /**
  * What `shrinkImage` gives, part by part, to the last bit. Of an image in memory the halved one is kept beside it; of one
  * that is read part by part nothing is.
@@ -34,11 +51,8 @@ export function shrinking(image: Image | ImageParts, scale: number): Shrinking {
     throw new OptionError(`shrinkImage: the scale must be above 0 and at most 1, got ${scale}`);
   }
   let halved = image;
-  let halvings = 0;
-  while (scale * 2 ** halvings <= 0.5) {
-    halved = isParts(halved) ? halving(halved) : halve(halved);
-    halvings++;
-  }
+  const halvings = halvingsFor(scale);
+  for (let i = 0; i < halvings; i++) halved = isParts(halved) ? halving(halved) : halve(halved);
   const left = scale * 2 ** halvings;
   const width = Math.max(1, Math.floor(halved.width * left + 0.5));
   const height = Math.max(1, Math.floor(halved.height * left + 0.5));

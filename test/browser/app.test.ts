@@ -93,7 +93,14 @@ describeBrowser("the app", () => {
       const stage = document.querySelector("section div")?.shadowRoot?.querySelector("#stage") as HTMLElement;
       Object.assign(globalThis, { before: new WeakRef(stage) });
     });
-    await page.setInputFiles("input[type=file] >> nth=1", { name: "other.png", mimeType: "image/png", buffer: png });
+    const mine = Buffer.from(await encodePng(drawDemoPair(7).a));
+    // The second before the first is decoded.
+    await Promise.all([
+      page.setInputFiles("input[type=file] >> nth=0", { name: "mine.png", mimeType: "image/png", buffer: mine }),
+      page.setInputFiles("input[type=file] >> nth=1", { name: "other.png", mimeType: "image/png", buffer: png }),
+    ]);
+    await page.waitForSelector("img[alt='B: other.png']");
+    await page.waitForSelector("img[alt='A: mine.png']");
     await page.waitForFunction(() => /^(?!same)/.test(document.querySelector(".verdict")?.textContent ?? "same"));
     expect(await verdict()).toMatch(/^(?:different|uncertain)/);
     await page.selectOption("select >> nth=2", "500");
@@ -119,6 +126,9 @@ describeBrowser("the app", () => {
     });
     await page.waitForSelector(".slot .failure");
     expect(await page.textContent(".slot .failure")).toMatch(/^broken\.png: the browser cannot decode/);
+    // An address that says nothing of use.
+    await page.goto(`${files.address}/#/match?count=500&edge=`);
+    expect(await page.inputValue("select >> nth=3")).toBe("1920");
   });
 
   it("hands out the picture, the drawing and the numbers", async () => {
@@ -168,7 +178,7 @@ describeBrowser("the app", () => {
     expect(down).toBeGreaterThan(y + 6);
     expect(await faults()).toEqual([]);
     await page.getByRole("button", { name: "Place A by hand" }).press("Enter");
-    const third = Buffer.from(await encodePng(drawDemoPair(7).a));
+    const third = Buffer.from(await encodePng(resizeImage(drawDemoPair(7).a, 1000, 750)));
     await page.setInputFiles("input[type=file] >> nth=2", { name: "c.png", mimeType: "image/png", buffer: third });
     await page.waitForFunction(() =>
       /1 of 1 more pictures have a place$/.test(document.querySelector(".verdict")?.textContent ?? ""),
@@ -176,6 +186,19 @@ describeBrowser("the app", () => {
     const arriving = page.waitForEvent("download");
     await page.getByRole("button", { name: /^PNG/ }).press("Enter");
     expect((await arriving).suggestedFilename()).toBe("aligned.png");
+    await page.selectOption("select >> nth=2", "960");
+    expect(await page.textContent(".slot .note")).toMatch(/^c\.png: keypoints .* at 960 × 720 of 1000 × 750 pixels$/);
+    await page.waitForFunction(() => document.querySelector("[role=status]")?.textContent === "");
+    // Another overlay asks for no keypoints again.
+    await page.evaluate(() => {
+      Worker.prototype.postMessage = () => {
+        throw new Error("a picture is looked at again");
+      };
+    });
+    await page.selectOption("select >> nth=1", "blend");
+    await page.waitForSelector("img.aligned, .failure");
+    expect(await page.$(".failure")).toBeNull();
+    await page.reload();
   });
 
   /** The status of the view, once it is as expected. */

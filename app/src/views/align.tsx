@@ -83,7 +83,7 @@ export function AlignView({ settings: given, change }: ViewProps) {
       <h1>Align</h1>
       <p class="lead">A is laid onto B: a scan onto its form, photographs of a wall into one picture.</p>
       <PhotoSlots {...photos} edge={edge} />
-      <MorePhotos {...more} />
+      <MorePhotos {...more} edge={edge} />
       <div class="fields">
         <ModelSelect model={model} change={change} />
         <Select

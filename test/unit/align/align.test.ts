@@ -134,6 +134,7 @@ describe("alignImages", () => {
       [120, 90],
     ]);
     expect([image?.width, image?.height]).toEqual([240, 180]);
+    expect(parts[0].homography?.[8]).toBe(1);
     const found = projectPoints(parts[0].homography as Float64Array, [20, 20, 200, 150]);
     const truth = projectPoints(between(a, b), [20, 20, 200, 150]);
     found.forEach((value, i) => {

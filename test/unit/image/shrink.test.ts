@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
 import { cropImage } from "../../../src/image/crop.js";
 import type { Image } from "../../../src/image/image.js";
-import { shrinkImage, shrinking } from "../../../src/image/shrink.js";
+import { shrinkImage, shrinking, shrinkToEdge } from "../../../src/image/shrink.js";
 import { Random } from "../../../src/random.js";
 import { readInParts } from "../../parts.js";
 
@@ -48,6 +48,20 @@ describe("shrinkImage", () => {
     expect(shrinkImage(image, 1).image).toBe(image);
     expect(shrinkImage(noise(1, 1, 2), 0.01).image).toMatchObject({ width: 1, height: 1 });
     expect(shrinkImage(noise(9, 1, 3), 0.3).image).toMatchObject({ width: 3, height: 1 });
+  });
+
+  it("brings the longer edge to what is asked, however odd it is", () => {
+    for (let longer = 1; longer <= 300; longer++) {
+      for (const edge of [1, 16, 37]) {
+        const image = longer % 2 ? noise(longer, 2, longer) : noise(2, longer, longer);
+        const { image: small } = shrinkToEdge(image, edge);
+        expect(Math.max(small.width, small.height), `${longer} to ${edge}`).toBe(Math.min(edge, Math.max(longer, 2)));
+      }
+    }
+    const image = noise(30, 20, 5);
+    expect(shrinkToEdge(image, 30).image).toBe(image);
+    expect(shrinkToEdge(image, Infinity).image).toBe(image);
+    expect(() => shrinkToEdge(image, 0)).toThrow(OptionError);
   });
 
   it("leaves the image as it was", () => {

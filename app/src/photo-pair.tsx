@@ -24,10 +24,7 @@ export function usePhotoPair(): PhotoPair {
   const [failure, setFailure] = useState("");
   const failed = (error: unknown): void => setFailure(messageOf(error));
   useEffect(() => {
-    Promise.all([firstPhoto(0), firstPhoto(1)]).then(
-      (samples) => setPair((now) => (now[0] || now[1] ? now : samples)),
-      failed,
-    );
+    Promise.all([firstPhoto(0), firstPhoto(1)]).then((samples) => putSamples([null, null], samples), failed);
   }, []);
   const change = (nextOf: (now: Pair) => Pair): void =>
     setPair((now) => {
@@ -36,9 +33,16 @@ export function usePhotoPair(): PhotoPair {
       return next;
     });
   const replace = (which: 0 | 1, photo: Photo): void => change(([a, b]) => (which === 0 ? [photo, b] : [a, photo]));
+  /** Samples take a while: what was chosen meanwhile stays. */
+  const putSamples = ([a, b]: Pair, samples: Pair): void =>
+    change((now) => {
+      if (now[0] === a && now[1] === b) return samples;
+      samples.forEach(closePhoto);
+      return now;
+    });
   const drawOthers = (): void => {
     setFailure("");
-    samplePhotos(1 + Math.floor(1e6 * Math.random())).then((samples) => change(() => samples), failed);
+    samplePhotos(1 + Math.floor(1e6 * Math.random())).then((samples) => putSamples(pair, samples), failed);
   };
   return { pair, replace, drawOthers, failure };
 }

@@ -126,6 +126,17 @@ describeBrowser("the app", () => {
     });
     await page.waitForSelector(".slot .failure");
     expect(await page.textContent(".slot .failure")).toMatch(/^broken\.png: the browser cannot decode/);
+    // What is chosen while others are drawn stays.
+    const drawn = page.waitForEvent("worker").then((worker) => new Promise((resolve) => worker.once("close", resolve)));
+    await page.getByRole("button", { name: "Other samples" }).click();
+    await page.setInputFiles("input[type=file] >> nth=0", { name: "kept.png", mimeType: "image/png", buffer: mine });
+    await page.waitForSelector("img[alt='A: kept.png']");
+    await drawn;
+    // The samples still become files.
+    await page.waitForTimeout(500);
+    expect(await page.locator(".slot > img").count()).toBe(2);
+    expect(await page.$("img[alt='A: kept.png']")).not.toBeNull();
+    expect(await page.$("img[alt='B: other.png']")).not.toBeNull();
     // An address that says nothing of use.
     await page.goto(`${files.address}/#/match?count=500&edge=`);
     expect(await page.inputValue("select >> nth=3")).toBe("1920");

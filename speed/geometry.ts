@@ -43,7 +43,7 @@ export interface GeometryResults {
 
 const SEEDS = 3;
 const SIZE: [number, number] = [640, 480];
-const HSEQ = fileURLToPath(new URL("../../shared/hseq", import.meta.url));
+export const HSEQ = fileURLToPath(new URL("../../shared/hseq", import.meta.url));
 
 type Estimator = (pair: Pair, seed: number) => Promise<Float64Array | null>;
 

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [NAME…]`: times the cases of cases.ts, each in a process of its own, prints a table and keeps the
  * figures under speed/results. Nothing is asserted: compare figures of one run with each other. `npm run bench geometry`,
- * `pose`, `auto`, `threads`, `models`, `jobs`, `search`, `lance`, `chaos`, `scale` and `serve` are of another kind: they compare estimators of
+ * `align`, `pose`, `auto`, `threads`, `models`, `jobs`, `search`, `lance`, `chaos`, `scale` and `serve` are of another kind: they compare estimators of
  * homographies and of poses, count what is taken for a plane, compare numbers of threads, models, queues and workers, search a large
  * index, do harm to workers, load a service, and keep files of their own. So is `npm run bench gpu [-- --software]`.
  */
@@ -87,6 +87,12 @@ async function runThreads(): Promise<void> {
   const rows = await compareThreads();
   console.log(`median (fastest; processor time) in ms, by threads\n\n${threadsTable(rows)}`);
   keep(`threads--${machineSlug(about)}`, { machine: about, rows });
+}
+
+async function runAlign(args: readonly string[]): Promise<void> {
+  const { alignTable, measureAlign } = await import("./align.js");
+  const maxEdge = given(args, "max-edge");
+  console.log(alignTable(await measureAlign(given(args, "data"), maxEdge === undefined ? null : Number(maxEdge))));
 }
 
 async function runModels(): Promise<void> {
@@ -236,6 +242,7 @@ else if (flag === "lance") await runLance(process.argv.slice(3));
 else if (flag === "gpu") await runOnGpu(name === "--software");
 else if (flag === CHILD) await runChild(name);
 else if (flag === "geometry") await runGeometry(process.argv.slice(3));
+else if (flag === "align") await runAlign(process.argv.slice(3));
 else if (flag === "pose") await runPose();
 else if (flag === "auto") await runAuto();
 else if (flag === "threads") await runThreads();

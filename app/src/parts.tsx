@@ -49,7 +49,7 @@ export function PhotoSlot({ label, photo, edge = 0, onPhoto }: SlotProps) {
 /** What was done to a picture before it is looked at, with its longer edge at most `edge` pixels (0: as it is). */
 export function PhotoNotes({ photo, edge }: { photo: Photo; edge: number }) {
   const { name, note, image } = photo;
-  const looked = lookedAt(image, edge);
+  const { image: looked } = lookedAt(image, edge);
   return (
     <>
       {note && <p class="note">{note}</p>}

@@ -1,5 +1,5 @@
 /** Photographs: pixels, a name, and an address by which the page shows them. */
-import { shrinkToEdge } from "../../src/image/shrink.js";
+import { type Shrunk, shrinkToEdge } from "../../src/image/shrink.js";
 import { DEFAULT_PIXEL_LIMIT, type Image, loadImage } from "../../src/web/index.js";
 
 export interface Photo {
@@ -30,17 +30,17 @@ export async function openPhoto(file: Blob, name: string): Promise<Photo> {
   return { name, image, href: URL.createObjectURL(await encodePhoto(image)), note };
 }
 
-const smaller = new WeakMap<Image, Image>();
+const smaller = new WeakMap<Image, Shrunk>();
 
 /**
  * The picture as it is looked at: its longer edge at most `edge` pixels, 0: as it is. The same image whenever the same is
  * asked for again, so that its features can be kept by it.
  */
-export function lookedAt(image: Image, edge: number): Image {
-  if (edge === 0 || Math.max(image.width, image.height) <= edge) return image;
+export function lookedAt(image: Image, edge: number): Shrunk {
+  if (edge === 0 || Math.max(image.width, image.height) <= edge) return { image, step: [1, 1] };
   const kept = smaller.get(image);
-  if (kept && Math.max(kept.width, kept.height) === edge) return kept;
-  const { image: small } = shrinkToEdge(image, edge);
+  if (kept && Math.max(kept.image.width, kept.image.height) === edge) return kept;
+  const small = shrinkToEdge(image, edge);
   smaller.set(image, small);
   return small;
 }

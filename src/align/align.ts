@@ -3,15 +3,16 @@ import { checkFlag, checkList, checkNumbers, checkObject, wrong } from "../check
 import { OptionError } from "../errors.js";
 import type { Extractor } from "../extract/extractor.js";
 import type { FloatFeatures } from "../features.js";
-import { resizeHomography } from "../geometry/coordinates.js";
-import type { HomographyOptions } from "../geometry/homography.js";
+import { resizeHomography, resizePoints } from "../geometry/coordinates.js";
+import { HOMOGRAPHY_THRESHOLD, type HomographyOptions } from "../geometry/homography.js";
 import { compose, inverse3x3, type Matrix3, normalized } from "../geometry/matrix3.js";
 import type { Verdict } from "../geometry/verdict.js";
 import { checkImage, type Image } from "../image/image.js";
-import { shrinkToEdge } from "../image/shrink.js";
+import { type Shrunk, shrinkToEdge } from "../image/shrink.js";
 import type { MatchOptions } from "../match/index.js";
+import { matchedPoints } from "../match/points.js";
 import { checkChoice, checkNumber, withDefaults } from "../options.js";
-import { matchImages } from "../pair.js";
+import { type MatchedImages, matchImages } from "../pair.js";
 import { ALIGN_CROPS, type AlignCanvas, type AlignCrop, alignCanvas, toCanvas } from "./canvas.js";
 import {
   ALIGN_OVERLAYS,
@@ -22,6 +23,7 @@ import {
   type Layer,
   meanOfLayers,
 } from "./compose.js";
+import { HomographyRefiner, type MatchedPoints } from "./refine.js";
 
 /** Options of alignImages. */
 export interface AlignOptions {
@@ -49,6 +51,8 @@ export interface AlignOptions {
   homography?: HomographyOptions;
   /** Search matches a second time where the first homography allows them; default true. */
   guided?: boolean;
+  /** Make homographies exact by what the pixels show (see `HomographyRefiner`), where they agree; default true. */
+  refine?: boolean;
   /** Stops between two images with the signal's reason. */
   signal?: AbortSignal;
   /** Called with its index when an image has been placed. */
@@ -151,6 +155,7 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
       match: {} as MatchOptions,
       homography: {} as HomographyOptions,
       guided: true,
+      refine: true,
       signal: undefined as AbortSignal | undefined,
       onImage: undefined as AlignOptions["onImage"],
     },
@@ -159,7 +164,7 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
   checkNumber(where, "onto", given.onto, { min: 0, max: count - 1, integer: true });
   checkChoice(where, "crop", given.crop, ALIGN_CROPS);
   checkChoice(where, "overlay", given.overlay, ALIGN_OVERLAYS);
-  checkFlag(where, "guided", given.guided);
+  for (const name of ["guided", "refine"] as const) checkFlag(where, name, given[name]);
   if (given.maxEdge !== null) checkNumber(where, "maxEdge", given.maxEdge, { min: 16, integer: true });
   for (const name of ["match", "homography"] as const) checkObject(where, `"${name}"`, given[name]);
   if (checkNumbers(where, "fill", given.fill).length !== 3) throw wrong(where, "fill", "three numbers", given.fill);
@@ -178,7 +183,8 @@ function checkOptions(where: string, count: number, options: AlignOptions) {
 
 /** Every image against the reference, then those without a place against the placed ones, until nothing changes. */
 async function placeImages(extractor: Extractor, images: readonly Image[], given: Checked): Promise<AlignedPart[]> {
-  const { onto, known, maxEdge, match, homography, guided, signal, onImage } = given;
+  const { onto, known, maxEdge, match, homography, guided, refine, signal, onImage } = given;
+  const refiner = refine ? new HomographyRefiner() : null;
   const looked = images.map((image) => shrinkToEdge(image, maxEdge ?? Infinity));
   const parts = images.map((_, i): AlignedPart => {
     const matrix = i === onto ? [1, 0, 0, 0, 1, 0, 0, 0, 1] : (known?.[i] ?? null);
@@ -203,14 +209,16 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
         if (parts[i].homography) continue;
         const pair = await matchImages(once, image, looked[base].image, { match, homography, guided, signal });
         const { inliers } = pair.homography;
-        const matrix = pair.homography.matrix && resizeHomography(pair.homography.matrix, step, looked[base].step);
+        const steps = [step, looked[base].step] as const;
+        const matrix = pair.homography.matrix && resizeHomography(pair.homography.matrix, ...steps);
         const { verdict, matches } = pair;
         const judged = verdict?.verdict ?? "uncertain";
         // By way of another image errors add up: there only what is sure counts.
         if (matrix && (judged === "same" || (base === onto && judged === "uncertain"))) {
-          const composed = compose(parts[base].homography as Float64Array, matrix);
-          const homography = normalized(composed) ?? composed;
-          parts[i] = { homography, by: base, matches: matches.count, inliers: inliers.length, verdict };
+          const exact = refiner?.refine(images[i], images[base], matrix, pointsOf(pair, steps, homography.threshold));
+          const composed = compose(parts[base].homography as Float64Array, exact ?? matrix);
+          const place = normalized(composed) ?? composed;
+          parts[i] = { homography: place, by: base, matches: matches.count, inliers: inliers.length, verdict };
           next.push(i);
           onImage?.(i);
         } else if (base === onto) {
@@ -222,4 +230,16 @@ async function placeImages(extractor: Extractor, images: readonly Image[], given
     bases = images.length > 2 ? next : [];
   }
   return parts;
+}
+
+/** The matched keypoints in pixels of the whole images; near is a third of the threshold. */
+function pointsOf(
+  { features: [a, b], matches }: MatchedImages,
+  [stepA, stepB]: readonly [Shrunk["step"], Shrunk["step"]],
+  threshold = HOMOGRAPHY_THRESHOLD,
+): MatchedPoints {
+  const [from, to] = matchedPoints("alignImages", a, b, matches);
+  resizePoints(from, ...stepA);
+  resizePoints(to, ...stepB);
+  return { from, to, near: (threshold / 3) * Math.max(...stepB) };
 }

@@ -1,11 +1,14 @@
 /** Two photographs: their keypoints, matches, the geometry between them, and whether they show the same. */
 import { useEffect } from "preact/hooks";
+import { resizeHomography } from "../../../src/geometry/coordinates.js";
+import type { Shrunk } from "../../../src/image/shrink.js";
 import {
   type ExtractorInfo,
-  type Image,
+  type FloatFeatures,
   type MatchedImages,
   type MatchReport,
   matchImages,
+  resizePoints,
   showMatches,
 } from "../../../src/web/index.js";
 import { describeProgress, engine } from "../engine.js";
@@ -45,14 +48,14 @@ export function MatchView({ settings: given, change }: ViewProps) {
       ? async (signal, tell) => {
           const extractor = await open(tell);
           signal.throwIfAborted();
-          const images: [Image, Image] = [lookedAt(a.image, edge), lookedAt(b.image, edge)];
-          const found = await matchImages(extractor, ...images, {
+          const looked = [lookedAt(a.image, edge), lookedAt(b.image, edge)] as const;
+          const found = await matchImages(extractor, looked[0].image, looked[1].image, {
             match: { ratio: ratio < 1 ? ratio : null },
             geometry: { model: geometry },
             signal,
             onStep: (step) => tell(STEPS[step]),
           });
-          return { photos: [a, b], report: reportOf([a, b], images, found, extractor.info) };
+          return { photos: [a, b], report: reportOf([a, b], looked, found, extractor.info) };
         }
       : null,
     [a, b, model, backend, geometry, count, ratio, edge],
@@ -104,31 +107,37 @@ export function MatchView({ settings: given, change }: ViewProps) {
   );
 }
 
+/** What was found, in pixels of the pictures as they are. */
 function reportOf(
   photos: [Photo, Photo],
-  images: [Image, Image],
+  looked: readonly [Shrunk, Shrunk],
   found: MatchedImages,
   info: ExtractorInfo,
 ): MatchReport {
   const { session, verdict: _, ...own } = info;
+  const inWhole = (i: 0 | 1): FloatFeatures => {
+    const { width, height } = photos[i].image;
+    const keypoints = resizePoints(found.features[i].keypoints.slice(), ...looked[i].step);
+    return { ...found.features[i], imageSize: [width, height], keypoints };
+  };
+  const { matrix, inliers } = found.homography;
   return {
     ...found,
     paths: [photos[0].name, photos[1].name],
-    images,
+    images: [photos[0].image, photos[1].image],
+    features: [inWhole(0), inWhole(1)],
+    homography: { matrix: matrix && resizeHomography(matrix, looked[0].step, looked[1].step), inliers },
     info: { ...own, ...session },
   };
 }
 
 function Result({ photos, report, model }: Shown & { model: string }) {
-  const { features, images, matches, homography, geometry, verdict, seconds } = report;
-  const picture = (i: 0 | 1) => ({
-    ...{ href: photos[i].href, name: photos[i].name },
-    ...{ width: images[i].width, height: images[i].height },
-  });
+  const { features, matches, homography, geometry, verdict, seconds } = report;
+  const picture = ({ href, image: { width, height }, name }: Photo) => ({ href, width, height, name });
   const input = {
     ...{
-      imageA: picture(0),
-      imageB: picture(1),
+      imageA: picture(photos[0]),
+      imageB: picture(photos[1]),
       featuresA: features[0],
       featuresB: features[1],
       matches,

@@ -4,7 +4,7 @@
  */
 import { FEATURE_ARRAYS } from "./feature-arrays.js";
 import { createHdf5, openHdf5 } from "./hdf5.js";
-import { HLOC_PROVENANCE, writeHlocGroup } from "./hloc.js";
+import { HLOC_PROVENANCE, writeHlocGroup } from "./hloc-group.js";
 import type { NdArray } from "./ndarray.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
 

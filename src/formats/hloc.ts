@@ -18,12 +18,10 @@ import { checkedPairs, type ImagePair } from "./colmap.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { createHdf5, openHdf5 } from "./hdf5.js";
 import type { Hdf5File } from "./hdf5-file.js";
+import { HLOC_PROVENANCE, writeHlocGroup } from "./hloc-group.js";
 import { type NdArray, toColumnMajor, toFloat32 } from "./ndarray.js";
 import type { Provenance } from "./record.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
-
-/** Name of the attribute that says how an image's features were made; hloc reads datasets only. */
-export const HLOC_PROVENANCE = "strata";
 
 /** A pair's matches and the number of keypoints of its first image, which the layout needs. */
 export interface HlocPair extends ImagePair {
@@ -279,15 +277,6 @@ function knownNames(where: string, names: Iterable<string>): NamesOf {
       `${where}: the pair "${pair}" ${reason}; there are ${whole.size} images: ${some || "none"}, …`,
     );
   };
-}
-
-/** An image's arrays, or a pair's, in a group of their own. OptionError where the file has it already. */
-export function writeHlocGroup(file: Hdf5File, name: string, arrays: Record<string, NdArray>): void {
-  if (file.hasDataset(`${name}/${Object.keys(arrays)[0]}`)) {
-    throw new OptionError(`${file.where}: "${name}" is in the file already`);
-  }
-  file.makeGroup(name);
-  for (const [array, values] of Object.entries(arrays)) file.write(`${name}/${array}`, values);
 }
 
 /** [N, D] ↔ [D, N]. */

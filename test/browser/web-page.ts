@@ -160,8 +160,9 @@ export async function loseDevice(door: Door) {
     devices.push(device);
     return device;
   };
+  // The smallest: a processor compiles its shaders.
   const extractor = await door.openExtractor({
-    model: "strata-xs",
+    model: "strata-t",
     maxFeatures: 60,
     scales: [1],
     backend: "webgpu",

@@ -51,7 +51,10 @@ export interface AlignOptions {
   homography?: HomographyOptions;
   /** Search matches a second time where the first homography allows them; default true. */
   guided?: boolean;
-  /** Make homographies exact by what the pixels show (see `HomographyRefiner`), where they agree; default true. */
+  /**
+   * Make homographies exact: patches all over the reference are looked for near where keypoints have them, and fitted.
+   * Where they do not agree, the keypoints' homography stays. Default true.
+   */
   refine?: boolean;
   /** Stops between two images with the signal's reason. */
   signal?: AbortSignal;

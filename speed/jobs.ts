@@ -1,6 +1,6 @@
 /**
- * `npm run bench jobs [-- --repeats 3 --images 768]`: what a queue costs, and what a second worker brings. One job of extraction, with one-threaded
- * workers on a Redis of its own: run without a queue, by one worker, and by two, in turns.
+ * `npm run bench jobs [-- --repeats 3 --images 768]`: what a queue costs, and what a second worker brings. One job of
+ * extraction, with one-threaded workers on a Redis of its own: run without a queue, by one worker, and by two, in turns.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";

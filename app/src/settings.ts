@@ -21,8 +21,12 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = {
-  ...{ model: "strata-s", backend: "auto", geometry: "homography" },
-  ...{ count: 2000, ratio: 1, edge: 1920 },
+  model: "strata-s",
+  backend: "auto",
+  geometry: "homography",
+  count: 2000,
+  ratio: 1,
+  edge: 1920,
 };
 
 export function readSettings(given: Readonly<Record<string, string>>): Settings {

@@ -6,7 +6,7 @@ import { resizeHomography } from "../geometry/coordinates.js";
 import { inverse3x3, type Matrix3 } from "../geometry/matrix3.js";
 import { squaredTransferErrors } from "../geometry/transfer-error.js";
 import type { Image } from "../image/image.js";
-import { shrinkToEdge } from "../image/shrink.js";
+import { type Shrunk, shrinkToEdge } from "../image/shrink.js";
 import { findCorners } from "../track/corners.js";
 import { follow } from "../track/follow.js";
 import type { PatchSource } from "../track/patches.js";
@@ -39,6 +39,8 @@ export interface MatchedPoints {
 }
 
 interface Plane {
+  /** Pixels of the image per pixel of what is compared. */
+  step: Shrunk["step"];
   source: PatchSource;
   /** x0, y0, …, x3, y3. */
   corners: Float64Array;
@@ -50,15 +52,14 @@ export class HomographyRefiner {
 
   /** The homography from `image` to `base` near the one given; null where patches do not agree on one. */
   refine(image: Image, base: Image, homography: Matrix3, points: MatchedPoints): Float64Array | null {
-    const [a, b] = [shrinkToEdge(image, LONGEST_EDGE), shrinkToEdge(base, LONGEST_EDGE)];
-    const smaller = resizeHomography(homography, inverted(a.step), inverted(b.step));
-    const back = inverse3x3(smaller);
-    const plane = this.planes.get(base) ?? planeOf(b.image);
+    const plane = this.planes.get(base) ?? planeOf(shrinkToEdge(base, LONGEST_EDGE));
     this.planes.set(base, plane);
-    const found = back && follow(plane.source, plane.corners, pyramidOf(a.image), back, RADIUS);
+    const frame = shrinkToEdge(image, LONGEST_EDGE);
+    const back = inverse3x3(resizeHomography(homography, inverted(frame.step), inverted(plane.step)));
+    const found = back && follow(plane.source, plane.corners, pyramidOf(frame.image), back, RADIUS);
     if (!found || found.confidence < LEAST_CONFIDENCE || found.support < LEAST_SUPPORT) return null;
     const inverse = inverse3x3(found.homography);
-    const refined = inverse && resizeHomography(inverse, a.step, b.step);
+    const refined = inverse && resizeHomography(inverse, frame.step, plane.step);
     return refined && nearOnes(refined, points) >= STAYING * nearOnes(homography, points) ? refined : null;
   }
 }
@@ -68,10 +69,11 @@ const inverted = ([x, y]: readonly [number, number]): [number, number] => [1 / x
 const nearOnes = (homography: Matrix3, { from, to, near }: MatchedPoints): number =>
   squaredTransferErrors(homography, from, to).filter((error) => error <= near ** 2).length;
 
-function planeOf(image: Image): Plane {
+function planeOf({ image, step }: Shrunk): Plane {
   const { levels } = pyramidOf(image);
   const [right, bottom] = [image.width - 1, image.height - 1];
   return {
+    step,
     source: { levels, places: levels.map(cornersAllOver) },
     corners: Float64Array.of(0, 0, right, 0, right, bottom, 0, bottom),
   };

@@ -1,5 +1,6 @@
 /** One group of a file in hloc's layout: an image or a pair. Apart from hloc.ts, whose types must not need HDF5's library. */
 import { OptionError } from "../errors.js";
+import { FEATURE_ARRAYS } from "./feature-arrays.js";
 import type { Hdf5File } from "./hdf5-file.js";
 import type { NdArray } from "./ndarray.js";
 
@@ -13,4 +14,10 @@ export function writeHlocGroup(file: Hdf5File, name: string, arrays: Record<stri
   }
   file.makeGroup(name);
   for (const [array, values] of Object.entries(arrays)) file.write(`${name}/${array}`, values);
+}
+
+/** The arrays that features have, of the image `name`, in the order in which they are written. */
+export function readHlocGroup(file: Hdf5File, name: string, datasets: readonly string[]): Record<string, NdArray> {
+  const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
+  return Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
 }

@@ -2,9 +2,8 @@
  * Files of features in hloc's layout joined into one: their arrays are taken over as they are, without becoming features in
  * between, which takes half the time and changes no bit.
  */
-import { FEATURE_ARRAYS } from "./feature-arrays.js";
 import { createHdf5, openHdf5 } from "./hdf5.js";
-import { HLOC_PROVENANCE, writeHlocGroup } from "./hloc-group.js";
+import { HLOC_PROVENANCE, readHlocGroup, writeHlocGroup } from "./hloc-group.js";
 import type { NdArray } from "./ndarray.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
 
@@ -48,10 +47,10 @@ async function readGroups(where: string, bytes: Uint8Array): Promise<Map<string,
     const groups = new Map<string, HlocGroup>();
     file.visit((name, datasets) => {
       if (!datasets.includes("keypoints")) return;
-      // In the order in which features are written, so that the same images give the same file.
-      const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
-      const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
-      groups.set(name, { arrays, provenance: file.readText(name, HLOC_PROVENANCE) });
+      groups.set(name, {
+        arrays: readHlocGroup(file, name, datasets),
+        provenance: file.readText(name, HLOC_PROVENANCE),
+      });
     });
     return groups;
   });

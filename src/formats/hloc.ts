@@ -18,7 +18,7 @@ import { checkedPairs, type ImagePair } from "./colmap.js";
 import { arraysToFeatures, FEATURE_ARRAYS, featuresToArrays } from "./feature-arrays.js";
 import { createHdf5, openHdf5 } from "./hdf5.js";
 import type { Hdf5File } from "./hdf5-file.js";
-import { HLOC_PROVENANCE, writeHlocGroup } from "./hloc-group.js";
+import { HLOC_PROVENANCE, readHlocGroup, writeHlocGroup } from "./hloc-group.js";
 import { type NdArray, toColumnMajor, toFloat32 } from "./ndarray.js";
 import type { Provenance } from "./record.js";
 import { DEFAULT_UNPACK_LIMIT } from "./zip.js";
@@ -107,8 +107,7 @@ export async function readHlocFeatures(
     const images = new Map<string, Features>();
     file.visit((name, datasets) => {
       if (!datasets.includes("keypoints")) return;
-      const there = FEATURE_ARRAYS.filter((array) => datasets.includes(array));
-      const arrays = Object.fromEntries(there.map((array) => [array, file.read(`${name}/${array}`)]));
+      const arrays = readHlocGroup(file, name, datasets);
       if (arrays.descriptors?.shape.length === 2) arrays.descriptors = transposed(arrays.descriptors);
       images.set(
         name,

@@ -10,6 +10,7 @@ import {
   writeHlocFeatures,
   writeHlocMatches,
 } from "../../../src/formats/hloc.js";
+import { mergeHlocFeatures } from "../../../src/formats/hloc-merge.js";
 import type { NdArray } from "../../../src/formats/ndarray.js";
 import { sampleArray, sampleFeatures } from "./samples.js";
 
@@ -25,6 +26,21 @@ describe("hloc's features", () => {
     expect([...read.keys()].sort()).toEqual([...images.keys()].sort());
     for (const [name, features] of images) expect(read.get(name), name).toEqual(features);
     expect((await readHlocFeatures(await writeHlocFeatures([]))).size).toBe(0);
+  });
+
+  it("are joined from several files to the bytes that one run writes, named images in their order", async () => {
+    const entries = ["a/1.jpg", "b.jpg", "blank.jpg", "c.jpg"].map(
+      (name, i) => [name, sampleFeatures(i === 2 ? 0 : 3 + i, { seed: i, levels: i !== 1 }), { strata: name }] as const,
+    );
+    const parts = [
+      { bytes: await writeHlocFeatures(entries.slice(0, 2)), names: ["a/1.jpg", "b.jpg", "missing.jpg"] },
+      { bytes: await writeHlocFeatures(entries.slice(2)), names: ["blank.jpg", "c.jpg"] },
+    ];
+    const whole = await writeHlocFeatures(entries);
+    expect(Buffer.compare(await mergeHlocFeatures(parts), whole)).toBe(0);
+    await expect(mergeHlocFeatures([parts[0], parts[0]])).rejects.toThrow(/"a\/1\.jpg" is in the file already/);
+    const cut = { ...parts[0], bytes: parts[0].bytes.subarray(0, 900) };
+    await expect(mergeHlocFeatures([cut])).rejects.toThrow(FormatError);
   });
 
   it("are taken as they come, also from a generator, and added to a file", async () => {
